@@ -1,0 +1,1 @@
+"""What can be searched: trials, hyperparameters, architectures, data formations, operations, networks."""

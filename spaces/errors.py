@@ -1,0 +1,98 @@
+"""The exception tree of das-hpo.
+
+    DasHpoError                     exit status 1: something outside the user's wording is wrong
+    ├── UsageError                  exit status 2: what the user asked for cannot be asked for
+    │   ├── UnknownNameError        a name that no registry holds
+    │   ├── InvalidValueError       a value outside what is valid
+    │   ├── RunExistsError          the name of a new run is taken
+    │   └── RunMissingError         no run of that name
+    ├── StorageError                the database cannot be used
+    │   ├── DatabaseMissingError    there is no database at that URL
+    │   ├── DatabaseUnusableError   it is there and is no (writable) das-hpo database
+    │   └── SchemaError             its schema is newer than this das-hpo
+    ├── ClusterError                nameserver, dispatcher or worker cannot be reached or trusted
+    │   ├── UnreachableError        nobody answers at that address
+    │   ├── AuthenticationError     the other side holds another key, or none
+    │   ├── VersionError            the other side runs another version of das-hpo
+    │   └── WireError               a message that is not of the agreed form
+    └── DeviceError                 the device asked for is not on this machine
+
+A message says, in one line, what came, what is valid and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class DasHpoError(Exception):
+    """Root of everything das-hpo raises on purpose."""
+
+    exit_status = 1
+
+
+class UsageError(DasHpoError):
+    """What the user asked for cannot be asked for."""
+
+    exit_status = 2
+
+
+class UnknownNameError(UsageError):
+    """A name that no registry holds; the message lists the valid ones."""
+
+    def __init__(self, noun: str, name: object, valid: Iterable[str]) -> None:
+        self.name = name
+        self.valid = tuple(valid)
+        super().__init__(f"unknown {noun} {name!r}: valid are {', '.join(self.valid)}")
+
+
+class InvalidValueError(UsageError):
+    """A value outside what is valid."""
+
+
+class RunExistsError(UsageError):
+    """The name of a new run is taken."""
+
+
+class RunMissingError(UsageError):
+    """No run of that name is in the database."""
+
+
+class StorageError(DasHpoError):
+    """The database cannot be used."""
+
+
+class DatabaseMissingError(StorageError):
+    """There is no database at that URL."""
+
+
+class DatabaseUnusableError(StorageError):
+    """The database is there, but is none of das-hpo's or cannot be written."""
+
+
+class SchemaError(StorageError):
+    """The database's schema is newer than this das-hpo."""
+
+
+class ClusterError(DasHpoError):
+    """Nameserver, dispatcher or worker cannot be reached or trusted."""
+
+
+class UnreachableError(ClusterError):
+    """Nobody answers at that address."""
+
+
+class AuthenticationError(ClusterError):
+    """The other side holds another key, or none."""
+
+
+class VersionError(ClusterError):
+    """The other side runs another version of das-hpo."""
+
+
+class WireError(ClusterError):
+    """A message that is not of the agreed form."""
+
+
+class DeviceError(DasHpoError):
+    """The device asked for is not on this machine."""

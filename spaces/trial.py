@@ -1,0 +1,197 @@
+"""What is asked of a worker and what it answers: one trial, as two frozen dataclasses of builtin types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from spaces.architecture import Architecture, candidate_operations
+from spaces.choices import Choices
+from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.hyperparameters import METHODS, Hyperparameters
+
+DATA_FORMATIONS = ("blur", "downsampling")
+OBJECTIVES = ("one-shot", "architecture")
+
+#: Mini-batches an epoch (section 5.1: 2,432 samples of 128).
+BATCHES_PER_EPOCH = 19
+
+#: The loss a model is told for a diverged trial: finite, and worse than any PSNR in float32 can be.
+WORST_LOSS = 1000.0
+
+COMPLETED = "completed"
+DIVERGED = "diverged"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSpec:
+    """One trial that is asked for: a DAS search and, where asked, the retraining of what it found.
+
+    Attributes:
+        hyperparameters: The point of the hyperparameter space.
+        budget: Epochs of the search, and of the retraining.
+        seed: From which every random stream of the trial is derived by name.
+        space: ``sequential`` or ``cell``.
+        operations: ``good`` or ``all``.
+        data: The data formation, ``blur`` or ``downsampling``.
+        method: ``das`` or ``das-single``.
+        retrain: Whether the architecture is retrained from scratch.
+        architecture: A canonical string: this architecture is trained, nothing is searched.
+        choices: What the paper leaves open.
+
+    Raises:
+        UnknownNameError: For an unknown name.
+        InvalidValueError: For a budget that is not a positive number, a negative seed, das-single
+            outside the sequential space, or an architecture of another space.
+    """
+
+    hyperparameters: Hyperparameters
+    budget: float
+    seed: int
+    space: str = "sequential"
+    operations: str = "good"
+    data: str = "blur"
+    method: str = "das"
+    retrain: bool = True
+    architecture: str | None = None
+    choices: Choices = field(default_factory=Choices)
+
+    def __post_init__(self) -> None:
+        candidate_operations(self.space, self.operations)
+        if self.data not in DATA_FORMATIONS:
+            raise UnknownNameError("data formation", self.data, DATA_FORMATIONS)
+        if self.method not in METHODS:
+            raise UnknownNameError("method", self.method, METHODS)
+        if not 0 < self.budget < math.inf:
+            raise InvalidValueError(f"a budget is a positive number of epochs, {self.budget} came")
+        if not 0 <= self.seed < 2**63:
+            raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
+        if self.method == "das-single" and self.space != "sequential":
+            raise InvalidValueError(f"das-single needs the sequential space (section 5.4), {self.space} came")
+        if self.architecture is not None and Architecture.parse(self.architecture).space != self.space:
+            raise InvalidValueError(f"the architecture {self.architecture!r} is none of the {self.space} space")
+
+    @property
+    def steps(self) -> int:
+        """Optimisation steps of the search (and of the retraining): ``round(19 * budget)``, at least 1."""
+        return max(1, round(BATCHES_PER_EPOCH * self.budget))
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """Trials of equal shape can share a batch: they differ in hyperparameters and seed only."""
+        rest = asdict(replace(self, seed=0))
+        del rest["hyperparameters"]
+        rest["choices"] = tuple(sorted(rest["choices"].items()))
+        return tuple(sorted(rest.items()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As builtin types, for the wire."""
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> TrialSpec:
+        """Reads what :meth:`to_dict` wrote; raises as the constructor does."""
+        rest = dict(values)
+        hyperparameters = Hyperparameters.from_mapping(rest.pop("hyperparameters"))
+        choices = Choices.from_mapping(rest.pop("choices", {}))
+        try:
+            return cls(hyperparameters=hyperparameters, choices=choices, **rest)
+        except TypeError as error:
+            raise InvalidValueError(f"not a trial: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One point of a learning curve.
+
+    Attributes:
+        phase: ``pretrain-learnable-gradient``, ``pretrain-net`` (das-single), ``search`` or ``retrain``.
+        epoch: Counted from 1; the last may be a part of an epoch.
+        training_loss: Mean over the epoch's training batches, before each step (loss_scale * MSE).
+        training_psnr: Mean PSNR in dB over the same batches, batch norm in training mode.
+        validation_loss: The same over the alpha step's validation batches; None where there are none.
+        validation_psnr: The same; None where there are none.
+        alpha: In ``search``: alpha after the epoch, [layer or edge][operation]; else None.
+    """
+
+    phase: str
+    epoch: int
+    training_loss: float | None
+    training_psnr: float | None
+    validation_loss: float | None = None
+    validation_psnr: float | None = None
+    alpha: tuple[tuple[float, ...], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOutcome:
+    """What a trial gave.
+
+    Attributes:
+        status: ``completed``, or ``diverged`` if a loss or PSNR became infinite or NaN.
+        one_shot_psnr: Validation PSNR in dB of the relaxed network; None if not searched or diverged.
+        architecture_psnr: Validation PSNR in dB of the retrained network; None if not retrained or diverged.
+        architecture: The canonical string of the chosen (or given) architecture; None if the search diverged.
+        parameters: Trainable weights of the discrete network; None if there is no architecture.
+        epochs: Learning curves, in the order they were made.
+        kernel: ``torch`` or ``fused``: which implementation computed it.
+        device: ``cpu`` or the name of the GPU.
+        search_s: Seconds of the search with its validation.
+        retrain_s: Seconds of the retraining with its validation.
+        message: Why it diverged; None otherwise.
+    """
+
+    status: str
+    one_shot_psnr: float | None
+    architecture_psnr: float | None
+    architecture: str | None
+    parameters: int | None
+    epochs: tuple[Epoch, ...] = ()
+    kernel: str = "torch"
+    device: str = "cpu"
+    search_s: float = field(default=0.0, compare=False)
+    retrain_s: float = field(default=0.0, compare=False)
+    message: str | None = None
+
+    def loss(self, objective: str) -> float | None:
+        """What BOHB minimises: minus the objective's PSNR in dB; None if that PSNR does not exist.
+
+        Raises:
+            UnknownNameError: For an unknown objective.
+        """
+        if objective not in OBJECTIVES:
+            raise UnknownNameError("objective", objective, OBJECTIVES)
+        psnr = self.one_shot_psnr if objective == "one-shot" else self.architecture_psnr
+        return None if psnr is None else -psnr
+
+    def to_dict(self) -> dict[str, Any]:
+        """As builtin types, for the wire."""
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> TrialOutcome:
+        """Reads what :meth:`to_dict` wrote, lists or tuples alike.
+
+        Raises:
+            InvalidValueError: If it is not of that form.
+        """
+        rest = dict(values)
+        try:
+            epochs = tuple(_epoch(epoch) for epoch in rest.pop("epochs", ()))
+            outcome = cls(epochs=epochs, **rest)
+        except (TypeError, ValueError) as error:
+            raise InvalidValueError(f"not an outcome: {error}") from None
+        if outcome.status not in (COMPLETED, DIVERGED):
+            raise UnknownNameError("status of an outcome", outcome.status, (COMPLETED, DIVERGED))
+        for psnr in (outcome.one_shot_psnr, outcome.architecture_psnr):
+            if psnr is not None and not (isinstance(psnr, float) and math.isfinite(psnr)):
+                raise InvalidValueError(f"a PSNR is a finite number or None, {psnr!r} came")
+        return outcome
+
+
+def _epoch(values: Mapping[str, Any]) -> Epoch:
+    alpha = values.get("alpha")
+    rows = None if alpha is None else tuple(tuple(float(value) for value in row) for row in alpha)
+    return Epoch(**{**values, "alpha": rows})

@@ -1,0 +1,1 @@
+"""What is kept: the schema, the engine, writes, queries and migrations."""
