@@ -149,8 +149,11 @@ class Progress:
 
     def _tick(self) -> None:
         # A terminal is redrawn twice a second, so that times move while an evaluation takes long.
-        while not self._ended.wait(0.5 if self._bar is not None else self._interval_s):
-            self._show()
+        try:
+            while not self._ended.wait(0.5 if self._bar is not None else self._interval_s):
+                self._show()
+        except OSError:
+            pass  # Nobody reads stderr any more; the run goes on without being watched.
 
     def _show(self) -> None:
         with self._lock:

@@ -1,0 +1,101 @@
+"""The command line: finds the verb, runs it, and turns every end into an exit status.
+
+    0    done
+    1    failed, through nothing in the user's wording
+    2    wrong usage
+    130  interrupted
+
+Data goes to stdout; progress, logs and errors go to stderr. Modules imported here must be light: whatever
+takes long to import (SQLAlchemy, hpbandster, pyarrow, ...) is imported inside the function that needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from das_hpo import __version__, logs
+from das_hpo.commands import presets
+from das_hpo.commands.command import Command, HelpFormatter, Parser
+from spaces.errors import DasHpoError
+
+#: Every verb. A new one is a file in das_hpo/commands and a line here.
+COMMANDS: dict[str, Command] = {
+    "presets": presets.COMMAND,
+}
+
+DESCRIPTION = "Optimise the hyperparameters of differentiable architecture search (DAS), and judge by statistics."
+EPILOG = """\
+examples:
+  das-hpo run --objective one-shot --iterations 2 --min-budget 1 --max-budget 9
+  das-hpo results
+
+`das-hpo VERB --help` says what a verb does, its options, their units and defaults."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = Parser(
+        prog="das-hpo", description=DESCRIPTION, epilog=EPILOG, formatter_class=HelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"das-hpo {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", dest="verb", required=True)
+    for name, command in COMMANDS.items():
+        add_command(verbs, name, command)
+    return parser
+
+
+def add_command(verbs: argparse._SubParsersAction[Parser], name: str, command: Command) -> None:
+    """Adds one verb to the parser of verbs."""
+    examples = "\n".join(f"  {example}" for example in command.examples)
+    parser = verbs.add_parser(
+        name,
+        help=command.summary,
+        description=command.description,
+        epilog=f"examples:\n{examples}",
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    command.configure(parser)
+    parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show the traceback of an error")
+    parser.set_defaults(execute=command.execute)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line; returns its exit status."""
+    debug = bool(os.environ.get("DASHPO_DEBUG"))
+    try:
+        args = build_parser().parse_args(arguments)
+        debug = debug or args.verbose
+        logs.start(verbose=debug)
+        status: int = args.execute(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # The reader of stdout (head, less) has seen enough. What is still buffered must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return _end("interrupted", 130, debug)
+    except DasHpoError as error:
+        return _end(f"error: {error}", error.exit_status, debug)
+    except OSError as error:
+        return _end(f"error: {error}", 1, debug)
+    except Exception as error:  # noqa: BLE001 (the last resort: one line for the user, the traceback where asked)
+        hint = "" if debug else " (a defect in das-hpo; DASHPO_DEBUG=1 shows where)"
+        return _end(f"error: {type(error).__name__}: {error}{hint}", 1, debug)
+
+
+def _end(message: str, status: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    one_line = " ".join(message.split())
+    try:
+        sys.stderr.write(f"das-hpo: {one_line}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # Nobody reads stderr: the exit status is all that is left to say.
+    return status

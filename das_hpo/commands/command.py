@@ -1,0 +1,136 @@
+"""What a verb of the command line is, and the options that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+from das_hpo.durations import parse_duration
+from das_hpo.output import FORMATS, Table, write
+from spaces.errors import InvalidValueError, UsageError
+
+_T = TypeVar("_T")
+
+DEFAULT_DATABASE = "sqlite:///das-hpo.db"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One verb.
+
+    Attributes:
+        summary: One line, shown by ``das-hpo --help``.
+        description: What it does, shown by ``das-hpo VERB --help``.
+        examples: Command lines, without the prompt, shown at the end of the help.
+        configure: Adds the verb's own options to its parser.
+        execute: Does it; returns the exit status.
+    """
+
+    summary: str
+    description: str
+    examples: tuple[str, ...]
+    configure: Callable[[argparse.ArgumentParser], None]
+    execute: Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises instead of exiting, so that every error of the command line is one line of one form."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError with argparse's message, and where the help is."""
+        raise UsageError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Says the default of every option that has one."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help
+        if text is None or "default" in text or not action.option_strings:
+            return text
+        if action.required:
+            return f"{text} (required)"
+        if action.default is None or action.default is False or action.default == argparse.SUPPRESS:
+            return text
+        return f"{text} (default: %(default)s)"
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--db``; read it with :func:`database`."""
+    parser.add_argument(
+        "--db",
+        metavar="URL",
+        help="SQLAlchemy URL of the SQLite or PostgreSQL database "
+        f"(default: the environment's DAS_HPO_DB, else {DEFAULT_DATABASE} in the current folder)",
+    )
+
+
+def database(args: argparse.Namespace) -> str:
+    """The database's URL: of ``--db``, else of the environment, else the default.
+
+    Raises:
+        InvalidValueError: If it is no URL.
+    """
+    url: str = args.db or os.environ.get("DAS_HPO_DB") or DEFAULT_DATABASE
+    if "://" not in url:
+        raise InvalidValueError(
+            f"--db takes a URL such as {DEFAULT_DATABASE} or postgresql://user@host/name; {url!r} came"
+        )
+    return url
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Adds ``-f/--format``; print with :func:`print_table`."""
+    parser.add_argument(
+        "-f", "--format", choices=FORMATS, default="table", help="how to print the data: a table to read, JSON or CSV"
+    )
+
+
+def print_table(table: Table, args: argparse.Namespace) -> None:
+    """Prints data on stdout in the format that was asked for."""
+    write(table, args.format, sys.stdout)
+
+
+def say(message: str) -> None:
+    """Tells the user something that is no data, on stderr."""
+    print(f"das-hpo: {message}", file=sys.stderr, flush=True)  # noqa: T201 (the one place that prints)
+
+
+def checked(read: Callable[[str], _T]) -> Callable[[str], _T]:
+    """A reader of das-hpo's as argparse's ``type``: its message reaches the user as it is."""
+
+    def convert(text: str) -> _T:
+        try:
+            return read(text)
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+duration = checked(parse_duration)
+
+
+def _integer(least: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise InvalidValueError(f"a whole number of {least} or more is needed, {text!r} came")
+        return value
+
+    return checked(read)
+
+
+#: argparse types of whole numbers.
+positive = _integer(1)
+natural = _integer(0)
