@@ -28,6 +28,7 @@ class Choices:
         tau: Step size of the gradient operations (Eq. 6).
         layer_noise_sigma: Standard deviation of the noise operation.
         roll_batch: Whether ``roll`` also shifts the batch dimension ("in all dimensions").
+        merge_kernel_size: Width of the 2 -> 1 convolution that ends a cell (odd; section 4.2 leaves it open).
         residual: Whether the result of the sequential layers is added to u0 (Fig. 1).
         alpha_init_std: Standard deviation of alpha's initial values.
         loss_scale: Factor on the mean squared error; it matters for plain gradient descent on alpha.
@@ -46,6 +47,7 @@ class Choices:
     tau: float = 0.1
     layer_noise_sigma: float = 0.10
     roll_batch: bool = True
+    merge_kernel_size: int = 1
     residual: bool = True
     alpha_init_std: float = 1e-3
     loss_scale: float = 0.5
@@ -69,6 +71,8 @@ class Choices:
         for name, least in (("channels", 1), ("batch_size", 2)):
             if getattr(self, name) < least:
                 raise InvalidValueError(f"{name} must be {least} or more, {getattr(self, name)} came")
+        if self.merge_kernel_size < 1 or self.merge_kernel_size % 2 == 0:
+            raise InvalidValueError(f"merge_kernel_size must be odd and positive, {self.merge_kernel_size} came")
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, for the wire and the database."""

@@ -1,0 +1,111 @@
+"""The linear operators A of y = A x + n, and the signals they are applied to (section 5.1).
+
+Signals have the trial dimension first: x is [T, B, N], y is [T, B, n] with N = 50 positions and
+n measurements (50 for blur, 13 for downsampling).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spaces.choices import Choices
+from spaces.errors import UnknownNameError
+
+#: Positions of a signal (section 5.1).
+POSITIONS = 50
+
+#: Taps of the Gaussian blur (section 5.1).
+BLUR_TAPS = 7
+
+#: Every how manieth sample downsampling keeps (section 5.1).
+DOWNSAMPLING_FACTOR = 4
+
+
+def axis() -> Tensor:
+    """The positions omega_i, [N] in float64: equally spaced on [-pi/2, pi/2], ends included."""
+    return torch.linspace(-math.pi / 2, math.pi / 2, POSITIONS, dtype=torch.float64)
+
+
+def blur_taps(sigma: float, unit: str) -> Tensor:
+    """The normalised taps of the Gaussian blur, [7] in float64.
+
+    Args:
+        sigma: Standard deviation of the Gaussian in ``unit``.
+        unit: ``omega`` (units of the axis) or ``samples``.
+    """
+    spacing = math.pi / (POSITIONS - 1) if unit == "omega" else 1.0
+    offsets = torch.arange(BLUR_TAPS, dtype=torch.float64) - BLUR_TAPS // 2
+    taps = torch.exp(-0.5 * (offsets * spacing / sigma) ** 2)
+    return taps / taps.sum()
+
+
+def blur_matrix(taps: Tensor) -> Tensor:
+    """The blur with zero padding as a banded matrix, [N, N]."""
+    half = len(taps) // 2
+    matrix = torch.zeros(POSITIONS, POSITIONS, dtype=taps.dtype)
+    for offset, tap in enumerate(taps, start=-half):
+        matrix += torch.diag(tap.expand(POSITIONS - abs(offset)), offset)
+    return matrix
+
+
+@dataclass(frozen=True)
+class DataFormation:
+    """A linear operator A and the level of the noise added to its result.
+
+    Attributes:
+        name: ``blur`` or ``downsampling``.
+        matrix: A as a dense matrix, [n, N] float32.
+        normal_matrix: A'A, [N, N] float32: symmetric, zero further than ``bandwidth`` off the diagonal.
+        bandwidth: Greatest distance from the diagonal at which A'A is not zero (6 for seven taps).
+        noise_sigma: Standard deviation of the measurement noise n.
+    """
+
+    name: str
+    matrix: Tensor
+    normal_matrix: Tensor
+    bandwidth: int
+    noise_sigma: float
+
+    def A(self, x: Tensor) -> Tensor:  # noqa: N802 - the paper's letter
+        """Measures without noise: [..., N] -> [..., n]."""
+        return x @ self.matrix.T
+
+    def A_adjoint(self, y: Tensor) -> Tensor:  # noqa: N802 - the paper's letter
+        """The adjoint A': [..., n] -> [..., N]."""
+        return y @ self.matrix
+
+    def to(self, device: torch.device | str) -> DataFormation:
+        """The same operator with its matrices on another device."""
+        matrices = (self.matrix.to(device), self.normal_matrix.to(device))
+        return DataFormation(self.name, *matrices, self.bandwidth, self.noise_sigma)
+
+
+def _blur(choices: Choices) -> Tensor:
+    return blur_matrix(blur_taps(choices.blur_sigma, choices.blur_unit))
+
+
+def _downsampling(choices: Choices) -> Tensor:
+    return _blur(choices)[::DOWNSAMPLING_FACTOR]
+
+
+#: Data formations by name; each makes the matrix A [n, N] in float64.
+FORMATIONS = {"blur": _blur, "downsampling": _downsampling}
+
+
+def data_formation(name: str, choices: Choices | None = None, device: torch.device | str = "cpu") -> DataFormation:
+    """The data formation of that name.
+
+    Raises:
+        UnknownNameError: Lists the data formations.
+    """
+    if name not in FORMATIONS:
+        raise UnknownNameError("data formation", name, FORMATIONS)
+    choices = choices or Choices()
+    matrix = FORMATIONS[name](choices)
+    normal = matrix.T @ matrix
+    formation = DataFormation(name, matrix.float(), normal.float(), BLUR_TAPS - 1, choices.noise_sigma)
+    return formation.to(device)

@@ -1,0 +1,251 @@
+"""What both network families share: the layout of the weights, their initialisation, and one edge's operations.
+
+A network is a directed graph of states with one channel. An edge (in the sequential space: a layer) applies
+one operation (discrete network) or the mix of all candidates (relaxed network, Eq. 2). All tensors have the
+trial dimension T first; nothing ever crosses it.
+
+Weights are ONE flat tensor [T, P]. :class:`Layout` says what its parts are, in this order:
+
+    conv1         [T, M, C, 3]   first convolution of each learned map, 1 -> C, no bias
+    gamma, beta   [T, M, C]      batch norm
+    conv2         [T, M, C, 3]   second convolution, C -> 1
+    bias          [T, M]         its bias
+    merge_weight  [T, G, 2, K]   cell space: the 2 -> 1 convolution that ends each of the G cells
+    merge_bias    [T, G]
+
+The M learned maps n(u) are ordered by edge, and on an edge learnable-gradient comes before net where both are
+candidates. A discrete network has only the maps its architecture uses, in the same order.
+Convolutions are torch's (cross-correlation, zero padding): ``out[n] = sum_k w[k] u[n + k - 1]``.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from spaces import operations as ops
+from spaces.architecture import LEARNABLE_GRADIENT, NET, NOISE, ROLL
+from spaces.choices import Choices
+from spaces.data_formation import DataFormation
+
+#: The operations that hold a learned map n(u), in the order of the maps of one edge.
+LEARNED = (LEARNABLE_GRADIENT, NET)
+
+
+class Weights(NamedTuple):
+    """Views of the flat weight tensor; see the module's docstring for the shapes."""
+
+    conv1: Tensor
+    gamma: Tensor
+    beta: Tensor
+    conv2: Tensor
+    bias: Tensor
+    merge_weight: Tensor
+    merge_bias: Tensor
+
+
+class Buffers(NamedTuple):
+    """Batch norm's running statistics, each [T, M, C]; updated in place by a forward pass in training mode."""
+
+    running_mean: Tensor
+    running_var: Tensor
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which operations and weights a network has; no tensors.
+
+    Attributes:
+        edges: The operations of each edge: all candidates in alpha's order (relaxed), or exactly one (discrete).
+        channels: Channels C of the learned maps.
+        merges: Cells that end in a merging convolution, G (0 in the sequential space).
+        merge_kernel_size: Width K of the merging convolution.
+        shared_maps: Whether the learned operations of an edge share one map. So every trial of a batch can
+            have an architecture of its own: the mix is one-hot, and a trial uses a map for one of them only.
+    """
+
+    edges: tuple[tuple[str, ...], ...]
+    channels: int
+    merges: int = 0
+    merge_kernel_size: int = 1
+    shared_maps: bool = False
+
+    @cached_property
+    def maps(self) -> tuple[tuple[int, str], ...]:
+        """Edge and operation of each learned map, M entries; a shared map is listed under its first operation."""
+        found = [(edge, name) for edge, names in enumerate(self.edges) for name in LEARNED if name in names]
+        if not self.shared_maps:
+            return tuple(found)
+        return tuple(entry for i, entry in enumerate(found) if i == 0 or found[i - 1][0] != entry[0])
+
+    @cached_property
+    def map_index(self) -> dict[tuple[int, str], int]:
+        """Index of the learned map of an (edge, operation)."""
+        if not self.shared_maps:
+            return {entry: index for index, entry in enumerate(self.maps)}
+        return {
+            (edge, name): i for i, (edge, _) in enumerate(self.maps) for name in LEARNED if name in self.edges[edge]
+        }
+
+    @cached_property
+    def noise_edges(self) -> tuple[int, ...]:
+        """The edges that have the noise operation, in the order of the noise tensor's second axis."""
+        return tuple(edge for edge, names in enumerate(self.edges) if NOISE in names)
+
+    @cached_property
+    def shapes(self) -> Weights:
+        """The shape of each part of the weights, without T."""
+        M, C, G = len(self.maps), self.channels, self.merges
+        parts = ((M, C, 3), (M, C), (M, C), (M, C, 3), (M,), (G, 2, self.merge_kernel_size), (G,))
+        return Weights(*parts)  # type: ignore[arg-type]
+
+    @cached_property
+    def size(self) -> int:
+        """Number P of trainable weights of one trial."""
+        return sum(torch.Size(shape).numel() for shape in self.shapes)
+
+    def views(self, weights: Tensor) -> Weights:
+        """Views of the flat weights [T, P]."""
+        sizes = [torch.Size(shape).numel() for shape in self.shapes]
+        parts = torch.split(weights, sizes, dim=1)
+        trials = len(weights)
+        return Weights(*(part.view(trials, *shape) for part, shape in zip(parts, self.shapes, strict=True)))
+
+    def initial_weights(self, generators: Sequence[torch.Generator]) -> Tensor:
+        """Draws weights [T, P], a generator per trial, as torch's Conv1d and BatchNorm1d do by default.
+
+        A convolution's weights and bias are uniform within 1 / sqrt(inputs * width); gamma is 1, beta 0.
+        """
+        inner, merge = (3 * self.channels) ** -0.5, (2 * self.merge_kernel_size) ** -0.5
+        drawn = torch.empty(len(generators), self.size)
+        for row, generator in zip(drawn, generators, strict=True):
+            parts = self.views(row[None])
+            parts.conv1.uniform_(-(3**-0.5), 3**-0.5, generator=generator)
+            parts.gamma.fill_(1.0)
+            parts.beta.fill_(0.0)
+            parts.conv2.uniform_(-inner, inner, generator=generator)
+            parts.bias.uniform_(-inner, inner, generator=generator)
+            parts.merge_weight.uniform_(-merge, merge, generator=generator)
+            parts.merge_bias.uniform_(-merge, merge, generator=generator)
+        return drawn
+
+    def initial_buffers(self, trials: int, device: torch.device | str = "cpu") -> Buffers:
+        """Running mean 0 and variance 1, each [T, M, C]."""
+        shape = (trials, len(self.maps), self.channels)
+        return Buffers(torch.zeros(shape, device=device), torch.ones(shape, device=device))
+
+
+class Network(abc.ABC):
+    """A network of one space; it holds no weights and may be shared by threads.
+
+    Attributes:
+        layout: Operations and weights.
+        formation: The data formation, on the device of the tensors that will come.
+        choices: tau, the noise operation's sigma, and so on.
+    """
+
+    def __init__(self, layout: Layout, formation: DataFormation, choices: Choices) -> None:
+        self.layout = layout
+        self.formation = formation
+        self.choices = choices
+
+    @abc.abstractmethod
+    def forward(
+        self,
+        weights: Tensor,
+        buffers: Buffers,
+        mix: Tensor | None,
+        y: Tensor,
+        noise: Tensor | None,
+        training: bool,
+    ) -> Tensor:
+        """Reconstructs x from y. Differentiable in ``weights`` and ``mix``.
+
+        Args:
+            weights: The flat weights, [T, P].
+            buffers: Running statistics [T, M, C]; where ``training``, they are updated in place.
+            mix: softmax(alpha) [T, E, O], O in the order of ``candidate_operations``; None for a discrete network.
+            y: Measurements, [T, B, n].
+            noise: Standard normal numbers [T, len(layout.noise_edges), B, N]; None where no edge has the
+                noise operation.
+            training: Whether batch norm normalises by the batch (True) or by the running statistics.
+
+        Returns:
+            x_hat, [T, B, N].
+        """
+
+    def leave(
+        self,
+        u: Tensor,
+        u0: Tensor,
+        edges: Sequence[int],
+        parts: Weights,
+        buffers: Buffers,
+        mix: Tensor | None,
+        noise: Tensor | None,
+        training: bool,
+    ) -> list[Tensor | None]:
+        """What each of the ``edges`` that leave state u carries, [T, B, N] each; None where all are zero.
+
+        The edges share the gradient step, the neighbours of u and their statistics.
+        """
+        layout, choices = self.layout, self.choices
+        sums: list[Tensor | None] = [None] * len(edges)
+
+        def add(place: int, name: str, value: Tensor) -> None:
+            edge = edges[place]
+            if mix is not None:
+                value = mix[:, edge, layout.edges[edge].index(name), None, None] * value
+            before = sums[place]
+            sums[place] = value if before is None else before + value
+
+        present = {name for edge in edges for name in layout.edges[edge]}
+        step = None
+        if LEARNABLE_GRADIENT in present or NOISE in present:
+            step = ops.gradient_step(u, u0, self.formation.normal_matrix, choices.tau)
+        maps = [index for index, (edge, _) in enumerate(layout.maps) if edge in edges]
+        if maps:
+            learned = self._learned(u, maps, parts, buffers, training)
+        for place, edge in enumerate(edges):
+            for name in layout.edges[edge]:
+                if name in LEARNED:
+                    value = learned[:, maps.index(layout.map_index[edge, name])]
+                    if name == LEARNABLE_GRADIENT:
+                        assert step is not None
+                        value = step - choices.tau * value
+                    add(place, name, value)
+                elif name == NOISE:
+                    assert step is not None
+                    assert noise is not None
+                    drawn = noise[:, layout.noise_edges.index(edge)]
+                    add(place, name, step + choices.layer_noise_sigma * drawn)
+                elif name == ROLL:
+                    add(place, name, ops.roll(u, choices.roll_batch))
+        return sums
+
+    def _learned(self, u: Tensor, maps: list[int], parts: Weights, buffers: Buffers, training: bool) -> Tensor:
+        """The learned maps of those indices, [T, len(maps), B, N]; updates their running statistics."""
+        # A slice where there is one: its gradient is a copy, that of a gather an addition by index.
+        chosen = slice(maps[0], maps[-1] + 1) if maps[-1] - maps[0] + 1 == len(maps) else maps
+        learned, batch_mean, batch_var = ops.learned_maps(
+            u,
+            parts.conv1[:, chosen],
+            parts.gamma[:, chosen],
+            parts.beta[:, chosen],
+            parts.conv2[:, chosen],
+            parts.bias[:, chosen],
+            buffers.running_mean[:, chosen],
+            buffers.running_var[:, chosen],
+            training,
+        )
+        if training:
+            with torch.no_grad():
+                for buffer, batch in zip(buffers, (batch_mean, batch_var), strict=True):
+                    buffer[:, chosen] += ops.MOMENTUM * (batch - buffer[:, chosen])
+        return learned

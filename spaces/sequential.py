@@ -1,0 +1,30 @@
+"""The sequential network: ten layers in a row, their result added to u0 = A'y (section 4.1, Fig. 1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from spaces.network import Buffers, Network
+
+
+class SequentialNetwork(Network):
+    """Ten layers; edge j of the layout is layer j."""
+
+    def forward(
+        self,
+        weights: Tensor,
+        buffers: Buffers,
+        mix: Tensor | None,
+        y: Tensor,
+        noise: Tensor | None,
+        training: bool,
+    ) -> Tensor:
+        """See :meth:`Network.forward`."""
+        parts = self.layout.views(weights)
+        u0 = self.formation.A_adjoint(y)
+        u = u0
+        for layer in range(len(self.layout.edges)):
+            (value,) = self.leave(u, u0, (layer,), parts, buffers, mix, noise, training)
+            u = torch.zeros_like(u0) if value is None else value
+        return u0 + u if self.choices.residual else u
