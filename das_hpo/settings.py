@@ -1,0 +1,167 @@
+"""What a run is asked to do: everything that `das-hpo run` takes about the run itself, checked on construction."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from das_hpo.decisions import Decisions
+from das_hpo.durations import parse_duration
+from spaces.choices import Choices
+from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.hyperparameters import DAS_SINGLE_PARAMETERS, PRESETS, Hyperparameters
+from spaces.trial import OBJECTIVES, TrialSpec
+
+OPTIMIZERS = ("bohb", "hyperband", "random")
+RETRAIN = ("auto", "always")
+AGGREGATES = ("mean", "median", "max")
+
+#: Names of runs: they become names in the nameserver and parts of file names.
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """One optimisation: the problem, the optimiser, the seed and the limits.
+
+    Attributes:
+        name: The run's unique name.
+        objective: ``one-shot`` or ``architecture``: the PSNR that is maximised.
+        space: ``sequential`` or ``cell``.
+        operations: ``good`` or ``all``.
+        data: ``blur`` or ``downsampling``.
+        method: ``das`` or ``das-single`` (which searches alpha's five hyperparameters only).
+        optimizer: ``bohb``, ``hyperband`` or ``random``.
+        iterations: Brackets of successive halving.
+        min_budget: Epochs of the lowest rung; the rungs are max_budget / eta**k.
+        max_budget: Epochs of the highest rung.
+        eta: One of eta configurations advances to the next rung.
+        retrain: ``auto`` retrains for the objective ``architecture`` only, ``always`` for both.
+        repeats: Trials, with different seeds, of which an evaluation's objective is the aggregate.
+        aggregate: ``mean``, ``median`` or ``max`` of the trials' PSNRs.
+        seed: From which every random number of the run is derived.
+        parallel: Evaluations that may be open at a time; None is as many as workers ask for. With 1 the
+            order of the evaluations, and so the run, is always the same.
+        choices: What the paper leaves open.
+        decisions: How the optimiser decides.
+        time_limit_s: Seconds after which the run ends, keeping what is done; None is no limit.
+        evaluation_timeout_s: Seconds after which an evaluation counts as hung; None lets the service
+            judge by the durations seen so far.
+
+    Raises:
+        UsageError: For whatever is not valid; nothing has been done by then.
+    """
+
+    name: str
+    objective: str
+    space: str = "sequential"
+    operations: str = "good"
+    data: str = "blur"
+    method: str = "das"
+    optimizer: str = "bohb"
+    iterations: int = 128
+    min_budget: float = 5.0
+    max_budget: float = 50.0
+    eta: float = 3.0
+    retrain: str = "auto"
+    repeats: int = 1
+    aggregate: str = "mean"
+    seed: int = 0
+    parallel: int | None = None
+    choices: Choices = field(default_factory=Choices)
+    decisions: Decisions = field(default_factory=Decisions)
+    time_limit_s: float | None = None
+    evaluation_timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        check_run_name(self.name)
+        for name, words in (
+            ("objective", OBJECTIVES),
+            ("optimizer", OPTIMIZERS),
+            ("retrain", RETRAIN),
+            ("aggregate", AGGREGATES),
+        ):
+            if getattr(self, name) not in words:
+                raise UnknownNameError(name, getattr(self, name), words)
+        for name in ("iterations", "repeats"):
+            if not _whole(getattr(self, name)) or getattr(self, name) < 1:
+                raise InvalidValueError(f"{name} must be a whole number of 1 or more, {getattr(self, name)} came")
+        if self.parallel is not None and (not _whole(self.parallel) or self.parallel < 1):
+            raise InvalidValueError(f"parallel must be a whole number of 1 or more, {self.parallel} came")
+        for name in ("min_budget", "max_budget"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InvalidValueError(f"{name} must be a positive number of epochs, {getattr(self, name):g} came")
+        if self.min_budget > self.max_budget:
+            raise InvalidValueError(
+                f"min_budget {self.min_budget:g} is above max_budget {self.max_budget:g}: it must not be"
+            )
+        if not 2 <= self.eta < math.inf:
+            raise InvalidValueError(f"eta must be 2 or more, {self.eta:g} came")
+        for name in ("time_limit_s", "evaluation_timeout_s"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise InvalidValueError(f"{name.removesuffix('_s')} must be above 0 seconds, {value:g} came")
+        # Space, operations, data, method, their combination and the seed are checked where they are used.
+        self.spec(PRESETS[DAS_SINGLE_PARAMETERS], self.max_budget, self.seed)
+
+    @property
+    def retrains(self) -> bool:
+        """Whether evaluations retrain the architecture that they found."""
+        return self.retrain == "always" or self.objective == "architecture"
+
+    def spec(self, hyperparameters: Hyperparameters, budget: float, seed: int) -> TrialSpec:
+        """The trial of this run with these hyperparameters, epochs and seed."""
+        return TrialSpec(
+            hyperparameters=hyperparameters,
+            budget=budget,
+            seed=seed,
+            space=self.space,
+            operations=self.operations,
+            data=self.data,
+            method=self.method,
+            retrain=self.retrains,
+            choices=self.choices,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As builtin types, for the database."""
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> RunSettings:
+        """Reads what :meth:`to_dict` wrote; time limits may also be text such as ``2h``.
+
+        Raises:
+            UsageError: For an unknown setting, or a value that is not valid.
+        """
+        known = {entry.name for entry in fields(cls)}
+        for name in values:
+            if name not in known:
+                raise UnknownNameError("setting", name, sorted(known))
+        read = dict(values)
+        if not isinstance(read.get("choices"), Choices):
+            read["choices"] = Choices.from_mapping(read.get("choices") or {})
+        if not isinstance(read.get("decisions"), Decisions):
+            read["decisions"] = Decisions.from_mapping(read.get("decisions") or {})
+        for name in ("time_limit_s", "evaluation_timeout_s"):
+            if isinstance(read.get(name), str):
+                read[name] = parse_duration(read[name])
+        try:
+            return cls(**read)
+        except TypeError as error:
+            raise InvalidValueError(f"not the settings of a run: {error}") from None
+
+
+def check_run_name(name: str) -> None:
+    """Raises InvalidValueError unless it can name a run."""
+    if not RUN_NAME.fullmatch(name):
+        raise InvalidValueError(
+            f"{name!r} cannot name a run: up to 64 letters, digits, '.', '_' and '-', the first a letter or digit"
+        )
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
