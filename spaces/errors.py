@@ -9,7 +9,8 @@
     ├── StorageError                the database cannot be used
     │   ├── DatabaseMissingError    there is no database at that URL
     │   ├── DatabaseUnusableError   it is there and is no (writable) das-hpo database
-    │   └── SchemaError             its schema is newer than this das-hpo
+    │   ├── DatabaseBusyError       it cannot be used at present: locked, disk full, server away
+    │   └── SchemaError             its schema is not the one of this das-hpo
     ├── ClusterError                nameserver, dispatcher or worker cannot be reached or trusted
     │   ├── UnreachableError        nobody answers at that address
     │   ├── AuthenticationError     the other side holds another key, or none
@@ -70,8 +71,12 @@ class DatabaseUnusableError(StorageError):
     """The database is there, but is none of das-hpo's or cannot be written."""
 
 
+class DatabaseBusyError(StorageError):
+    """The database cannot be used at present: locked, its disk full, its server away. It may pass."""
+
+
 class SchemaError(StorageError):
-    """The database's schema is newer than this das-hpo."""
+    """The database's schema is newer than this das-hpo, or older and not upgraded yet."""
 
 
 class ClusterError(DasHpoError):

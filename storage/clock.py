@@ -1,0 +1,18 @@
+"""The database's own clock: what leases are judged by, as masters on several machines share it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+def database_now(session: Session) -> datetime:
+    """The time by the clock of the machine that the database is on, in UTC."""
+    if session.get_bind().dialect.name == "sqlite":
+        return datetime.fromisoformat(
+            session.execute(text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')")).scalar_one()
+        )
+    now: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return now.astimezone(UTC)

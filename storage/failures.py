@@ -1,0 +1,68 @@
+"""What the drivers raise, as the errors of das-hpo: one line that says what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from spaces.errors import DatabaseBusyError, DatabaseMissingError, DatabaseUnusableError, StorageError
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+_READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+#: Classes of SQLSTATE that may pass: connection, resources (disk full), operator (shutdown), locks, deadlocks.
+_PASSING = ("08", "53", "57", "55", "40", "58")
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turns what SQLAlchemy and sqlite3 raise inside it into storage errors that name the database."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise storage_error(error.orig or error, where) from error
+    except PoolTimeoutError as error:
+        raise DatabaseBusyError(f"the database {where} has no free connection: {error}") from error
+    except sqlite3.Error as error:
+        raise storage_error(error, where) from error
+
+
+def storage_error(error: BaseException, where: str) -> StorageError:
+    """The storage error that a driver's error stands for."""
+    said = " ".join(str(error).split())
+    if isinstance(error, sqlite3.Error):
+        return _sqlite(error, said, where)
+    return _postgresql(getattr(error, "sqlstate", None), said, where)
+
+
+def _sqlite(error: sqlite3.Error, said: str, where: str) -> StorageError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _BUSY:
+        return DatabaseBusyError(f"the database {where} stayed locked by another process: end that one or try again")
+    if code in _DISK:
+        return DatabaseBusyError(f"the database {where} cannot be written ({said}): make room on its disk")
+    if code in _READ_ONLY:
+        return DatabaseUnusableError(
+            f"the database {where} cannot be opened for this ({said}): check the rights on the file and its directory"
+        )
+    if code in _CORRUPT:
+        return DatabaseUnusableError(f"{where} is no sound SQLite database ({said}): restore a backup of it")
+    return StorageError(f"the database {where} refused: {said}")
+
+
+def _postgresql(state: str | None, said: str, where: str) -> StorageError:
+    if state == "3D000" or (state is None and "does not exist" in said and "database" in said):
+        return DatabaseMissingError(f"there is no database at {where} ({said}): make one with createdb")
+    if state is None and ("authentication" in said or "role" in said):
+        return DatabaseUnusableError(f"the database {where} let nobody in ({said}): check user and password in its URL")
+    if state is None or state[:2] in _PASSING:
+        return DatabaseBusyError(f"the database {where} cannot be used at present: {said}")
+    if state == "25006" or state[:2] in ("28", "42"):
+        return DatabaseUnusableError(f"the database {where} refused: {said}")
+    return StorageError(f"the database {where} refused: {said}")

@@ -1,0 +1,435 @@
+"""What goes into storage and what comes out of it: frozen dataclasses of builtin types.
+
+Datetimes are timezone-aware and in UTC. Nothing here is bound to a session, so a record may be kept,
+sent to another thread or printed after the database is closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from spaces.hyperparameters import HYPERPARAMETERS, Hyperparameters
+
+RUN_KINDS = ("run", "campaign")
+RUN_STATUSES = ("running", "completed", "interrupted", "failed")
+EVALUATION_STATUSES = ("queued", "running", "completed", "diverged", "failed")
+
+#: Statuses of an evaluation that has its ``sequence`` and changes no more.
+FINISHED_STATUSES = ("completed", "diverged", "failed")
+
+ORIGINS = ("model", "random", "preset", "fixed")
+
+#: How an attempt stands. ``superseded``: another attempt of its evaluation gave the outcome.
+ATTEMPT_STATUSES = ("running", "completed", "lost", "handed-back", "error", "superseded")
+
+#: How an attempt may end without an outcome.
+ATTEMPT_FAILURES = ("lost", "handed-back", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to be created.
+
+    Attributes:
+        name: Unique in the database.
+        kind: ``run`` (an optimisation) or ``campaign`` (trials of given configurations).
+        objective: ``one-shot`` or ``architecture``.
+        space: ``sequential`` or ``cell``.
+        operations: ``good`` or ``all``.
+        data: ``blur`` or ``downsampling``.
+        method: ``das`` or ``das-single``.
+        optimizer: ``bohb``, ``hyperband``, ``random``; free text for a campaign.
+        seed: From which every seed of the run is derived.
+        settings: Everything needed to resume it, as builtin types (stored as JSON).
+        version: The das-hpo that runs it.
+    """
+
+    name: str
+    kind: str
+    objective: str
+    space: str
+    operations: str
+    data: str
+    method: str
+    optimizer: str
+    seed: int
+    settings: dict[str, Any]
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run as stored; see :class:`NewRun` for what came from it.
+
+    Attributes:
+        id: The database's id.
+        status: ``running``, ``completed``, ``interrupted`` or ``failed``, as last written.
+        active: Whether a master holds the run's lease at present.
+        created_at: When it was created.
+        finished_at: When it was completed or failed.
+        message: Why it is interrupted or failed.
+    """
+
+    id: int
+    name: str
+    kind: str
+    objective: str
+    space: str
+    operations: str
+    data: str
+    method: str
+    optimizer: str
+    seed: int
+    settings: dict[str, Any]
+    version: str
+    status: str
+    active: bool
+    created_at: datetime
+    finished_at: datetime | None
+    message: str | None
+
+    @property
+    def state(self) -> str:
+        """The status as it is now: ``running`` without a master (kill -9, power loss) is ``interrupted``."""
+        return "interrupted" if self.status == "running" and not self.active else self.status
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRecord:
+    """What a run did at one budget.
+
+    Attributes:
+        budget: Epochs.
+        counts: Evaluations by status; statuses without any are absent.
+        best_loss: The least loss of one evaluation there; None if none completed with a loss.
+    """
+
+    budget: float
+    counts: dict[str, int]
+    best_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run with what it did so far, for lists of runs and for ``show``.
+
+    Attributes:
+        run: The run.
+        configurations: How many configurations it has.
+        budgets: What it did at each budget, the smallest first.
+    """
+
+    run: RunRecord
+    configurations: int
+    budgets: tuple[BudgetRecord, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Evaluations by status over all budgets, every status present."""
+        return {status: sum(b.counts.get(status, 0) for b in self.budgets) for status in EVALUATION_STATUSES}
+
+    @property
+    def evaluations(self) -> int:
+        """How many evaluations it has, in whatever status."""
+        return sum(self.counts.values())
+
+    @property
+    def best_psnr(self) -> float | None:
+        """The best PSNR in dB, by the run's own objective, of one evaluation at the largest budget that has any."""
+        losses = [budget.best_loss for budget in self.budgets if budget.best_loss is not None]
+        return -losses[-1] if losses else None
+
+
+@dataclass(frozen=True, slots=True)
+class NewConfiguration:
+    """A configuration to be added to a run.
+
+    Attributes:
+        iteration: First part of hpbandster's id.
+        stage: Second part.
+        number: Third part.
+        origin: ``model``, ``random``, ``preset`` or ``fixed``.
+        info: hpbandster's configuration info as builtin types (``model_based_pick``, ...).
+        hyperparameters: The point.
+        architecture: A fixed architecture to train instead of a search (baselines).
+    """
+
+    iteration: int
+    stage: int
+    number: int
+    origin: str
+    info: dict[str, Any]
+    hyperparameters: Hyperparameters
+    architecture: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRecord:
+    """A configuration as stored; see :class:`NewConfiguration`."""
+
+    id: int
+    iteration: int
+    stage: int
+    number: int
+    origin: str
+    info: dict[str, Any]
+    hyperparameters: Hyperparameters
+    architecture: str | None
+    created_at: datetime
+
+    @property
+    def configuration_id(self) -> tuple[int, int, int]:
+        """hpbandster's id: ``(iteration, stage, number)``."""
+        return self.iteration, self.stage, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvaluation:
+    """An evaluation to be queued: one configuration at one budget with one seed."""
+
+    iteration: int
+    stage: int
+    number: int
+    budget: float
+    replicate: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRecord:
+    """An evaluation as stored, for the master's resume.
+
+    Attributes:
+        id: The database's id.
+        iteration: First part of its configuration's id.
+        stage: Second part.
+        number: Third part.
+        budget: Epochs.
+        replicate: Which repetition, from 0.
+        seed: The trial's seed.
+        status: ``queued``, ``running``, ``completed``, ``diverged`` or ``failed``.
+        sequence: Place in the order in which the run's evaluations were finished, from 1; None if unfinished.
+        loss: What the model was told (minus a PSNR); None if diverged, failed or unfinished.
+        one_shot_psnr: In dB.
+        architecture_psnr: In dB.
+        attempts: How many attempts were started.
+        failures: How many of them were lost or ended in an error (handed-back ones do not count).
+        started_at: When the last attempt, or the one that gave the outcome, started.
+        finished_at: When the outcome, or the failure, was stored.
+        duration_s: The worker's seconds.
+        message: Why it diverged or failed.
+    """
+
+    id: int
+    iteration: int
+    stage: int
+    number: int
+    budget: float
+    replicate: int
+    seed: int
+    status: str
+    sequence: int | None
+    loss: float | None
+    one_shot_psnr: float | None
+    architecture_psnr: float | None
+    attempts: int
+    failures: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None
+    message: str | None
+
+    @property
+    def configuration_id(self) -> tuple[int, int, int]:
+        """hpbandster's id: ``(iteration, stage, number)``."""
+        return self.iteration, self.stage, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """Who computes: a worker process. Two processes of one name are two workers."""
+
+    name: str
+    host: str
+    pid: int
+    device: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One try of one evaluation by one worker.
+
+    Attributes:
+        evaluation_id: The database's id of the evaluation.
+        number: From 1, in the order in which they were started.
+        token: What its report must carry.
+        status: ``running``, ``completed``, ``lost``, ``handed-back``, ``error`` or ``superseded``.
+        worker: Who computes it.
+        started_at: When it was given out.
+        finished_at: When its outcome or its end was stored.
+        message: Why it was lost.
+    """
+
+    evaluation_id: int
+    number: int
+    token: str
+    status: str
+    worker: WorkerInfo
+    started_at: datetime
+    finished_at: datetime | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One point of the learning curve of one evaluation; see :class:`spaces.trial.Epoch`."""
+
+    evaluation_id: int
+    iteration: int
+    stage: int
+    number: int
+    budget: float
+    replicate: int
+    phase: str
+    epoch: int
+    training_loss: float | None
+    training_psnr: float | None
+    validation_loss: float | None
+    validation_psnr: float | None
+    alpha: tuple[tuple[float, ...], ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Everything from which a master continues a run where it stopped.
+
+    Attributes:
+        run: The run, with its settings.
+        configurations: In id order ``(iteration, stage, number)``.
+        evaluations: All, in the order in which they were queued.
+        attempts: The open ones (status ``running``), whose workers may still report.
+    """
+
+    run: RunRecord
+    configurations: tuple[ConfigurationRecord, ...]
+    evaluations: tuple[EvaluationRecord, ...]
+    attempts: tuple[AttemptRecord, ...]
+
+    @property
+    def finished(self) -> tuple[EvaluationRecord, ...]:
+        """The finished evaluations by ``sequence``: the order in which the master was told."""
+        done = [evaluation for evaluation in self.evaluations if evaluation.sequence is not None]
+        return tuple(sorted(done, key=lambda evaluation: evaluation.sequence or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Which master a run belongs to, and until when unless it is renewed (by the database's clock)."""
+
+    owner: str
+    expires_at: datetime
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRecord:
+    """One row of the view ``results``: one evaluation, its columns in the view's order."""
+
+    run: str
+    objective: str
+    space: str
+    operations: str
+    data: str
+    method: str
+    iteration: int
+    stage: int
+    number: int
+    budget: float
+    replicate: int
+    seed: int
+    status: str
+    loss: float | None
+    one_shot_psnr: float | None
+    architecture_psnr: float | None
+    architecture: str | None
+    origin: str
+    worker: str | None
+    attempts: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None
+    parameter_learning_rate: float
+    parameter_weight_decay: float
+    parameter_warm_up: bool
+    alpha_learning_rate: float
+    alpha_weight_decay: float
+    alpha_warm_up: bool
+    alpha_scheduler: str
+    alpha_optimizer: str
+    message: str | None
+    kernel: str | None
+    device: str | None
+    parameters: int | None
+    sequence: int | None
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """The eight hyperparameter columns as one point."""
+        return Hyperparameters(**{name: getattr(self, name) for name in HYPERPARAMETERS})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Column name to value, in the view's order."""
+        return asdict(self)
+
+
+#: The columns of the view ``results``, in order.
+RESULT_COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(ResultRecord))
+
+
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """One of the best configurations of a run.
+
+    Attributes:
+        rank: From 1.
+        iteration: First part of the configuration's id.
+        stage: Second part.
+        number: Third part.
+        budget: The largest budget that the run has results for; only configurations evaluated there compete.
+        psnr: What ranks it, in dB: the aggregate over the replicates of the PSNR of the objective asked for.
+        one_shot_psnr: The same aggregate of the one-shot PSNRs; None where there are none.
+        architecture_psnr: The same aggregate of the architecture PSNRs; None where there are none.
+        replicates: Over how many completed or diverged evaluations it is taken.
+        architecture: That of the replicate with the best PSNR.
+        origin: ``model``, ``random``, ``preset`` or ``fixed``.
+        hyperparameters: The point.
+    """
+
+    rank: int
+    iteration: int
+    stage: int
+    number: int
+    budget: float
+    psnr: float
+    one_shot_psnr: float | None
+    architecture_psnr: float | None
+    replicates: int
+    architecture: str | None
+    origin: str
+    hyperparameters: Hyperparameters
+
+    @property
+    def configuration_id(self) -> tuple[int, int, int]:
+        """hpbandster's id: ``(iteration, stage, number)``."""
+        return self.iteration, self.stage, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class SqlResult:
+    """What a user's own SQL gave: names of the columns, and the rows as builtin values."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]

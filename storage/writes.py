@@ -1,0 +1,358 @@
+"""What changes the database: functions over a session of one write transaction.
+
+None of them commits: the caller groups them into one transaction, which :meth:`storage.engine.Database.begin`
+commits as a whole or not at all. All are safe under several writing processes: in SQLite because a write
+transaction has the database for itself, in PostgreSQL because rows are locked before they are judged.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from spaces.errors import InvalidValueError, RunExistsError, RunMissingError, StorageError, UnknownNameError
+from spaces.trial import Epoch as Point
+from spaces.trial import TrialOutcome
+from storage.clock import database_now
+from storage.models import Attempt, Configuration, Epoch, Evaluation, Run, Worker
+from storage.records import (
+    ATTEMPT_FAILURES,
+    FINISHED_STATUSES,
+    RUN_STATUSES,
+    NewConfiguration,
+    NewEvaluation,
+    NewRun,
+    WorkerInfo,
+)
+
+
+def create_run(session: Session, new: NewRun) -> int:
+    """Adds a run, with status ``running``, and returns its id.
+
+    Raises:
+        RunExistsError: If the name is taken; says by a run of which state, and names ``resume`` where that helps.
+    """
+    taken = session.execute(
+        select(Run.status, Run.lease_expires_at > database_now(session)).where(Run.name == new.name)
+    ).first()
+    if taken is not None:
+        status, active = taken
+        raise RunExistsError(_taken(new.name, status, bool(active)))
+    values = {name: getattr(new, name) for name in NewRun.__dataclass_fields__}
+    return _insert(session, Run, status="running", created_at=_now(), **values)
+
+
+def set_run_status(session: Session, run_id: int, status: str, message: str | None = None) -> None:
+    """Writes how the run stands; ``completed`` and ``failed`` get ``finished_at``.
+
+    Raises:
+        UnknownNameError: For an unknown status.
+        RunMissingError: If there is no such run.
+    """
+    if status not in RUN_STATUSES:
+        raise UnknownNameError("status of a run", status, RUN_STATUSES)
+    finished_at = _now() if status in ("completed", "failed") else None
+    changed = session.execute(
+        update(Run)
+        .where(Run.id == run_id)
+        .values(status=status, message=message, finished_at=finished_at)
+        .returning(Run.id)
+    ).first()
+    if changed is None:
+        raise RunMissingError(f"no run has the id {run_id} in this database")
+
+
+def add_configuration(session: Session, run_id: int, new: NewConfiguration) -> int:
+    """Adds a configuration to a run and returns the database's id of it."""
+    return _insert(
+        session,
+        Configuration,
+        run_id=run_id,
+        iteration=new.iteration,
+        stage=new.stage,
+        number=new.number,
+        origin=new.origin,
+        info=new.info,
+        architecture=new.architecture,
+        created_at=_now(),
+        **new.hyperparameters.to_dict(),
+    )
+
+
+def queue_evaluation(session: Session, run_id: int, new: NewEvaluation) -> int:
+    """Adds an evaluation, ``queued``, of a configuration that is there already; returns its id.
+
+    Raises:
+        StorageError: If the run has no such configuration.
+    """
+    configuration_id = session.scalar(
+        select(Configuration.id).where(
+            Configuration.run_id == run_id,
+            Configuration.iteration == new.iteration,
+            Configuration.stage == new.stage,
+            Configuration.number == new.number,
+        )
+    )
+    if configuration_id is None:
+        identifier = (new.iteration, new.stage, new.number)
+        raise StorageError(f"run {run_id} has no configuration {identifier}: add it before its evaluations")
+    return _insert(
+        session,
+        Evaluation,
+        run_id=run_id,
+        configuration_id=configuration_id,
+        budget=float(new.budget),
+        replicate=new.replicate,
+        seed=new.seed,
+        status="queued",
+        queued_at=_now(),
+    )
+
+
+def start_attempt(session: Session, evaluation_id: int, token: str, worker: WorkerInfo) -> int:
+    """Gives a queued evaluation to a worker and returns the attempt's number, from 1.
+
+    Raises:
+        StorageError: If the evaluation is not there or not queued.
+    """
+    worker_id = _worker(session, worker)
+    now = _now()
+    number = session.scalar(
+        update(Evaluation)
+        .where(Evaluation.id == evaluation_id, Evaluation.status == "queued")
+        .values(status="running", attempts=Evaluation.attempts + 1, worker_id=worker_id, started_at=now)
+        .returning(Evaluation.attempts)
+    )
+    if number is None:
+        status = session.scalar(select(Evaluation.status).where(Evaluation.id == evaluation_id))
+        raise StorageError(f"evaluation {evaluation_id} is {status or 'not in this database'}: only queued ones start")
+    _insert(
+        session,
+        Attempt,
+        evaluation_id=evaluation_id,
+        number=number,
+        token=token,
+        worker_id=worker_id,
+        status="running",
+        started_at=now,
+    )
+    return number
+
+
+def end_attempt(session: Session, token: str, result: str, message: str | None, *, final: bool) -> bool:
+    """Ends a running attempt without an outcome; its evaluation is queued again, or ``failed`` if final.
+
+    A failed evaluation gets its ``sequence``, as the master is told of it.
+
+    Returns:
+        False, and nothing is changed, if that attempt is not running (any more).
+
+    Raises:
+        UnknownNameError: If the result is none of ``lost``, ``handed-back``, ``error``.
+    """
+    if result not in ATTEMPT_FAILURES:
+        raise UnknownNameError("end of an attempt", result, ATTEMPT_FAILURES)
+    now = _now()
+    evaluation_id = session.scalar(
+        update(Attempt)
+        .where(Attempt.token == token, Attempt.status == "running")
+        .values(status=result, message=message, finished_at=now)
+        .returning(Attempt.evaluation_id)
+    )
+    if evaluation_id is None:
+        return False
+    changes: dict[str, Any]
+    if final:
+        changes = {
+            "status": "failed",
+            "sequence": _next_sequence(session, evaluation_id),
+            "finished_at": now,
+            "message": message,
+        }
+    else:
+        changes = {"status": "queued", "worker_id": None, "started_at": None}
+    session.execute(update(Evaluation).where(Evaluation.id == evaluation_id).values(**changes))
+    return True
+
+
+def record_outcome(session: Session, token: str, outcome: TrialOutcome, loss: float | None, duration_s: float) -> bool:
+    """Stores what a worker answered: the evaluation is finished and gets the run's next ``sequence``.
+
+    An attempt that was given up as lost may still answer: what it answers is taken, and the attempt that runs
+    in its place is ``superseded``. The loss of a diverged trial is stored as NULL.
+
+    Returns:
+        False, and nothing but the attempt's status is changed, if that evaluation is finished already.
+
+    Raises:
+        StorageError: If no attempt has that token.
+        InvalidValueError: If a PSNR, the loss or the duration is not finite.
+    """
+    for name, value in (
+        ("loss", loss),
+        ("duration_s", duration_s),
+        ("one_shot_psnr", outcome.one_shot_psnr),
+        ("architecture_psnr", outcome.architecture_psnr),
+    ):
+        if value is not None and not math.isfinite(value):
+            raise InvalidValueError(f"{name} must be a finite number, {value} came")
+    attempt = session.execute(
+        select(Attempt.id, Attempt.evaluation_id, Attempt.status, Attempt.worker_id, Attempt.started_at).where(
+            Attempt.token == token
+        )
+    ).first()
+    if attempt is None:
+        raise StorageError(f"no attempt has the token {token!r}: it is of another database, or forged")
+    status = session.scalar(select(Evaluation.status).where(Evaluation.id == attempt.evaluation_id).with_for_update())
+    now = _now()
+    if status in FINISHED_STATUSES:
+        session.execute(
+            update(Attempt)
+            .where(Attempt.id == attempt.id, Attempt.status == "running")
+            .values(status="superseded", finished_at=now)
+        )
+        return False
+    session.execute(
+        update(Attempt)
+        .where(Attempt.evaluation_id == attempt.evaluation_id, Attempt.status == "running", Attempt.id != attempt.id)
+        .values(status="superseded", finished_at=now)
+    )
+    session.execute(
+        update(Attempt).where(Attempt.id == attempt.id).values(status="completed", finished_at=now, message=None)
+    )
+    session.execute(
+        update(Evaluation)
+        .where(Evaluation.id == attempt.evaluation_id)
+        .values(
+            status=outcome.status,
+            sequence=_next_sequence(session, attempt.evaluation_id),
+            loss=loss if outcome.status == "completed" else None,
+            one_shot_psnr=outcome.one_shot_psnr,
+            architecture_psnr=outcome.architecture_psnr,
+            architecture=outcome.architecture,
+            parameters=outcome.parameters,
+            kernel=outcome.kernel,
+            device=outcome.device,
+            worker_id=attempt.worker_id,
+            started_at=attempt.started_at,
+            finished_at=now,
+            duration_s=duration_s,
+            search_s=_finite(outcome.search_s),
+            retrain_s=_finite(outcome.retrain_s),
+            message=outcome.message,
+        )
+    )
+    if outcome.epochs:
+        session.execute(insert(Epoch), [_epoch(attempt.evaluation_id, point) for point in outcome.epochs])
+    return True
+
+
+def take_lease(session: Session, run_id: int, owner: str, seconds: float) -> bool:
+    """Makes ``owner`` the run's only master for so many seconds, by the database's clock; renews its own lease.
+
+    Returns:
+        False if the lease of another owner has not run out.
+
+    Raises:
+        RunMissingError: If there is no such run.
+    """
+    now = database_now(session)
+    lease = session.execute(
+        select(Run.lease_owner, Run.lease_expires_at).where(Run.id == run_id).with_for_update()
+    ).first()
+    if lease is None:
+        raise RunMissingError(f"no run has the id {run_id} in this database")
+    if lease.lease_owner not in (None, owner) and lease.lease_expires_at > now:
+        return False
+    expires_at = now + timedelta(seconds=seconds)
+    session.execute(update(Run).where(Run.id == run_id).values(lease_owner=owner, lease_expires_at=expires_at))
+    return True
+
+
+def renew_lease(session: Session, run_id: int, owner: str, seconds: float) -> bool:
+    """Extends the lease that ``owner`` holds.
+
+    Returns:
+        False if it is not ``owner``'s (any more): another master has taken the run, this one must stop.
+    """
+    expires_at = database_now(session) + timedelta(seconds=seconds)
+    renewed = session.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.lease_owner == owner)
+        .values(lease_expires_at=expires_at)
+        .returning(Run.id)
+    ).first()
+    return renewed is not None
+
+
+def release_lease(session: Session, run_id: int, owner: str) -> None:
+    """Gives the lease back, if it is ``owner``'s."""
+    session.execute(
+        update(Run).where(Run.id == run_id, Run.lease_owner == owner).values(lease_owner=None, lease_expires_at=None)
+    )
+
+
+def _next_sequence(session: Session, evaluation_id: int) -> int:
+    """Counts the run's finished evaluations up; locks the run's row until the transaction ends."""
+    run_id = select(Evaluation.run_id).where(Evaluation.id == evaluation_id).scalar_subquery()
+    sequence = session.scalar(
+        update(Run).where(Run.id == run_id).values(sequence=Run.sequence + 1).returning(Run.sequence)
+    )
+    assert sequence is not None  # the foreign keys hold it
+    return sequence
+
+
+def _worker(session: Session, worker: WorkerInfo) -> int:
+    """The id of that worker process; added if it is new."""
+    values = {name: getattr(worker, name) for name in WorkerInfo.__dataclass_fields__}
+    query = select(Worker.id).filter_by(**values)
+    known = session.scalar(query)
+    if known is not None:
+        return known
+    if session.get_bind().dialect.name == "postgresql":
+        # Two masters may meet the same new worker at once; in SQLite a write transaction is alone.
+        from sqlalchemy.dialects.postgresql import insert as insert_or_not
+
+        session.execute(insert_or_not(Worker).values(created_at=_now(), **values).on_conflict_do_nothing())
+        return session.scalars(query).one()
+    return _insert(session, Worker, created_at=_now(), **values)
+
+
+def _insert(session: Session, model: type[Any], **values: Any) -> int:
+    key: int = session.execute(insert(model).values(**values).returning(model.id)).scalar_one()
+    return key
+
+
+def _epoch(evaluation_id: int, point: Point) -> dict[str, Any]:
+    alpha = None if point.alpha is None else [[_finite(value) for value in row] for row in point.alpha]
+    return {
+        "evaluation_id": evaluation_id,
+        "phase": point.phase,
+        "epoch": point.epoch,
+        "training_loss": _finite(point.training_loss),
+        "training_psnr": _finite(point.training_psnr),
+        "validation_loss": _finite(point.validation_loss),
+        "validation_psnr": _finite(point.validation_psnr),
+        "alpha": alpha,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    """NULL for infinities and NaN: JSON has no word for them, and SQL's aggregates do not skip them."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _taken(name: str, status: str, active: bool) -> str:
+    if status == "running" and active:
+        return f"the run {name!r} is running already: choose another --name"
+    if status in ("running", "interrupted"):
+        return f"the run {name!r} was interrupted: continue it with `das-hpo resume {name}`, or choose another --name"
+    return f"the run name {name!r} is taken by a {status} run: choose another --name"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
