@@ -1,0 +1,88 @@
+"""``das-hpo incumbent``: the best configurations of a run."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from das_hpo.commands.command import Command, add_database, add_format, positive, print_table
+from das_hpo.commands.reading import reading
+from das_hpo.output import Table
+from spaces.hyperparameters import HYPERPARAMETERS
+from spaces.trial import OBJECTIVES
+
+if TYPE_CHECKING:
+    from storage.records import Incumbent
+
+COLUMNS = (
+    "rank",
+    "configuration",
+    "budget",
+    "psnr",
+    "one_shot_psnr",
+    "architecture_psnr",
+    "replicates",
+    "origin",
+    *HYPERPARAMETERS,
+    "architecture",
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("run", metavar="RUN", help="name of the run (see das-hpo runs)")
+    parser.add_argument(
+        "--objective", choices=OBJECTIVES, help="which PSNR ranks the configurations (default: the run's own objective)"
+    )
+    parser.add_argument("--top", type=positive, default=1, metavar="N", help="how many configurations, the best first")
+    add_database(parser)
+    add_format(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Prints the best configurations: below each other in the table, as the hyperparameters have long names."""
+    from storage import queries
+
+    with reading(args) as database:
+        best = queries.incumbents(database, args.run, objective=args.objective, top=args.top)
+    if args.format != "table":
+        print_table(Table.of([record(one) for one in best], COLUMNS), args)
+        return 0
+    print_table(turned(list(best)), args)
+    return 0
+
+
+def record(one: Incumbent) -> dict[str, Any]:
+    """One configuration as a row."""
+    return {
+        "rank": one.rank,
+        "configuration": "-".join(str(part) for part in one.configuration_id),
+        "budget": one.budget,
+        "psnr": one.psnr,
+        "one_shot_psnr": one.one_shot_psnr,
+        "architecture_psnr": one.architecture_psnr,
+        "replicates": one.replicates,
+        "origin": one.origin,
+        **one.hyperparameters.to_dict(),
+        "architecture": one.architecture,
+    }
+
+
+def turned(best: list[Incumbent]) -> Table:
+    """One column per configuration; the architectures, which are long, are left to json, csv and a single one."""
+    records = [record(one) for one in best]
+    names = [name for name in COLUMNS[1:] if len(best) == 1 or name != "architecture"]
+    return Table(
+        ("rank", *(str(one.rank) for one in best)),
+        tuple((name, *(values[name] for values in records)) for name in names),
+    )
+
+
+COMMAND = Command(
+    summary="the best configurations of a run, with their hyperparameters",
+    description="Prints the best configurations of a run by PSNR in dB. Only configurations that were evaluated at "
+    "the run's largest budget compete. A run that stored both PSNRs can be read under both objectives.",
+    examples=("das-hpo incumbent my-run", "das-hpo incumbent my-run --objective architecture --top 5 -f json"),
+    configure=configure,
+    execute=execute,
+)

@@ -1,0 +1,40 @@
+"""``das-hpo query``: SQL of the user's own, read-only."""
+
+from __future__ import annotations
+
+import argparse
+
+from das_hpo.commands.command import Command, add_database, add_format, print_table
+from das_hpo.commands.reading import reading
+from das_hpo.output import Table
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("sql", metavar="SQL", help="one SELECT; the view 'results' has one row per evaluation")
+    add_database(parser)
+    add_format(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Prints what the statement gives."""
+    from storage import queries
+
+    with reading(args) as database:
+        result = queries.sql(database, args.sql)
+    print_table(Table(result.columns, result.rows), args)
+    return 0
+
+
+COMMAND = Command(
+    summary="SQL over everything, read-only",
+    description="Runs one SQL statement that reads, and prints its rows. The database cannot be changed by it. "
+    "Tables: runs, configurations, evaluations, attempts, epochs, workers; the view 'results' has one row per "
+    "evaluation, with the hyperparameters as columns.",
+    examples=(
+        'das-hpo query "select status, count(*) as evaluations from results group by status"',
+        'das-hpo query "select run, max(one_shot_psnr) from results group by run" -f json',
+    ),
+    configure=configure,
+    execute=execute,
+)

@@ -1,0 +1,73 @@
+"""``das-hpo results``: one row per evaluation."""
+
+from __future__ import annotations
+
+import argparse
+
+from das_hpo.commands.command import Command, add_database, add_format, natural, print_table
+from das_hpo.commands.reading import reading
+from das_hpo.output import Table
+
+#: What fits a terminal; short words, and the configuration's id as one of them.
+SHORT = (
+    "run",
+    "configuration",
+    "budget",
+    "status",
+    "one_shot_psnr",
+    "architecture_psnr",
+    "origin",
+    "worker",
+    "duration_s",
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("run", metavar="RUN", nargs="?", help="name of a run (default: all runs)")
+    parser.add_argument("--all", action="store_true", help="show all columns in the table, too, not only what fits")
+    parser.add_argument(
+        "--status", help="only evaluations of that status: queued, running, completed, diverged, failed"
+    )
+    parser.add_argument("--limit", type=natural, metavar="N", help="print the last N rows at most (default: all)")
+    add_database(parser)
+    add_format(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Prints the rows of the view ``results``."""
+    from spaces.errors import UnknownNameError
+    from storage import queries
+    from storage.records import EVALUATION_STATUSES, RESULT_COLUMNS
+
+    if args.status is not None and args.status not in EVALUATION_STATUSES:
+        raise UnknownNameError("status", args.status, EVALUATION_STATUSES)
+    with reading(args) as database:
+        records = [record.to_dict() for record in queries.results(database, args.run)]
+    if args.status is not None:
+        records = [record for record in records if record["status"] == args.status]
+    if args.limit is not None:
+        records = records[max(0, len(records) - args.limit) :]
+    if args.all or args.format != "table":
+        print_table(Table.of(records, RESULT_COLUMNS), args)
+        return 0
+    for record in records:
+        record["configuration"] = "{iteration}-{stage}-{number}".format(**record)
+    columns = [column for column in SHORT if column != "run" or args.run is None]
+    print_table(Table.of(records, columns), args)
+    return 0
+
+
+COMMAND = Command(
+    summary="every evaluation, one row each",
+    description="Prints one row per evaluation: PSNRs in dB, the budget in epochs, the duration in the worker's "
+    "seconds. The table shows the columns that fit a terminal; --all, json and csv have every column of the view "
+    "'results', one for each hyperparameter among them.",
+    examples=(
+        "das-hpo results",
+        "das-hpo results my-run -f csv > my-run.csv",
+        "das-hpo results --status diverged --all",
+    ),
+    configure=configure,
+    execute=execute,
+)

@@ -1,0 +1,92 @@
+"""``das-hpo runs``: the runs in the database."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from das_hpo.commands.command import Command, add_database, add_format, print_table
+from das_hpo.commands.reading import reading
+from das_hpo.output import Table
+
+if TYPE_CHECKING:
+    from storage.records import RunSummary
+
+COLUMNS = (
+    "run",
+    "kind",
+    "objective",
+    "space",
+    "operations",
+    "data",
+    "method",
+    "optimizer",
+    "seed",
+    "status",
+    "configurations",
+    "evaluations",
+    "finished",
+    "diverged",
+    "failed",
+    "best_psnr",
+    "created_at",
+    "finished_at",
+    "version",
+    "message",
+)
+SHORT = ("run", "objective", "data", "status", "configurations", "evaluations", "finished", "best_psnr", "created_at")
+
+
+def row(summary: RunSummary) -> dict[str, Any]:
+    """One run as a row."""
+    run, counts = summary.run, summary.counts
+    return {
+        "run": run.name,
+        "kind": run.kind,
+        "objective": run.objective,
+        "space": run.space,
+        "operations": run.operations,
+        "data": run.data,
+        "method": run.method,
+        "optimizer": run.optimizer,
+        "seed": run.seed,
+        "status": run.state,
+        "configurations": summary.configurations,
+        "evaluations": summary.evaluations,
+        "finished": counts["completed"] + counts["diverged"] + counts["failed"],
+        "diverged": counts["diverged"],
+        "failed": counts["failed"],
+        "best_psnr": summary.best_psnr,
+        "created_at": run.created_at,
+        "finished_at": run.finished_at,
+        "version": run.version,
+        "message": run.message,
+    }
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("--all", action="store_true", help="show all columns in the table, too, not only what fits")
+    add_database(parser)
+    add_format(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Prints one row per run, the newest last."""
+    from storage import queries
+
+    with reading(args) as database:
+        rows = [row(summary) for summary in queries.runs(database)]
+    print_table(Table.of(rows, COLUMNS, None if args.all else SHORT), args)
+    return 0
+
+
+COMMAND = Command(
+    summary="the runs in the database",
+    description="Prints one row per run: its settings, its status, how many evaluations it has and the best PSNR in "
+    "dB, by the run's own objective, at its largest budget. A run whose master died is 'interrupted'. The table "
+    "shows the columns that fit a terminal; --all, json and csv have all of them.",
+    examples=("das-hpo runs", "das-hpo runs --db sqlite:///lab.db -f json"),
+    configure=configure,
+    execute=execute,
+)

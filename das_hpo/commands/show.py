@@ -1,0 +1,90 @@
+"""``das-hpo show``: one run in full."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from das_hpo.commands.command import Command, add_database, add_format, print_table
+from das_hpo.commands.incumbent import record
+from das_hpo.commands.reading import reading
+from das_hpo.commands.runs import row
+from das_hpo.output import Table, as_json, as_text
+
+if TYPE_CHECKING:
+    from storage.records import Incumbent, RunSummary
+
+RUNGS = ("budget", "queued", "running", "completed", "diverged", "failed", "best_psnr")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("run", metavar="RUN", help="name of the run (see das-hpo runs)")
+    add_database(parser)
+    add_format(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Prints settings, rungs and the best configuration; as CSV the rungs alone."""
+    from storage import queries
+
+    with reading(args) as database:
+        summary = queries.run(database, args.run)
+        best = queries.incumbents(database, args.run)
+    rungs = Table.of(_rungs(summary), RUNGS)
+    if args.format == "json":
+        sys.stdout.write(
+            as_json(
+                {
+                    **row(summary),
+                    "settings": summary.run.settings,
+                    "rungs": _rungs(summary),
+                    "best": [record(one) for one in best],
+                }
+            )
+        )
+    elif args.format == "csv":
+        print_table(rungs, args)
+    else:
+        sys.stdout.write("\n".join(_sections(summary, rungs, best)))
+    return 0
+
+
+def _rungs(summary: RunSummary) -> list[dict[str, Any]]:
+    return [
+        {
+            "budget": budget.budget,
+            **{status: budget.counts.get(status, 0) for status in RUNGS[1:-1]},
+            "best_psnr": None if budget.best_loss is None else -budget.best_loss,
+        }
+        for budget in summary.budgets
+    ]
+
+
+def _sections(summary: RunSummary, rungs: Table, best: tuple[Incumbent, ...] | list[Incumbent]) -> list[str]:
+    run = {name: value for name, value in row(summary).items() if value is not None}
+    nested = ("choices", "decisions")
+    settings = {n: v for n, v in summary.run.settings.items() if n not in run and n not in nested and n != "name"}
+    sections = [as_text(pairs(run)), as_text(pairs(settings, "setting"))]
+    for name in nested:
+        if summary.run.settings.get(name):
+            sections.append(as_text(pairs(summary.run.settings[name], name)))
+    sections.append(as_text(rungs))
+    sections += [as_text(pairs(record(one), "best")) for one in best]
+    return sections
+
+
+def pairs(values: dict[str, Any], title: str = "") -> Table:
+    """Names and values below each other, each value as its own kind is written."""
+    return Table((title or "name", "value"), tuple(values.items()))
+
+
+COMMAND = Command(
+    summary="one run in full: settings, rungs, best configuration",
+    description="Prints a run's settings, the evaluations of each rung (budget in epochs) by status with the best "
+    "PSNR in dB there, and the best configuration. csv has the rungs alone.",
+    examples=("das-hpo show one-shot-blur-20261124-0500-ab12", "das-hpo show my-run -f json"),
+    configure=configure,
+    execute=execute,
+)

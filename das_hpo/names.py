@@ -1,0 +1,11 @@
+"""Names of runs that say what they are and are taken by nobody."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+
+
+def default_run_name(objective: str, data: str) -> str:
+    """Such as ``one-shot-blur-20261124-0500-ab12``: the problem, the minute (UTC), and four random digits."""
+    return f"{objective}-{data}-{datetime.now(UTC):%Y%m%d-%H%M}-{secrets.token_hex(2)}"
