@@ -58,7 +58,7 @@ class KeyFile:
         self._keys = _read(self.path)
         self._checked = time.monotonic()
 
-    def keys(self) -> tuple[bytes, ...]:
+    def current(self) -> tuple[bytes, ...]:
         """The keys, newest first; those last read if the file has become unreadable meanwhile."""
         with self._lock:
             if time.monotonic() - self._checked > CHECK_EVERY_S:

@@ -190,7 +190,7 @@ class Remote:
 
     def _connected(self) -> Pyro4.core.Proxy:
         if self._proxy is None:
-            keys: tuple[bytes | None, ...] = (None,) if self._keys is None else self._keys.keys()
+            keys: tuple[bytes | None, ...] = (None,) if self._keys is None else self._keys.current()
             for key in keys:
                 proxy = Pyro4.core.Proxy(self._uri)
                 proxy._pyroHmacKey = key
