@@ -3,7 +3,7 @@
 Importing this package imports scipy and statsmodels; commands import it when they run.
 """
 
-from das_hpo.statistics.best_of_k import BestOfK, DrawsToBeat, best_of_k, draws_to_beat, expected_best
+from das_hpo.statistics.best_of_k import BestOfK, DrawsToBeat, best_of_k, draws_to_beat, expected_best, median_best
 from das_hpo.statistics.budgets import BudgetCorrelation, budget_correlations, paired_budgets
 from das_hpo.statistics.correlation import Correlation, Line, correlation, correlations, regression_line
 from das_hpo.statistics.intervals import bootstrap_interval
@@ -45,6 +45,7 @@ __all__ = [
     "expected_best",
     "holm",
     "mann_whitney",
+    "median_best",
     "median_difference",
     "paired_budgets",
     "paired_wilcoxon",

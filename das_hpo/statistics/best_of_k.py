@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import gammaln
 from statsmodels.stats.proportion import proportion_confint
 
-from das_hpo.statistics.intervals import bootstrap_intervals
+from das_hpo.statistics.intervals import bootstrap_interval, bootstrap_intervals
 from das_hpo.statistics.samples import FloatArray, Interval, Values, as_values, check_level, worst_last
 from spaces.errors import InvalidValueError
 
@@ -132,6 +132,38 @@ def best_of_k(values: Values, k: Sequence[int] | None = None, *, level: float = 
         high=tuple(map(float, high)),
         level=level,
     )
+
+
+def median_best(values: Values, k: int, *, level: float = 0.95, seed: int = 0) -> tuple[float, Interval]:
+    """The median of the best of k trials drawn without replacement, with its BCa interval.
+
+    The best is at most the i-th of n values with probability C(i, k) / C(n, k). A diverged trial is worse than
+    every other; NaN where the median best is diverged.
+
+    Raises:
+        InvalidValueError: If k is not between 1 and the number of trials.
+    """
+    check_level(level)
+    sample = worst_last(values)
+    _check_k([k], len(sample))
+    places = {size: _median_places(size, k) for size in (len(sample), len(sample) - 1) if size >= k}
+
+    def statistic(data: FloatArray, axis: int = -1) -> FloatArray:
+        lower, upper = places.get(data.shape[axis], (0, 0))
+        ordered = np.sort(data, axis=axis)
+        return np.asarray((np.take(ordered, lower, axis=axis) + np.take(ordered, upper, axis=axis)) / 2)
+
+    median = float(statistic(sample))
+    if not math.isfinite(median):
+        return math.nan, Interval.undefined(level)
+    interval = bootstrap_interval(sample, statistic=statistic, level=level, seed=seed)
+    return median, interval if math.isfinite(interval.low) else Interval.undefined(level)
+
+
+def _median_places(trials: int, k: int) -> tuple[int, int]:
+    """Places of the two ascending order statistics whose mean is the median best (equal ones, mostly)."""
+    below = np.cumsum(order_weights(trials, [k])[0])
+    return int(np.argmax(below >= 0.5 - 1e-9)), int(np.argmax(below > 0.5 + 1e-9))
 
 
 def draws_to_beat(values: Values, threshold: float, *, level: float = 0.95) -> DrawsToBeat:

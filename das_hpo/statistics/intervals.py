@@ -109,5 +109,6 @@ def bootstrap_intervals(
         drawn = np.asarray(result.bootstrap_distribution)[index]
         drawn = drawn[~np.isnan(drawn)]  # e.g. the correlation of a resample that is constant
         if len(drawn):
-            lows[index], highs[index] = np.quantile(drawn, [tail, 1 - tail])
+            with np.errstate(invalid="ignore"):  # between minus infinities (diverged): no end, NaN
+                lows[index], highs[index] = np.quantile(drawn, [tail, 1 - tail])
     return lows, highs, "percentile"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from das_hpo.statistics import best_of_k, draws_to_beat, expected_best
+from das_hpo.statistics import best_of_k, draws_to_beat, expected_best, median_best
 from spaces.errors import InvalidValueError
 
 
@@ -112,3 +112,23 @@ def test_draws_where_none_or_all_beat_it() -> None:
     assert draws_to_beat([18.0, 20.0], 18.0).beating == 1  # an equal one does not beat it
     with pytest.raises(InvalidValueError, match="finite number of dB"):
         draws_to_beat([1.0], math.nan)
+
+
+@given(st.lists(st.floats(-30, 30), min_size=1, max_size=7), st.data())
+def test_the_median_best_is_that_of_all_subsets(values: list[float], data: st.DataObject) -> None:
+    """By enumeration; the best of one is the sample's own median."""
+    k = data.draw(st.integers(1, len(values)))
+    expected = np.median([max(subset) for subset in itertools.combinations(values, k)])
+    from das_hpo.statistics.best_of_k import _median_places
+
+    lower, upper = _median_places(len(values), k)
+    ordered = sorted(values)
+    assert (ordered[lower] + ordered[upper]) / 2 == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_median_best_has_an_interval_and_may_be_diverged() -> None:
+    """Twenty trials: inside its interval; with most trials diverged the median best of one is none."""
+    median, interval = median_best(np.random.default_rng(1).normal(20, 2, 20), 5)
+    assert interval.low < median < interval.high
+    assert math.isnan(median_best([None, None, 3.0], 1)[0])
+    assert median_best([None, 2.0, 3.0], 3)[0] == 3.0
