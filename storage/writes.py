@@ -11,14 +11,15 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Select, Table, Update, select, update
 from sqlalchemy.orm import Session
 
 from spaces.errors import InvalidValueError, RunExistsError, RunMissingError, StorageError, UnknownNameError
 from spaces.trial import Epoch as Point
 from spaces.trial import TrialOutcome
+from storage import statements
 from storage.clock import database_now
-from storage.models import Attempt, Configuration, Epoch, Evaluation, Run, Worker
+from storage.models import Run
 from storage.records import (
     ATTEMPT_FAILURES,
     FINISHED_STATUSES,
@@ -43,7 +44,7 @@ def create_run(session: Session, new: NewRun) -> int:
         status, active = taken
         raise RunExistsError(_taken(new.name, status, bool(active)))
     values = {name: getattr(new, name) for name in NewRun.__dataclass_fields__}
-    return _insert(session, Run, status="running", created_at=_now(), **values)
+    return _insert(session, statements.RUNS, status="running", created_at=_now(), **values)
 
 
 def set_run_status(session: Session, run_id: int, status: str, message: str | None = None) -> None:
@@ -70,7 +71,7 @@ def add_configuration(session: Session, run_id: int, new: NewConfiguration) -> i
     """Adds a configuration to a run and returns the database's id of it."""
     return _insert(
         session,
-        Configuration,
+        statements.CONFIGURATIONS,
         run_id=run_id,
         iteration=new.iteration,
         stage=new.stage,
@@ -89,20 +90,15 @@ def queue_evaluation(session: Session, run_id: int, new: NewEvaluation) -> int:
     Raises:
         StorageError: If the run has no such configuration.
     """
-    configuration_id = session.scalar(
-        select(Configuration.id).where(
-            Configuration.run_id == run_id,
-            Configuration.iteration == new.iteration,
-            Configuration.stage == new.stage,
-            Configuration.number == new.number,
-        )
-    )
+    identifier = {"iteration": new.iteration, "stage": new.stage, "number": new.number}
+    configuration_id = _scalar(session, statements.FIND_CONFIGURATION, run_id=run_id, **identifier)
     if configuration_id is None:
-        identifier = (new.iteration, new.stage, new.number)
-        raise StorageError(f"run {run_id} has no configuration {identifier}: add it before its evaluations")
+        raise StorageError(
+            f"run {run_id} has no configuration {tuple(identifier.values())}: add it before its evaluations"
+        )
     return _insert(
         session,
-        Evaluation,
+        statements.EVALUATIONS,
         run_id=run_id,
         configuration_id=configuration_id,
         budget=float(new.budget),
@@ -121,18 +117,15 @@ def start_attempt(session: Session, evaluation_id: int, token: str, worker: Work
     """
     worker_id = _worker(session, worker)
     now = _now()
-    number = session.scalar(
-        update(Evaluation)
-        .where(Evaluation.id == evaluation_id, Evaluation.status == "queued")
-        .values(status="running", attempts=Evaluation.attempts + 1, worker_id=worker_id, started_at=now)
-        .returning(Evaluation.attempts)
+    number: int | None = _scalar(
+        session, statements.START_EVALUATION, of_evaluation=evaluation_id, to_worker=worker_id, to_started_at=now
     )
     if number is None:
-        status = session.scalar(select(Evaluation.status).where(Evaluation.id == evaluation_id))
+        status = _scalar(session, statements.STATUS_OF_EVALUATION, of_evaluation=evaluation_id)
         raise StorageError(f"evaluation {evaluation_id} is {status or 'not in this database'}: only queued ones start")
     _insert(
         session,
-        Attempt,
+        statements.ATTEMPTS,
         evaluation_id=evaluation_id,
         number=number,
         token=token,
@@ -157,11 +150,8 @@ def end_attempt(session: Session, token: str, result: str, message: str | None, 
     if result not in ATTEMPT_FAILURES:
         raise UnknownNameError("end of an attempt", result, ATTEMPT_FAILURES)
     now = _now()
-    evaluation_id = session.scalar(
-        update(Attempt)
-        .where(Attempt.token == token, Attempt.status == "running")
-        .values(status=result, message=message, finished_at=now)
-        .returning(Attempt.evaluation_id)
+    evaluation_id = _scalar(
+        session, statements.END_RUNNING_ATTEMPT, of_token=token, status=result, message=message, finished_at=now
     )
     if evaluation_id is None:
         return False
@@ -175,7 +165,7 @@ def end_attempt(session: Session, token: str, result: str, message: str | None, 
         }
     else:
         changes = {"status": "queued", "worker_id": None, "started_at": None}
-    session.execute(update(Evaluation).where(Evaluation.id == evaluation_id).values(**changes))
+    _execute(session, statements.CHANGE_EVALUATION, of_evaluation=evaluation_id, **changes)
     return True
 
 
@@ -200,54 +190,41 @@ def record_outcome(session: Session, token: str, outcome: TrialOutcome, loss: fl
     ):
         if value is not None and not math.isfinite(value):
             raise InvalidValueError(f"{name} must be a finite number, {value} came")
-    attempt = session.execute(
-        select(Attempt.id, Attempt.evaluation_id, Attempt.status, Attempt.worker_id, Attempt.started_at).where(
-            Attempt.token == token
-        )
-    ).first()
+    attempt = session.connection().execute(statements.FIND_ATTEMPT, {"of_token": token}).first()
     if attempt is None:
         raise StorageError(f"no attempt has the token {token!r}: it is of another database, or forged")
-    status = session.scalar(select(Evaluation.status).where(Evaluation.id == attempt.evaluation_id).with_for_update())
+    evaluation_id = attempt.evaluation_id
+    keys = {"of_evaluation": evaluation_id, "of_attempt": attempt.id}
     now = _now()
-    if status in FINISHED_STATUSES:
-        session.execute(
-            update(Attempt)
-            .where(Attempt.id == attempt.id, Attempt.status == "running")
-            .values(status="superseded", finished_at=now)
-        )
+    if _scalar(session, statements.LOCK_EVALUATION, of_evaluation=evaluation_id) in FINISHED_STATUSES:
+        _execute(session, statements.SUPERSEDE_THIS, to_finished_at=now, **keys)
         return False
-    session.execute(
-        update(Attempt)
-        .where(Attempt.evaluation_id == attempt.evaluation_id, Attempt.status == "running", Attempt.id != attempt.id)
-        .values(status="superseded", finished_at=now)
-    )
-    session.execute(
-        update(Attempt).where(Attempt.id == attempt.id).values(status="completed", finished_at=now, message=None)
-    )
-    session.execute(
-        update(Evaluation)
-        .where(Evaluation.id == attempt.evaluation_id)
-        .values(
-            status=outcome.status,
-            sequence=_next_sequence(session, attempt.evaluation_id),
-            loss=loss if outcome.status == "completed" else None,
-            one_shot_psnr=outcome.one_shot_psnr,
-            architecture_psnr=outcome.architecture_psnr,
-            architecture=outcome.architecture,
-            parameters=outcome.parameters,
-            kernel=outcome.kernel,
-            device=outcome.device,
-            worker_id=attempt.worker_id,
-            started_at=attempt.started_at,
-            finished_at=now,
-            duration_s=duration_s,
-            search_s=_finite(outcome.search_s),
-            retrain_s=_finite(outcome.retrain_s),
-            message=outcome.message,
-        )
+    _execute(session, statements.SUPERSEDE_OTHERS, to_finished_at=now, **keys)
+    _execute(session, statements.COMPLETE_ATTEMPT, to_finished_at=now, of_attempt=attempt.id)
+    _execute(
+        session,
+        statements.CHANGE_EVALUATION,
+        of_evaluation=evaluation_id,
+        status=outcome.status,
+        sequence=_next_sequence(session, evaluation_id),
+        loss=loss if outcome.status == "completed" else None,
+        one_shot_psnr=outcome.one_shot_psnr,
+        architecture_psnr=outcome.architecture_psnr,
+        architecture=outcome.architecture,
+        parameters=outcome.parameters,
+        kernel=outcome.kernel,
+        device=outcome.device,
+        worker_id=attempt.worker_id,
+        started_at=attempt.started_at,
+        finished_at=now,
+        duration_s=duration_s,
+        search_s=_finite(outcome.search_s),
+        retrain_s=_finite(outcome.retrain_s),
+        message=outcome.message,
     )
     if outcome.epochs:
-        session.execute(insert(Epoch), [_epoch(attempt.evaluation_id, point) for point in outcome.epochs])
+        points = [_epoch(evaluation_id, point) for point in outcome.epochs]
+        session.connection().execute(statements.INSERT_EPOCHS, points)
     return True
 
 
@@ -298,33 +275,38 @@ def release_lease(session: Session, run_id: int, owner: str) -> None:
 
 def _next_sequence(session: Session, evaluation_id: int) -> int:
     """Counts the run's finished evaluations up; locks the run's row until the transaction ends."""
-    run_id = select(Evaluation.run_id).where(Evaluation.id == evaluation_id).scalar_subquery()
-    sequence = session.scalar(
-        update(Run).where(Run.id == run_id).values(sequence=Run.sequence + 1).returning(Run.sequence)
-    )
+    sequence: int | None = _scalar(session, statements.NEXT_SEQUENCE, of_evaluation=evaluation_id)
     assert sequence is not None  # the foreign keys hold it
     return sequence
 
 
 def _worker(session: Session, worker: WorkerInfo) -> int:
     """The id of that worker process; added if it is new."""
-    values = {name: getattr(worker, name) for name in WorkerInfo.__dataclass_fields__}
-    query = select(Worker.id).filter_by(**values)
-    known = session.scalar(query)
+    values = {name: getattr(worker, name) for name in statements.WORKER_FIELDS}
+    known: int | None = _scalar(session, statements.FIND_WORKER, **values)
     if known is not None:
         return known
     if session.get_bind().dialect.name == "postgresql":
         # Two masters may meet the same new worker at once; in SQLite a write transaction is alone.
         from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
-        session.execute(insert_or_not(Worker).values(created_at=_now(), **values).on_conflict_do_nothing())
-        return session.scalars(query).one()
-    return _insert(session, Worker, created_at=_now(), **values)
+        session.execute(insert_or_not(statements.WORKERS).values(created_at=_now(), **values).on_conflict_do_nothing())
+        found: int = session.connection().execute(statements.FIND_WORKER, values).scalar_one()
+        return found
+    return _insert(session, statements.WORKERS, created_at=_now(), **values)
 
 
-def _insert(session: Session, model: type[Any], **values: Any) -> int:
-    key: int = session.execute(insert(model).values(**values).returning(model.id)).scalar_one()
+def _insert(session: Session, table: Table, **values: Any) -> int:
+    key: int = session.connection().execute(statements.INSERT_RETURNING_ID[table], values).scalar_one()
     return key
+
+
+def _execute(session: Session, statement: Update, **values: Any) -> None:
+    session.connection().execute(statement, values)
+
+
+def _scalar(session: Session, statement: Select[Any] | Update, **values: Any) -> Any:
+    return session.connection().execute(statement, values).scalar()
 
 
 def _epoch(evaluation_id: int, point: Point) -> dict[str, Any]:

@@ -1,0 +1,246 @@
+"""Opening a database: :func:`open_database` gives a :class:`Database`, from which sessions are taken.
+
+Durability in SQLite: write-ahead log with ``synchronous=FULL`` (a committed transaction survives power loss),
+foreign keys enforced, writers wait for each other up to 30 s. A write transaction begins IMMEDIATE, so that it
+never has to give up in the middle because another one wrote. PostgreSQL brings all of this along.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool, QueuePool
+
+from spaces.errors import DatabaseBusyError, DatabaseMissingError, DatabaseUnusableError
+from storage import schema
+from storage.failures import translated
+from storage.location import Location, is_empty, locate, require_place
+
+__all__ = ["Database", "Session", "connect", "open_database"]
+
+#: Seconds a writer waits for the lock of another.
+BUSY_TIMEOUT_S = 30.0
+
+#: Execution option: the transaction will write.
+_WRITES = "das_hpo_writes"
+
+
+class Database:
+    """An open database of the current schema. Thread-safe; sessions are not, each stays in its thread.
+
+    Attributes:
+        location: Where it is.
+        read_only: Whether it can only be read (a file or directory without write permission).
+    """
+
+    def __init__(self, location: Location, engine: Engine, *, read_only: bool, busy_timeout_s: float) -> None:
+        self.location = location
+        self.read_only = read_only
+        self._engine = engine
+        self._busy_timeout_s = busy_timeout_s
+        # SQLite's own wait polls and is not fair; threads of one process queue up here instead.
+        self._writing = threading.Lock() if location.path is not None else None
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """One write transaction: committed, durably, when the block ends, rolled back when it raises.
+
+        Raises:
+            DatabaseBusyError: If it stays locked, the disk is full or the server is away; nothing was written.
+            DatabaseUnusableError: If it can only be read.
+            StorageError: If a constraint refuses what the block wrote.
+        """
+        if self.read_only:
+            raise DatabaseUnusableError(
+                f"the database {self.location.name} can only be read: check the rights on the file and its directory"
+            )
+        if self._writing is not None and not self._writing.acquire(timeout=self._busy_timeout_s):
+            raise DatabaseBusyError(f"the database {self.location.name} stayed locked by a thread of this process")
+        try:
+            with (
+                translated(self.location.name),
+                Session(self._engine.execution_options(**{_WRITES: True})) as session,
+                session.begin(),
+            ):
+                yield session
+        finally:
+            if self._writing is not None:
+                self._writing.release()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One transaction that reads a single state of the database, whatever is written meanwhile."""
+        engine = self._engine
+        if self.location.path is None:
+            engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with translated(self.location.name), Session(engine) as session:
+            yield session
+
+    def close(self) -> None:
+        """Closes all connections; SQLite's log is merged into the file if nobody else has it open."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_database(url: str, *, create: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
+    """Opens the database at a SQLAlchemy URL of SQLite or PostgreSQL.
+
+    Args:
+        url: ``sqlite:///FILE`` or ``postgresql://...``.
+        create: Make it if there is none; then it must be writable, too. Any number of processes may do so at once.
+        busy_timeout_s: How long a writer waits for another before :class:`DatabaseBusyError`.
+
+    Raises:
+        InvalidValueError: If the URL is none that das-hpo can use.
+        DatabaseMissingError: If there is none and ``create`` is false.
+        DatabaseUnusableError: If what is there is no das-hpo database, or cannot be read (or, with ``create``,
+            written). Nothing is written then.
+        SchemaError: If its schema is newer, or older and not upgraded.
+    """
+    location = locate(url)
+    path = location.path
+    if path is not None:
+        require_place(path)
+        if create and not path.exists():
+            _make_file(location, path, busy_timeout_s)
+        if is_empty(path) and not create:
+            raise DatabaseUnusableError(f"{path} is empty: name the database with --db or DAS_HPO_DB")
+    read_only = path is not None and not _writable(path)
+    if create and read_only:
+        raise DatabaseUnusableError(f"the database {path} can only be read: check the rights on it and its directory")
+    engine = connect(location, read_only=read_only, busy_timeout_s=busy_timeout_s)
+    try:
+        with translated(location.name):
+            _require_schema(engine, location, create=create)
+            if path is not None and not read_only:
+                _set_wal(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Database(location, engine, read_only=read_only, busy_timeout_s=busy_timeout_s)
+
+
+def connect(location: Location, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """An engine with the settings of this module, whatever the schema; the caller disposes of it."""
+    if location.path is not None:
+        return _sqlite(location, read_only=read_only, busy_timeout_s=busy_timeout_s, pool=QueuePool)
+    return create_engine(
+        location.url,
+        pool_pre_ping=True,  # a server that was restarted costs a new connection, not an error
+        connect_args={
+            "connect_timeout": 10,
+            "application_name": "das-hpo",
+            "options": f"-c lock_timeout={int(busy_timeout_s * 1000)} -c timezone=UTC",
+        },
+    )
+
+
+def _require_schema(engine: Engine, location: Location, *, create: bool) -> None:
+    with engine.connect() as connection:
+        found = schema.revision(connection, location.name)
+    if found is None and create:
+        with engine.execution_options(**{_WRITES: True}).begin() as connection:
+            found = schema.make_if_empty(connection, location.name)
+    if found is None:
+        raise DatabaseMissingError(f"{location.name} holds no das-hpo tables: a run makes them, or name another one")
+    schema.require_current(found, location.name)
+
+
+def _sqlite(location: Location, *, read_only: bool, busy_timeout_s: float, pool: type[Any]) -> Engine:
+    path = location.path
+    assert path is not None
+    uri = path.as_uri()
+    if read_only:
+        # Without a log there is nothing that others could change; a read-only directory has no place for one.
+        log = path.with_name(path.name + "-wal")
+        uri += "?mode=ro" if log.exists() and log.stat().st_size else "?immutable=1"
+    else:
+        uri += "?mode=rw"
+
+    def open_connection() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    engine = create_engine(location.url, creator=open_connection, poolclass=pool)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _make_file(location: Location, path: Path, busy_timeout_s: float) -> None:
+    """Makes a new database beside its place and links it there, whole or not at all; the first one there stays."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    try:
+        try:
+            draft.touch(mode=0o644)
+        except OSError as error:
+            raise DatabaseUnusableError(f"the database {path} cannot be made: {error.strerror}") from None
+        engine = _sqlite(replace(location, path=draft), read_only=False, busy_timeout_s=busy_timeout_s, pool=NullPool)
+        with translated(str(path)), engine.execution_options(**{_WRITES: True}).begin() as connection:
+            schema.migrate(connection)
+        with translated(str(path)):
+            _set_wal(engine)
+        engine.dispose()
+        with suppress(FileExistsError):
+            _link(draft, path)
+    finally:
+        for ending in ("", "-wal", "-shm", "-journal"):
+            with suppress(FileNotFoundError):
+                draft.with_name(draft.name + ending).unlink()
+
+
+def _link(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # File systems without hard links: a rename would replace a database made in between, hence the look.
+        if not path.exists():
+            draft.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _set_wal(engine: Engine) -> None:
+    """The write-ahead log is a property of the file; it is set where it is not, for example in a restored dump."""
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.close()
+    finally:
+        raw.close()
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)

@@ -1,0 +1,107 @@
+"""Where a database is: its URL read and checked, before anything is opened or made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from spaces.errors import DatabaseMissingError, DatabaseUnusableError, InvalidValueError
+
+_VALID = "valid are sqlite:///FILE (sqlite:////FILE from the root) and postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_MAGIC = b"SQLite format 3\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A checked database URL.
+
+    Attributes:
+        url: For SQLAlchemy, with the driver that das-hpo uses.
+        path: SQLite's file, absolute; None for PostgreSQL.
+        name: For messages: the file, or the URL without its password.
+    """
+
+    url: URL
+    path: Path | None
+    name: str
+
+    @property
+    def spool(self) -> Path:
+        """The directory for outcomes that cannot be written at present: beside SQLite's file, else in the user's."""
+        if self.path is not None:
+            return self.path.with_name(self.path.name + ".spool")
+        import os
+        import re
+
+        state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        words = [self.url.host or "local", str(self.url.port or 5432), self.url.database or "default"]
+        return Path(state) / "das-hpo" / (re.sub(r"[^A-Za-z0-9._-]", "_", "-".join(words)) + ".spool")
+
+
+def locate(url: str) -> Location:
+    """Reads a database URL; a relative SQLite path is taken from the working directory of now.
+
+    Raises:
+        InvalidValueError: If it is no URL of a database that das-hpo can use; lists the valid forms.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise InvalidValueError(f"{url!r} is no database URL: {_VALID}") from None
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise InvalidValueError(f"databases of {parsed.drivername!r} cannot be used: {_VALID}")
+    parsed = parsed.set(drivername=driver)
+    if driver != "sqlite":
+        return Location(parsed, None, parsed.set(drivername="postgresql").render_as_string(hide_password=True))
+    if parsed.database in (None, "", ":memory:"):
+        raise InvalidValueError(f"{url!r} names no file, and a database in memory keeps nothing: {_VALID}")
+    if parsed.host or parsed.query or str(parsed.database).startswith("file:"):
+        raise InvalidValueError(f"{url!r} has more than a file in it: {_VALID}")
+    path = Path(str(parsed.database)).absolute()
+    return Location(parsed.set(database=str(path)), path, str(path))
+
+
+def require_place(path: Path) -> None:
+    """Refuses what can never become a database file there.
+
+    Raises:
+        DatabaseUnusableError: If the directory does not exist, or the path is one.
+    """
+    try:
+        if not path.parent.is_dir():
+            raise DatabaseUnusableError(
+                f"there is no directory {path.parent} for the database: make it, or name another"
+            )
+        if path.exists() and not path.is_file():
+            raise DatabaseUnusableError(f"{path} is no file: name a file for the database")
+    except OSError as error:
+        raise DatabaseUnusableError(f"{path} cannot be a database: {error.strerror}") from None
+
+
+def is_empty(path: Path) -> bool:
+    """Whether there is a file of no bytes, which SQLite takes for an empty database.
+
+    Raises:
+        DatabaseMissingError: If there is no file.
+        DatabaseUnusableError: If it cannot be read, or is no SQLite database by its first bytes.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        raise DatabaseMissingError(f"there is no database at {path}: name one with --db or DAS_HPO_DB") from None
+    except OSError as error:
+        raise DatabaseUnusableError(f"{path} cannot be read ({error.strerror}): check its rights") from None
+    if start and start != _MAGIC:
+        raise DatabaseUnusableError(f"{path} is no SQLite database: name another file with --db or DAS_HPO_DB")
+    return not start
