@@ -18,13 +18,15 @@ import traceback
 from collections.abc import Sequence
 
 from das_hpo import __version__, logs
-from das_hpo.commands import presets
+from das_hpo.commands import key, nameserver, presets
 from das_hpo.commands.command import Command, HelpFormatter, Parser
 from spaces.errors import DasHpoError
 
 #: Every verb. A new one is a file in das_hpo/commands and a line here.
 COMMANDS: dict[str, Command] = {
+    "nameserver": nameserver.COMMAND,
     "presets": presets.COMMAND,
+    "key": key.COMMAND,
 }
 
 DESCRIPTION = "Optimise the hyperparameters of differentiable architecture search (DAS), and judge by statistics."

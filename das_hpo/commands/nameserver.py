@@ -1,0 +1,68 @@
+"""``das-hpo nameserver``: where runs and workers find each other."""
+
+from __future__ import annotations
+
+import argparse
+
+from das_hpo.commands.command import Command, natural, say
+from das_hpo.commands.connecting import DEFAULT_PORT, add_security, keys, stop_on_signals
+from spaces.errors import InvalidValueError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="the address to listen on; 0.0.0.0 for all networks of this machine, the default is this machine alone "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--port", type=natural, default=DEFAULT_PORT, help="the TCP port; 0 takes a free one")
+    parser.add_argument(
+        "--ping",
+        metavar="HOST:PORT",
+        help="start nothing, but ask whether a nameserver answers there (exit status 0 or 1)",
+    )
+    add_security(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Serves until it is told to stop, or pings."""
+    if args.port > 65535:
+        raise InvalidValueError(f"--port is a number up to 65535, {args.port} came")
+    if args.ping is not None:
+        return _ping(args)
+    key_file = keys(args, args.host)
+    from das_hpo.nameserver import NameServer
+
+    with stop_on_signals() as stop, NameServer(args.host, args.port, keys=key_file) as nameserver:
+        say(f"nameserver at {nameserver.address}, {_security(args)}")
+        stop.wait()
+    say("nameserver stopped")
+    return 0
+
+
+def _security(args: argparse.Namespace) -> str:
+    from workers.keys import key_path
+
+    return "without a key" if args.insecure else f"key in {key_path()}"
+
+
+def _ping(args: argparse.Namespace) -> int:
+    key_file = keys(args, args.ping.rpartition(":")[0])
+    from workers.directory import locate
+
+    with locate(args.ping, key_file) as directory:
+        dispatchers, _ = directory.dispatchers()
+        say(f"nameserver at {args.ping}: {len(dispatchers)} runs, {directory.workers()} workers")
+    return 0
+
+
+COMMAND = Command(
+    summary="where runs and workers find each other",
+    description="Serves until Ctrl-C or SIGTERM. Start it once for a lab: workers and runs may come and go, and it may "
+    "be restarted on the same port at any time. Nobody without the key is answered (see das-hpo key).",
+    examples=("das-hpo nameserver --host 0.0.0.0", "das-hpo nameserver --ping 127.0.0.1:9090"),
+    configure=configure,
+    execute=execute,
+)
