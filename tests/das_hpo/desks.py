@@ -1,0 +1,124 @@
+"""Drives a desk as the dispatcher does, in one thread: claims, attempts and reports of trivial trials."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+from das_hpo.desk import Desk, Evaluation
+from das_hpo.settings import RunSettings
+from spaces.trial import TrialOutcome, TrialSpec
+from storage.records import NewRun, WorkerInfo
+
+TOKENS = itertools.count()
+WORKER = WorkerInfo("worker", "host", 1, "cpu", "0")
+
+
+def settings(**changes: Any) -> RunSettings:
+    """A small run: budgets 1, 3, 9."""
+    return RunSettings(
+        **{"name": "run", "objective": "one-shot", "iterations": 3, "min_budget": 1, "max_budget": 9, **changes}
+    )
+
+
+def new_run(asked: RunSettings) -> NewRun:
+    """What is stored of it."""
+    return NewRun(
+        name=asked.name,
+        kind="run",
+        objective=asked.objective,
+        space=asked.space,
+        operations=asked.operations,
+        data=asked.data,
+        method=asked.method,
+        optimizer=asked.optimizer,
+        seed=asked.seed,
+        settings=asked.to_dict(),
+    )
+
+
+def psnr(spec: TrialSpec) -> float:
+    """A smooth objective in dB with its optimum inside the ranges, better with budget, a little noisy by seed."""
+    point = spec.hyperparameters
+    distance = (math.log10(point.parameter_learning_rate) + 3) ** 2 + (math.log10(point.alpha_learning_rate) + 2) ** 2
+    noise = random.Random(spec.seed).gauss(0, 0.1)
+    return 20 + math.log(spec.budget) - distance - (point.alpha_optimizer == "adam") + noise
+
+
+def outcome(spec: TrialSpec) -> TrialOutcome:
+    """A trivial trial; the largest learning rates diverge."""
+    if spec.hyperparameters.parameter_learning_rate > 0.5:
+        return TrialOutcome("diverged", None, None, None, None, message="the loss is NaN")
+    value = psnr(spec)
+    architecture = "sequential:" + ",".join(["net"] * 10)
+    return TrialOutcome("completed", value, value - 1 if spec.retrain else None, architecture, 1690)
+
+
+class Driver:
+    """Workers without a network: each holds at most one evaluation.
+
+    Args:
+        desk: What is driven.
+        workers: How many evaluations are held at a time.
+        trial: What a worker computes.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        workers: int = 1,
+        trial: Callable[[TrialSpec], TrialOutcome] = outcome,
+    ) -> None:
+        self.desk = desk
+        self.workers = workers
+        self.trial = trial
+        self.held: list[tuple[Evaluation, str]] = []
+        self.order: list[tuple[Any, ...]] = []
+
+    def claim(self) -> None:
+        """Takes work until all workers have some or there is none."""
+        with self.desk.condition, self.desk.transaction():
+            self._take(self.workers - len(self.held))
+
+    def report(self, index: int = 0) -> None:
+        """The worker at that index reports and takes what comes next, in one transaction."""
+        evaluation, token = self.held[index]
+        answer = self.trial(evaluation.spec)
+        with self.desk.condition, self.desk.transaction():
+            self.desk.finished(evaluation, token, answer, 0.5)
+            del self.held[index]
+            self._take(self.workers - len(self.held))
+
+    def fail(self, index: int = 0, *, final: bool = True) -> None:
+        """The worker at that index is lost; unless final, its evaluation is held by another one then."""
+        evaluation, token = self.held.pop(index)
+        with self.desk.condition, self.desk.transaction():
+            self.desk.lost(evaluation, token, "lost", "the worker was killed", final)
+            if not final:
+                self._start(evaluation)
+            self._take(self.workers - len(self.held))
+
+    def run(self, reports: int | None = None, choose: random.Random | None = None) -> int:
+        """Goes on until the desk is done, or for so many reports; returns how many there were."""
+        done = 0
+        self.claim()
+        while self.held and (reports is None or done < reports):
+            self.report(choose.randrange(len(self.held)) if choose else 0)
+            done += 1
+        return done
+
+    def _take(self, wanted: int) -> None:
+        if wanted > 0:
+            for evaluation in self.desk.next_evaluations(wanted):
+                self._start(evaluation)
+
+    def _start(self, evaluation: Evaluation) -> None:
+        token = f"token-{next(TOKENS)}"
+        self.desk.started(evaluation, token, WORKER)
+        self.held.append((evaluation, token))
+        self.order.append(
+            (evaluation.iteration, evaluation.stage, evaluation.number, evaluation.budget, evaluation.replicate)
+        )
