@@ -102,5 +102,8 @@ class Desk(Protocol):
         ...
 
     def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
-        """An evaluation has its outcome: the first that came, from whichever attempt."""
+        """An evaluation has its outcome: the first that came, from whichever attempt, running or lost.
+
+        Other attempts of it that are running are superseded; the dispatcher tells their workers.
+        """
         ...
