@@ -16,15 +16,23 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 from das_hpo import __version__, logs
-from das_hpo.commands import key, nameserver, presets
+from das_hpo.commands import export, incumbent, key, nameserver, presets, query, results, runs, show
 from das_hpo.commands.command import Command, HelpFormatter, Parser
 from spaces.errors import DasHpoError
 
 #: Every verb. A new one is a file in das_hpo/commands and a line here.
 COMMANDS: dict[str, Command] = {
     "nameserver": nameserver.COMMAND,
+    "runs": runs.COMMAND,
+    "show": show.COMMAND,
+    "results": results.COMMAND,
+    "incumbent": incumbent.COMMAND,
+    "query": query.COMMAND,
+    "export": export.COMMAND,
     "presets": presets.COMMAND,
     "key": key.COMMAND,
 }
@@ -69,6 +77,12 @@ def add_command(verbs: argparse._SubParsersAction[Parser], name: str, command: C
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line; returns its exit status."""
     debug = bool(os.environ.get("DASHPO_DEBUG"))
+    with ExitStack() as stack:
+        _require_streams(stack)
+        return _main(arguments, debug)
+
+
+def _main(arguments: Sequence[str] | None, debug: bool) -> int:
     try:
         args = build_parser().parse_args(arguments)
         debug = debug or args.verbose
@@ -89,6 +103,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 (the last resort: one line for the user, the traceback where asked)
         hint = "" if debug else " (a defect in das-hpo; DASHPO_DEBUG=1 shows where)"
         return _end(f"error: {type(error).__name__}: {error}{hint}", 1, debug)
+
+
+def _require_streams(stack: ExitStack) -> None:
+    """Whoever closed stdout or stderr (``das-hpo ... >&-``) wants nothing from it; writing to it is no error."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, stack.enter_context(Path(os.devnull).open("w")))  # noqa: SIM115 (entered)
 
 
 def _end(message: str, status: int, debug: bool) -> int:

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ping",
         metavar="HOST:PORT",
-        help="start nothing, but ask whether a nameserver answers there (exit status 0 or 1)",
+        help="start nothing, but ask whether a nameserver answers there (default: serve)",
     )
     add_security(parser)
 
@@ -49,9 +49,10 @@ def _security(args: argparse.Namespace) -> str:
 
 
 def _ping(args: argparse.Namespace) -> int:
-    key_file = keys(args, args.ping.rpartition(":")[0])
     from workers.directory import locate
+    from workers.wire import parse_address
 
+    key_file = keys(args, parse_address(args.ping)[0])
     with locate(args.ping, key_file) as directory:
         dispatchers, _ = directory.dispatchers()
         say(f"nameserver at {args.ping}: {len(dispatchers)} runs, {directory.workers()} workers")
