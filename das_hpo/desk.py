@@ -32,6 +32,7 @@ class Evaluation:
         budget: Epochs.
         replicate: Counted from 0; another seed for the same configuration and budget.
         spec: What the worker is asked.
+        failures: Attempts that were lost or raised before this dispatcher's time.
     """
 
     id: int
@@ -41,6 +42,7 @@ class Evaluation:
     budget: float
     replicate: int
     spec: TrialSpec
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,12 @@ class Attempt:
     Attributes:
         evaluation: What is evaluated.
         token: The attempt's token: beats and reports with it are accepted.
-        worker: Name of the worker.
-        lost: Attempts of the same evaluation that were lost before.
+        worker: Who computes it.
     """
 
     evaluation: Evaluation
     token: str
-    worker: str
-    lost: int = 0
+    worker: WorkerInfo
 
 
 class Desk(Protocol):

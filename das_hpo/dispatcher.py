@@ -25,7 +25,7 @@ from hpbandster.core.dispatcher import Dispatcher as HpBandSterDispatcher
 from das_hpo import __version__
 from das_hpo.deadlines import Deadlines
 from das_hpo.desk import ERROR, HANDED_BACK, LOST, Attempt, Desk
-from das_hpo.leases import MAX_ATTEMPTS, Lease, Ledger, Task, new_token
+from das_hpo.leases import MAX_ATTEMPTS, Lease, Ledger, Task, new_task, new_token
 from das_hpo.listener import KeyedDaemon
 from das_hpo.service import AGAIN_S, Service
 from spaces.errors import ClusterError
@@ -122,7 +122,10 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         self._deadlines = Deadlines(evaluation_timeout_s)
         self._ledger = Ledger()
         self._ledger.adopt(attempts, lease_s, time.monotonic())
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _Known] = {
+            attempt.worker.name: _Known(attempt.worker, "", time.monotonic(), lease_s, idle=False)
+            for attempt in attempts
+        }
         self._idle = 0
         self._stop = threading.Event()
         self._daemon: KeyedDaemon | None = None
@@ -302,7 +305,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         """Renews leases; returns the tokens that are not worth computing on. Takes no lock."""
         now = time.monotonic()
         known = self._known.get(name)
-        if known is not None and known.session == session:
+        if known is not None and known.session in (session, ""):
             known.seen = now
         return self._ledger.beat(tokens, now)
 
@@ -312,12 +315,13 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         """Notes that a worker was heard of; another session under its name means that it was restarted."""
         now = time.monotonic()
         known = self._known.get(caller.name)
-        if known is None or known.session != caller.session:
+        if known is None or known.session not in (caller.session, ""):
             lost = [lease for lease in self._ledger.of_worker(caller.name) if lease.session not in (caller.session, "")]
             self._end(lost, LOST, "the worker was restarted")
             info = WorkerInfo(caller.name, caller.host, caller.pid, caller.device, caller.version)
             log.info("worker %s (%s) %s", caller.name, caller.device, "is here" if known is None else "is here again")
             known = self._known[caller.name] = _Known(info, caller.session, now, self._lease_s)
+        known.session = caller.session
         known.seen = now
         known.expected_s = max(self._lease_s, known.expected_s)
         return known
@@ -359,7 +363,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         missing = capacity - len(chosen)
         if missing:
             try:
-                new = [Task(evaluation) for evaluation in self.desk.next_evaluations(missing)]
+                new = [new_task(evaluation) for evaluation in self.desk.next_evaluations(missing)]
             except Exception:
                 log.exception("the desk has no next evaluation to give")
                 new = []

@@ -80,9 +80,8 @@ class Ledger:
         """Takes over the attempts that another master began, each with a fresh lease."""
         tasks: dict[int, Task] = {}
         for attempt in attempts:
-            task = tasks.setdefault(attempt.evaluation.id, Task(attempt.evaluation))
-            task.lost = max(task.lost, attempt.lost)
-            self.grant(Lease(attempt.token, task, attempt.worker, "", lease_s, now, now + lease_s))
+            task = tasks.setdefault(attempt.evaluation.id, new_task(attempt.evaluation))
+            self.grant(Lease(attempt.token, task, attempt.worker.name, "", lease_s, now, now + lease_s))
 
     def take(self, wanted: int, acceptable: Callable[[Task], bool]) -> list[Task]:
         """Takes up to ``wanted`` queued tasks of one shape out of the queue, the first acceptable one first."""
@@ -172,6 +171,11 @@ class Ledger:
             else:
                 lease.expires = now + lease.lease_s
         return stop
+
+
+def new_task(evaluation: Evaluation) -> Task:
+    """A task that nobody has begun in this dispatcher's time."""
+    return Task(evaluation, lost=evaluation.failures)
 
 
 def new_token() -> str:
