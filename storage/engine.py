@@ -86,6 +86,11 @@ class Database:
         with translated(self.location.name), Session(engine) as session:
             yield session
 
+    @property
+    def read_uri(self) -> str:
+        """SQLite's URI for connections that can only read."""
+        return _uri(self.location.path, read_only=True) if self.location.path is not None else ""
+
     def close(self) -> None:
         """Closes all connections; SQLite's log is merged into the file if nobody else has it open."""
         self._engine.dispose()
@@ -166,13 +171,7 @@ def _require_schema(engine: Engine, location: Location, *, create: bool) -> None
 def _sqlite(location: Location, *, read_only: bool, busy_timeout_s: float, pool: type[Any]) -> Engine:
     path = location.path
     assert path is not None
-    uri = path.as_uri()
-    if read_only:
-        # Without a log there is nothing that others could change; a read-only directory has no place for one.
-        log = path.with_name(path.name + "-wal")
-        uri += "?mode=ro" if log.exists() and log.stat().st_size else "?immutable=1"
-    else:
-        uri += "?mode=rw"
+    uri = _uri(path, read_only=read_only)
 
     def open_connection() -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -190,6 +189,15 @@ def _sqlite(location: Location, *, read_only: bool, busy_timeout_s: float, pool:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _uri(path: Path, *, read_only: bool) -> str:
+    if not read_only:
+        return path.as_uri() + "?mode=rw"
+    # Where no log can be made beside the file, and there is none, nobody can change it: immutable.
+    log = path.with_name(path.name + "-wal")
+    immutable = not _writable(path) and not (log.exists() and log.stat().st_size)
+    return path.as_uri() + ("?immutable=1" if immutable else "?mode=ro")
 
 
 def _make_file(location: Location, path: Path, busy_timeout_s: float) -> None:

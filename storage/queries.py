@@ -1,0 +1,311 @@
+"""What is read from a database: frozen records, never rows that are bound to a session.
+
+Every function takes an open :class:`storage.engine.Database`, reads one consistent state of it and may be
+called from any thread, also while runs are being written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy.orm import Session
+
+from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
+from spaces.hyperparameters import HYPERPARAMETERS, Hyperparameters
+from storage.clock import database_now
+from storage.engine import Database
+from storage.incumbents import incumbents
+from storage.readonly import sql
+from storage.records import (
+    EVALUATION_STATUSES,
+    AttemptRecord,
+    BudgetRecord,
+    ConfigurationRecord,
+    EpochRecord,
+    EvaluationRecord,
+    Lease,
+    Replay,
+    ResultRecord,
+    RunRecord,
+    RunSummary,
+    WorkerInfo,
+)
+from storage.statements import ATTEMPTS, CONFIGURATIONS, EPOCHS, EVALUATIONS, RUNS, WORKERS
+from storage.view import RESULTS
+
+__all__ = [
+    "attempts",
+    "epochs",
+    "incumbents",
+    "lease",
+    "replay",
+    "results",
+    "run",
+    "runs",
+    "show",
+    "sql",
+    "workers",
+]
+
+_RUN_COLUMNS: list[ColumnElement[Any]] = [
+    *(RUNS.c[name] for name in RunRecord.__dataclass_fields__ if name != "active"),
+    RUNS.c.lease_expires_at,
+]
+_ID = (CONFIGURATIONS.c.iteration, CONFIGURATIONS.c.stage, CONFIGURATIONS.c.number)
+
+
+def runs(database: Database) -> list[RunSummary]:
+    """All runs in the order in which they were made, each with its budgets and the counts there."""
+    with database.read() as session:
+        return _summaries(session, select(*_RUN_COLUMNS).order_by(RUNS.c.id))
+
+
+def show(database: Database, name: str) -> RunSummary:
+    """One run with its budgets and the counts there.
+
+    Raises:
+        RunMissingError: If no run has that name; lists some that are there.
+    """
+    with database.read() as session:
+        (summary,) = _summaries(session, _named(session, name))
+    return summary
+
+
+def run(database: Database, name: str) -> RunRecord:
+    """One run as stored.
+
+    Raises:
+        RunMissingError: If no run has that name; lists some that are there.
+    """
+    with database.read() as session:
+        return _run(session.execute(_named(session, name)).one(), database_now(session))
+
+
+def lease(database: Database, name: str) -> Lease | None:
+    """Which master a run belongs to; None if to nobody.
+
+    Raises:
+        RunMissingError: If no run has that name.
+    """
+    with database.read() as session:
+        row = session.execute(_named(session, name).add_columns(RUNS.c.lease_owner)).one()
+        if row.lease_owner is None:
+            return None
+        return Lease(row.lease_owner, row.lease_expires_at, row.lease_expires_at <= database_now(session))
+
+
+def results(
+    database: Database,
+    run: str | None = None,
+    *,
+    status: str | None = None,
+    budget: float | None = None,
+    limit: int | None = None,
+) -> list[ResultRecord]:
+    """Rows of the view ``results``, ordered by run, configuration id, budget and replicate.
+
+    Args:
+        database: The database.
+        run: The name of one run; None for all.
+        status: Only evaluations of that status.
+        budget: Only evaluations at that budget.
+        limit: At most so many rows.
+
+    Raises:
+        RunMissingError: If no run has that name.
+        UnknownNameError: If the status is none.
+        InvalidValueError: If the limit is negative.
+    """
+    if status is not None and status not in EVALUATION_STATUSES:
+        raise UnknownNameError("status", status, EVALUATION_STATUSES)
+    if limit is not None and limit < 0:
+        raise InvalidValueError(f"a limit is 0 or more, {limit} came")
+    columns = RESULTS.c
+    query = select(RESULTS).order_by(
+        columns.run, columns.iteration, columns.stage, columns.number, columns.budget, columns.replicate
+    )
+    if status is not None:
+        query = query.where(columns.status == status)
+    if budget is not None:
+        query = query.where(columns.budget == budget)
+    with database.read() as session:
+        if run is not None:
+            _require(session, run)
+            query = query.where(columns.run == run)
+        return [ResultRecord(*row) for row in session.connection().execute(query.limit(limit))]
+
+
+def replay(database: Database, run_id: int) -> Replay:
+    """Everything from which a master continues the run.
+
+    Raises:
+        RunMissingError: If no run has that id.
+    """
+    with database.read() as session:
+        row = session.execute(select(*_RUN_COLUMNS).where(RUNS.c.id == run_id)).first()
+        if row is None:
+            raise RunMissingError(f"no run has the id {run_id} in {database.location.name}")
+        configurations = session.execute(
+            select(CONFIGURATIONS).where(CONFIGURATIONS.c.run_id == run_id).order_by(*_ID)
+        ).all()
+        return Replay(
+            run=_run(row, database_now(session)),
+            configurations=tuple(_configuration(configuration) for configuration in configurations),
+            evaluations=tuple(_evaluations(session, run_id)),
+            attempts=tuple(_attempts(session, run_id, ATTEMPTS.c.status == "running")),
+        )
+
+
+def attempts(database: Database, run: str) -> list[AttemptRecord]:
+    """All attempts of a run, in the order in which they were started.
+
+    Raises:
+        RunMissingError: If no run has that name.
+    """
+    with database.read() as session:
+        return _attempts(session, _require(session, run))
+
+
+def epochs(
+    database: Database, run: str, *, evaluation_id: int | None = None, phase: str | None = None
+) -> list[EpochRecord]:
+    """Learning curves of a run, evaluation by evaluation, each phase by its epochs.
+
+    Raises:
+        RunMissingError: If no run has that name.
+    """
+    points = [EPOCHS.c[name] for name in ("phase", "epoch", "training_loss", "training_psnr")]
+    points += [EPOCHS.c[name] for name in ("validation_loss", "validation_psnr", "alpha")]
+    query = (
+        select(EVALUATIONS.c.id, *_ID, EVALUATIONS.c.budget, EVALUATIONS.c.replicate, *points)
+        .join(EPOCHS, EPOCHS.c.evaluation_id == EVALUATIONS.c.id)
+        .join(CONFIGURATIONS, CONFIGURATIONS.c.id == EVALUATIONS.c.configuration_id)
+        .order_by(EVALUATIONS.c.id, EPOCHS.c.phase, EPOCHS.c.epoch)
+    )
+    if evaluation_id is not None:
+        query = query.where(EVALUATIONS.c.id == evaluation_id)
+    if phase is not None:
+        query = query.where(EPOCHS.c.phase == phase)
+    with database.read() as session:
+        query = query.where(EVALUATIONS.c.run_id == _require(session, run))
+        return [_epoch(row) for row in session.execute(query)]
+
+
+def workers(database: Database) -> list[WorkerInfo]:
+    """All workers that were ever given work, the first one first."""
+    columns = [WORKERS.c[name] for name in WorkerInfo.__dataclass_fields__]
+    with database.read() as session:
+        return [WorkerInfo(*row) for row in session.execute(select(*columns).order_by(WORKERS.c.id))]
+
+
+def run_id_of(session: Session, name: str) -> int | None:
+    """The database's id of the run of that name; None if there is none."""
+    return session.scalar(select(RUNS.c.id).where(RUNS.c.name == name))
+
+
+def _require(session: Session, name: str) -> int:
+    found = run_id_of(session, name)
+    if found is None:
+        names = session.scalars(select(RUNS.c.name).order_by(RUNS.c.id.desc()).limit(8)).all()
+        known = f"the latest are {', '.join(names)}" if names else "it has none yet"
+        raise RunMissingError(f"no run is named {name!r} in this database: {known}")
+    return found
+
+
+def _named(session: Session, name: str) -> Select[Any]:
+    return select(*_RUN_COLUMNS).where(RUNS.c.id == _require(session, name))
+
+
+def _summaries(session: Session, query: Select[Any]) -> list[RunSummary]:
+    now = database_now(session)
+    records = [_run(row, now) for row in session.execute(query)]
+    some = None if len(records) != 1 else records[0].id
+    # Both statements read an index from end to end and no row (uq_configurations_run_id_id and
+    # ix_evaluations_run_id_status_budget_loss): a million evaluations are counted in a fraction of a second.
+    counted = select(CONFIGURATIONS.c.run_id, func.count()).group_by(CONFIGURATIONS.c.run_id)
+    key = (EVALUATIONS.c.run_id, EVALUATIONS.c.status, EVALUATIONS.c.budget)
+    grouped = select(*key, func.count(), func.min(EVALUATIONS.c.loss)).group_by(*key)
+    if some is not None:
+        counted = counted.where(CONFIGURATIONS.c.run_id == some)
+        grouped = grouped.where(EVALUATIONS.c.run_id == some)
+    configurations: dict[int, int] = dict(session.execute(counted).tuples().all())
+    counts: dict[int, dict[float, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+    best: dict[tuple[int, float], float | None] = {}
+    for run_id, status, budget, count, loss in session.execute(grouped):
+        counts[run_id][budget][status] = count
+        if status == "completed":
+            best[run_id, budget] = loss
+    return [
+        RunSummary(
+            run=record,
+            configurations=configurations.get(record.id, 0),
+            budgets=tuple(
+                BudgetRecord(budget, by_status, best.get((record.id, budget)))
+                for budget, by_status in sorted(counts[record.id].items())
+            ),
+        )
+        for record in records
+    ]
+
+
+def _run(row: Row[Any], now: datetime) -> RunRecord:
+    values = dict(row._mapping)
+    expires_at = values.pop("lease_expires_at")
+    values.pop("lease_owner", None)
+    return RunRecord(active=expires_at is not None and expires_at > now, **values)
+
+
+def _configuration(row: Row[Any]) -> ConfigurationRecord:
+    values = dict(row._mapping)
+    del values["run_id"]
+    hyperparameters = Hyperparameters(**{name: values.pop(name) for name in HYPERPARAMETERS})
+    return ConfigurationRecord(hyperparameters=hyperparameters, **values)
+
+
+def _evaluations(session: Session, run_id: int) -> list[EvaluationRecord]:
+    failures: dict[int, int] = dict(
+        session.execute(
+            select(ATTEMPTS.c.evaluation_id, func.count())
+            .join(EVALUATIONS, EVALUATIONS.c.id == ATTEMPTS.c.evaluation_id)
+            .where(EVALUATIONS.c.run_id == run_id, ATTEMPTS.c.status.in_(("lost", "error")))
+            .group_by(ATTEMPTS.c.evaluation_id)
+        )
+        .tuples()
+        .all()
+    names = [name for name in EvaluationRecord.__dataclass_fields__ if name != "failures"]
+    columns = [
+        CONFIGURATIONS.c[name] if name in ("iteration", "stage", "number") else EVALUATIONS.c[name] for name in names
+    ]
+    query = (
+        select(*columns)
+        .join(CONFIGURATIONS, CONFIGURATIONS.c.id == EVALUATIONS.c.configuration_id)
+        .where(EVALUATIONS.c.run_id == run_id)
+        .order_by(EVALUATIONS.c.id)
+    )
+    return [EvaluationRecord(failures=failures.get(row.id, 0), **row._mapping) for row in session.execute(query)]
+
+
+def _attempts(session: Session, run_id: int, *conditions: Any) -> list[AttemptRecord]:
+    names = [name for name in AttemptRecord.__dataclass_fields__ if name != "worker"]
+    worker = tuple(WorkerInfo.__dataclass_fields__)
+    query = (
+        select(*(WORKERS.c[name] for name in worker), *(ATTEMPTS.c[name] for name in names))
+        .join(WORKERS, WORKERS.c.id == ATTEMPTS.c.worker_id)
+        .join(EVALUATIONS, EVALUATIONS.c.id == ATTEMPTS.c.evaluation_id)
+        .where(EVALUATIONS.c.run_id == run_id, *conditions)
+        .order_by(ATTEMPTS.c.id)
+    )
+    return [
+        AttemptRecord(worker=WorkerInfo(*row[: len(worker)]), **dict(zip(names, row[len(worker) :], strict=True)))
+        for row in session.execute(query)
+    ]
+
+
+def _epoch(row: Row[Any]) -> EpochRecord:
+    values: list[Any] = list(row)
+    if values[-1] is not None:
+        values[-1] = tuple(tuple(weights) for weights in values[-1])
+    return EpochRecord(*values)
