@@ -275,6 +275,7 @@ def _evaluations(session: Session, run_id: int) -> list[EvaluationRecord]:
         )
         .tuples()
         .all()
+    )
     names = [name for name in EvaluationRecord.__dataclass_fields__ if name != "failures"]
     columns = [
         CONFIGURATIONS.c[name] if name in ("iteration", "stage", "number") else EVALUATIONS.c[name] for name in names
