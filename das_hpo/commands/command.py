@@ -134,3 +134,14 @@ def _integer(least: int) -> Callable[[str], int]:
 #: argparse types of whole numbers.
 positive = _integer(1)
 natural = _integer(0)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidValueError(f"a number is needed, {text!r} came") from None
+
+
+#: argparse type of a number.
+number = checked(_number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+import typing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from das_hpo.commands.command import Command, add_database, say
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table, render
 from spaces.errors import UnknownNameError
+from storage.records import RESULT_COLUMNS, ResultRecord
 
 FORMATS = ("csv", "parquet", "json")
 
@@ -35,7 +37,6 @@ def execute(args: argparse.Namespace) -> int:
     if file_format not in FORMATS:
         raise UnknownNameError("format", file_format, FORMATS)
     from storage import queries
-    from storage.records import RESULT_COLUMNS
 
     with reading(args) as database:
         records = [record.to_dict() for record in queries.results(database, args.run)]
@@ -71,12 +72,8 @@ def write_then_rename(target: Path, write: Callable[[Path], object]) -> None:
 
 def write_parquet(table: Table, path: Path) -> None:
     """Writes typed columns, those of a view without rows included."""
-    import typing
-
     import pyarrow as pa
     from pyarrow import parquet
-
-    from storage.records import ResultRecord
 
     kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     fields = []

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import fields
 from typing import Any
 
-from das_hpo.commands.command import checked, duration, natural, positive
+from das_hpo.commands.command import checked, duration, natural, number, positive
 from das_hpo.decisions import Decisions
 from das_hpo.settings import AGGREGATES, OPTIMIZERS, RETRAIN, RunSettings, check_run_name
 from spaces.architecture import OPERATION_SETS, SHAPES
@@ -81,21 +81,21 @@ def add_optimisation(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--min-budget",
-        type=checked(_number),
+        type=number,
         default=_DEFAULTS["min_budget"],
         metavar="EPOCHS",
         help="epochs of a search (and of a retraining) on the lowest rung; an epoch is 19 batches",
     )
     group.add_argument(
         "--max-budget",
-        type=checked(_number),
+        type=number,
         default=_DEFAULTS["max_budget"],
         metavar="EPOCHS",
         help="epochs on the highest rung; the rungs between are max-budget / eta^k",
     )
     group.add_argument(
         "--eta",
-        type=checked(_number),
+        type=number,
         default=_DEFAULTS["eta"],
         metavar="X",
         help="one of so many configurations advances to the next rung, 2 or more",
@@ -203,13 +203,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise InvalidValueError(f"NAME=VALUE is needed, {text!r} came")
     return name.replace("-", "_"), value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidValueError(f"a number is needed, {text!r} came") from None
 
 
 def _run_name(text: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from das_hpo.commands.command import Command, add_database, add_format, natural, print_table
+from das_hpo.commands.command import Command, add_database, add_format, natural, number, print_table
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table
+from storage.records import EVALUATION_STATUSES, RESULT_COLUMNS
 
 #: What fits a terminal; short words, and the configuration's id as one of them.
 SHORT = (
@@ -26,28 +27,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("run", metavar="RUN", nargs="?", help="name of a run (default: all runs)")
     parser.add_argument("--all", action="store_true", help="show all columns in the table, too, not only what fits")
+    parser.add_argument("--status", choices=EVALUATION_STATUSES, help="only evaluations of that status (default: all)")
     parser.add_argument(
-        "--status", help="only evaluations of that status: queued, running, completed, diverged, failed"
+        "--budget", type=number, metavar="EPOCHS", help="only evaluations of so many epochs (default: all)"
     )
-    parser.add_argument("--limit", type=natural, metavar="N", help="print the last N rows at most (default: all)")
+    parser.add_argument("--limit", type=natural, metavar="N", help="print N rows at most (default: all)")
     add_database(parser)
     add_format(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Prints the rows of the view ``results``."""
-    from spaces.errors import UnknownNameError
     from storage import queries
-    from storage.records import EVALUATION_STATUSES, RESULT_COLUMNS
 
-    if args.status is not None and args.status not in EVALUATION_STATUSES:
-        raise UnknownNameError("status", args.status, EVALUATION_STATUSES)
     with reading(args) as database:
-        records = [record.to_dict() for record in queries.results(database, args.run)]
-    if args.status is not None:
-        records = [record for record in records if record["status"] == args.status]
-    if args.limit is not None:
-        records = records[max(0, len(records) - args.limit) :]
+        found = queries.results(database, args.run, status=args.status, budget=args.budget, limit=args.limit)
+    records = [record.to_dict() for record in found]
     if args.all or args.format != "table":
         print_table(Table.of(records, RESULT_COLUMNS), args)
         return 0

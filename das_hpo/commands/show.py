@@ -30,7 +30,7 @@ def execute(args: argparse.Namespace) -> int:
     from storage import queries
 
     with reading(args) as database:
-        summary = queries.run(database, args.run)
+        summary = queries.show(database, args.run)
         best = queries.incumbents(database, args.run)
     rungs = Table.of(_rungs(summary), RUNGS)
     if args.format == "json":
