@@ -157,11 +157,18 @@ def connect(location: Location, *, read_only: bool = False, busy_timeout_s: floa
     )
 
 
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One write transaction on a connection of :func:`connect`, for what changes the schema itself."""
+    with engine.execution_options(**{_WRITES: True}).begin() as connection:
+        yield connection
+
+
 def _require_schema(engine: Engine, location: Location, *, create: bool) -> None:
     with engine.connect() as connection:
         found = schema.revision(connection, location.name)
     if found is None and create:
-        with engine.execution_options(**{_WRITES: True}).begin() as connection:
+        with writing(engine) as connection:
             found = schema.make_if_empty(connection, location.name)
     if found is None:
         raise DatabaseMissingError(f"{location.name} holds no das-hpo tables: a run makes them, or name another one")
@@ -209,7 +216,7 @@ def _make_file(location: Location, path: Path, busy_timeout_s: float) -> None:
         except OSError as error:
             raise DatabaseUnusableError(f"the database {path} cannot be made: {error.strerror}") from None
         engine = _sqlite(replace(location, path=draft), read_only=False, busy_timeout_s=busy_timeout_s, pool=NullPool)
-        with translated(str(path)), engine.execution_options(**{_WRITES: True}).begin() as connection:
+        with translated(str(path)), writing(engine) as connection:
             schema.migrate(connection)
         with translated(str(path)):
             _set_wal(engine)

@@ -133,7 +133,7 @@ def results(
         query = query.where(columns.budget == budget)
     with database.read() as session:
         if run is not None:
-            _require(session, run)
+            require_run(session, run)
             query = query.where(columns.run == run)
         return [ResultRecord(*row) for row in session.connection().execute(query.limit(limit))]
 
@@ -166,7 +166,7 @@ def attempts(database: Database, run: str) -> list[AttemptRecord]:
         RunMissingError: If no run has that name.
     """
     with database.read() as session:
-        return _attempts(session, _require(session, run))
+        return _attempts(session, require_run(session, run))
 
 
 def epochs(
@@ -190,7 +190,7 @@ def epochs(
     if phase is not None:
         query = query.where(EPOCHS.c.phase == phase)
     with database.read() as session:
-        query = query.where(EVALUATIONS.c.run_id == _require(session, run))
+        query = query.where(EVALUATIONS.c.run_id == require_run(session, run))
         return [_epoch(row) for row in session.execute(query)]
 
 
@@ -201,13 +201,13 @@ def workers(database: Database) -> list[WorkerInfo]:
         return [WorkerInfo(*row) for row in session.execute(select(*columns).order_by(WORKERS.c.id))]
 
 
-def run_id_of(session: Session, name: str) -> int | None:
-    """The database's id of the run of that name; None if there is none."""
-    return session.scalar(select(RUNS.c.id).where(RUNS.c.name == name))
+def require_run(session: Session, name: str) -> int:
+    """The database's id of the run of that name.
 
-
-def _require(session: Session, name: str) -> int:
-    found = run_id_of(session, name)
+    Raises:
+        RunMissingError: If no run has that name; lists some that are there.
+    """
+    found: int | None = session.scalar(select(RUNS.c.id).where(RUNS.c.name == name))
     if found is None:
         names = session.scalars(select(RUNS.c.name).order_by(RUNS.c.id.desc()).limit(8)).all()
         known = f"the latest are {', '.join(names)}" if names else "it has none yet"
@@ -216,7 +216,7 @@ def _require(session: Session, name: str) -> int:
 
 
 def _named(session: Session, name: str) -> Select[Any]:
-    return select(*_RUN_COLUMNS).where(RUNS.c.id == _require(session, name))
+    return select(*_RUN_COLUMNS).where(RUNS.c.id == require_run(session, name))
 
 
 def _summaries(session: Session, query: Select[Any]) -> list[RunSummary]:

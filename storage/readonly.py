@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spaces.errors import InvalidValueError
 from storage.engine import Database
-from storage.failures import translated
+from storage.failures import storage_error, translated
 from storage.records import SqlResult
 
 if TYPE_CHECKING:
@@ -26,6 +26,18 @@ _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION,
 _PRAGMAS = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
 
 _REFUSED_FUNCTIONS = {"load_extension", "fts3_tokenizer"}
+
+#: Errors that say nothing about the user's SQL.
+_NOT_THE_QUERY = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+}
 
 #: Virtual machine steps between two looks at whether the user pressed Ctrl-C.
 _STEPS = 1_000_000
@@ -47,9 +59,10 @@ def sql(database: Database, text: str) -> SqlResult:
 
 
 def _sqlite(database: Database, text: str) -> SqlResult:
-    with translated(database.location.name):
-        connection = sqlite3.connect(database.read_uri, uri=True, timeout=30, isolation_level=None)
-    with closing(connection):
+    with (
+        translated(database.location.name),
+        closing(sqlite3.connect(database.read_uri, uri=True, timeout=30, isolation_level=None)) as connection,
+    ):
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.set_authorizer(_authorize)
@@ -89,17 +102,17 @@ def _explained() -> Iterator[None]:
         raise InvalidValueError("this is more than one statement: give one SELECT") from None
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code == sqlite3.SQLITE_AUTH or code == sqlite3.SQLITE_READONLY:
+        if code in _NOT_THE_QUERY:
+            raise
+        if "not authorized" in str(error) or code in (sqlite3.SQLITE_AUTH, sqlite3.SQLITE_READONLY):
             raise InvalidValueError(f"a query can only read ({error}): give one SELECT") from None
-        if code == sqlite3.SQLITE_ERROR:
-            raise InvalidValueError(f"this SQL cannot be run: {error}") from None
-        raise
+        raise InvalidValueError(f"this SQL cannot be run: {error}") from None
 
 
 def _postgresql(database: Database, text: str) -> SqlResult:
     import psycopg
 
-    with database.read() as session, _refused():
+    with database.read() as session, _refused(database.location.name):
         raw = session.connection().connection.driver_connection
         assert isinstance(raw, psycopg.Connection)
         cursor = _declared(raw, text)
@@ -116,15 +129,15 @@ def _declared(connection: psycopg.Connection[Any], text: str) -> psycopg.Cursor[
 
 
 @contextmanager
-def _refused() -> Iterator[None]:
+def _refused(where: str) -> Iterator[None]:
     import psycopg
 
     try:
         yield
     except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege) as error:
         raise InvalidValueError(f"a query can only read ({_line(error)}): give one SELECT") from None
-    except psycopg.OperationalError:
-        raise
+    except psycopg.OperationalError as error:
+        raise storage_error(error, where) from error
     except psycopg.Error as error:
         raise InvalidValueError(f"this SQL cannot be run: {_line(error)}") from None
 

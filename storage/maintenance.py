@@ -1,0 +1,203 @@
+"""Looking after a database: what ``das-hpo db check|upgrade|backup|vacuum`` do."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+
+from spaces.errors import DatabaseMissingError, DatabaseUnusableError, InvalidValueError
+from storage import schema
+from storage.engine import Database, connect, open_database, writing
+from storage.failures import translated
+from storage.location import Location, is_empty, locate, require_place
+from storage.models import REVISIONS
+
+#: What must hold of every database, as a sentence and the query for what breaks it (id of the run, and the row).
+INVARIANTS: dict[str, str] = {
+    "an evaluation that gave an outcome has exactly one completed attempt": """
+        SELECT evaluations.run_id, evaluations.id FROM evaluations
+        LEFT JOIN attempts ON attempts.evaluation_id = evaluations.id AND attempts.status = 'completed'
+        WHERE evaluations.status IN ('completed', 'diverged')
+        GROUP BY evaluations.run_id, evaluations.id HAVING count(attempts.id) <> 1""",
+    "an evaluation without an outcome has no completed attempt": """
+        SELECT evaluations.run_id, evaluations.id FROM evaluations
+        JOIN attempts ON attempts.evaluation_id = evaluations.id AND attempts.status = 'completed'
+        WHERE evaluations.status NOT IN ('completed', 'diverged')""",
+    "an evaluation is running exactly when an attempt of it is": """
+        SELECT evaluations.run_id, evaluations.id FROM evaluations
+        LEFT JOIN attempts ON attempts.evaluation_id = evaluations.id AND attempts.status = 'running'
+        WHERE (evaluations.status = 'running') <> (attempts.id IS NOT NULL)""",
+    "an evaluation counts its attempts": """
+        SELECT evaluations.run_id, evaluations.id FROM evaluations
+        LEFT JOIN attempts ON attempts.evaluation_id = evaluations.id
+        GROUP BY evaluations.run_id, evaluations.id, evaluations.attempts
+        HAVING evaluations.attempts <> count(attempts.id)
+            OR evaluations.attempts <> coalesce(max(attempts.number), 0)""",
+    "a finished evaluation names the worker of the attempt that finished it": """
+        SELECT evaluations.run_id, evaluations.id FROM evaluations
+        JOIN attempts ON attempts.evaluation_id = evaluations.id AND attempts.status = 'completed'
+        WHERE evaluations.worker_id IS NULL OR evaluations.worker_id <> attempts.worker_id""",
+    "the finished evaluations of a run are numbered from 1 without a gap": """
+        SELECT runs.id, runs.id FROM runs
+        LEFT JOIN evaluations ON evaluations.run_id = runs.id AND evaluations.sequence IS NOT NULL
+        GROUP BY runs.id, runs.sequence
+        HAVING runs.sequence <> count(evaluations.id) OR runs.sequence <> coalesce(max(evaluations.sequence), 0)""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """From which revision to which; equal if nothing was to be done."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuumed:
+    """Bytes of the database before and after."""
+
+    before: int
+    after: int
+
+
+def check(url: str) -> list[str]:
+    """What is wrong with the database, one sentence each; empty if it is sound.
+
+    Looks at the file (SQLite's integrity and foreign keys) and at what must hold between rows.
+
+    Raises:
+        StorageError: As :func:`storage.engine.open_database`; a file that is no database at all cannot be checked.
+    """
+    found: list[str] = []
+    with open_database(url) as database, database.read() as session:
+        connection = session.connection()
+        if database.location.path is not None:
+            lines = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
+            found += [f"damaged file: {line}" for line in lines if line != "ok"]
+            for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()[:20]:
+                found.append(f"broken reference: row {row} of {table} to {parent}")
+        if found:
+            return found
+        for sentence, query in INVARIANTS.items():
+            broken = connection.execute(text(query)).all()
+            if broken:
+                some = ", ".join(str(row[1]) for row in broken[:5])
+                found.append(
+                    f"not so: {sentence} ({len(broken)} times, ids {some}{', ...' if len(broken) > 5 else ''})"
+                )
+    return found
+
+
+def upgrade(url: str) -> Upgraded:
+    """Brings the schema to this das-hpo's revision, in one transaction; only ever run by the user's word.
+
+    Raises:
+        DatabaseMissingError: If there is none.
+        SchemaError: If its schema is newer than this das-hpo.
+    """
+    location = _existing(url)
+    engine = connect(location)
+    try:
+        with translated(location.name), writing(engine) as connection:
+            found = schema.revision(connection, location.name)
+            if found is None:
+                raise DatabaseMissingError(f"{location.name} holds no das-hpo tables: a run makes them")
+            if found not in REVISIONS:
+                schema.require_current(found, location.name)
+            if found != REVISIONS[-1]:
+                schema.migrate(connection)
+        return Upgraded(found, REVISIONS[-1])
+    finally:
+        engine.dispose()
+
+
+def backup(url: str, destination: str | Path) -> Path:
+    """Copies a SQLite database, while it is in use, into a new file: whole or not at all.
+
+    Args:
+        url: The database.
+        destination: The file to make; one that is there is replaced only once the copy is complete.
+
+    Raises:
+        InvalidValueError: For PostgreSQL (which has ``pg_dump``), or the database itself as destination.
+        DatabaseUnusableError: If the destination cannot be written.
+    """
+    location = _existing(url)
+    if location.path is None:
+        raise InvalidValueError("only SQLite databases are backed up here: use pg_dump for PostgreSQL")
+    target = Path(destination).absolute()
+    require_place(target)
+    if target.exists() and target.samefile(location.path):
+        raise InvalidValueError(f"{target} is the database itself: name another file for the backup")
+    draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
+    try:
+        with open_database(url) as database, translated(location.name):
+            _copy(database, draft)
+        draft.replace(target)
+    except OSError as error:
+        raise DatabaseUnusableError(f"the backup {target} cannot be written ({error.strerror})") from None
+    finally:
+        for ending in ("", "-wal", "-shm", "-journal"):
+            with suppress(OSError):
+                draft.with_name(draft.name + ending).unlink()
+    return target
+
+
+def vacuum(url: str) -> Vacuumed:
+    """Gives unused space back and refreshes the statistics by which queries are planned.
+
+    Raises:
+        DatabaseBusyError: If somebody else has it open for writing, or the disk has no room for the copy.
+    """
+    location = _existing(url)
+    with open_database(url) as database:
+        before = _size(database)
+    engine = connect(location)
+    try:
+        with translated(location.name):
+            if location.path is not None:
+                raw = engine.raw_connection()
+                for statement in ("VACUUM", "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    raw.cursor().execute(statement)
+                raw.close()
+            else:
+                with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                    connection.execute(text("VACUUM ANALYZE"))
+    finally:
+        engine.dispose()
+    with open_database(url) as database:
+        return Vacuumed(before, _size(database))
+
+
+def _existing(url: str) -> Location:
+    location = locate(url)
+    if location.path is not None:
+        require_place(location.path)
+        if is_empty(location.path):
+            raise DatabaseUnusableError(f"{location.path} is empty: name the database with --db or DAS_HPO_DB")
+    return location
+
+
+def _copy(database: Database, draft: Path) -> None:
+    with (
+        closing(sqlite3.connect(database.read_uri, uri=True)) as source,
+        closing(sqlite3.connect(draft)) as copy,
+    ):
+        source.backup(copy)
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _size(database: Database) -> int:
+    path = database.location.path
+    if path is not None:
+        return path.stat().st_size
+    with database.read() as session:
+        size: int = session.connection().execute(text("SELECT pg_database_size(current_database())")).scalar_one()
+    return size

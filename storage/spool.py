@@ -1,0 +1,180 @@
+"""Outcomes that could not be written: kept beside the database as files, and taken in when it can be written again.
+
+A worker gives up its outcome once it is acknowledged. When the disk is full or the database stays locked, the
+outcome is put here (write, fsync, rename) and may be acknowledged; the next start takes it in. Taking in twice
+does no harm, as the attempt's token decides whether the evaluation has its outcome already.
+
+A disk that is full has no room for a file either: :meth:`Spool.reserve`, called while there is room, sets
+some aside, which the first outcome then frees.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from spaces.errors import DasHpoError, DatabaseBusyError, InvalidValueError, StorageError
+from spaces.trial import TrialOutcome
+from storage import writes
+from storage.engine import Database
+
+_RESERVE = "reserve"
+_RESERVED_BYTES = 4 * 2**20
+_ENDING = ".outcome.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledOutcome:
+    """The arguments of :func:`storage.writes.record_outcome`."""
+
+    token: str
+    outcome: TrialOutcome
+    loss: float | None
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of spooled outcomes.
+
+    Attributes:
+        recorded: Now in the database.
+        known: Dropped, as their evaluations had an outcome already.
+        refused: Left where they are, renamed to ``.refused``: unreadable, or of no attempt of this database.
+    """
+
+    recorded: int = 0
+    known: int = 0
+    refused: int = 0
+
+
+class Spool:
+    """The spool directory of one database; made when the first thing is put into it.
+
+    Args:
+        directory: ``database.location.spool``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def reserve(self, size: int = _RESERVED_BYTES) -> None:
+        """Sets room aside for when the disk is full; does nothing if it is set aside, or if there is none."""
+        path = self.directory / _RESERVE
+        if path.exists():
+            return
+        with suppress(OSError):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            _write(path, bytes(size))
+
+    def put(self, spooled: SpooledOutcome) -> Path:
+        """Keeps an outcome durably and returns its file; the same token again replaces it.
+
+        Raises:
+            InvalidValueError: If the token is no plain word, and so no name of a file.
+            DatabaseBusyError: If it cannot be kept here either; do not acknowledge it then.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", spooled.token):
+            raise InvalidValueError(f"a token is up to 128 letters, digits, - and _, {spooled.token!r} came")
+        path = self.directory / (spooled.token + _ENDING)
+        content = json.dumps(asdict(spooled)).encode()
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            _write(path, content)
+        except OSError:
+            with suppress(OSError):
+                (self.directory / _RESERVE).unlink()
+            try:
+                _write(path, content)
+            except OSError as error:
+                raise DatabaseBusyError(f"{path} cannot be written ({error.strerror}): make room on its disk") from None
+        return path
+
+    def pending(self) -> list[SpooledOutcome]:
+        """What is there and can be read, the oldest first."""
+        found = [_read(path) for path in self._files()]
+        return [spooled for spooled in found if spooled is not None]
+
+    def take_in(self, database: Database) -> Taken:
+        """Writes every outcome to the database, each in its own transaction, and removes its file.
+
+        Raises:
+            DatabaseBusyError: If the database still cannot be written; what is left stays.
+        """
+        counts = {"recorded": 0, "known": 0, "refused": 0}
+        for path in self._files():
+            counts[_take_in(database, path)] += 1
+        self._clear()
+        return Taken(**counts)
+
+    def _files(self) -> list[Path]:
+        with suppress(OSError):
+            return sorted(self.directory.glob("*" + _ENDING), key=lambda path: (path.stat().st_mtime_ns, path.name))
+        return []
+
+    def _clear(self) -> None:
+        """Removes drafts of a process that died, and the directory if nothing is in it."""
+        for draft in self.directory.glob("*.draft"):
+            with suppress(OSError):
+                draft.unlink()
+        with suppress(OSError):
+            self.directory.rmdir()
+
+    def release(self) -> None:
+        """Gives the reserved room back, and the directory with it if it is empty; called when a run ends."""
+        with suppress(OSError):
+            (self.directory / _RESERVE).unlink()
+        self._clear()
+
+
+def _take_in(database: Database, path: Path) -> str:
+    spooled = _read(path)
+    if spooled is None:
+        return _refuse(path)
+    try:
+        with database.begin() as session:
+            new = writes.record_outcome(session, spooled.token, spooled.outcome, spooled.loss, spooled.duration_s)
+    except DatabaseBusyError:
+        raise
+    except (StorageError, InvalidValueError):
+        return _refuse(path)
+    path.unlink(missing_ok=True)
+    return "recorded" if new else "known"
+
+
+def _refuse(path: Path) -> str:
+    path.replace(path.with_name(path.name + ".refused"))
+    return "refused"
+
+
+def _read(path: Path) -> SpooledOutcome | None:
+    try:
+        values: dict[str, Any] = json.loads(path.read_bytes())
+        return SpooledOutcome(**{**values, "outcome": TrialOutcome.from_mapping(values["outcome"])})
+    except (OSError, ValueError, TypeError, KeyError, DasHpoError):
+        return None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Writes and renames, both durably: the file is there whole or not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
