@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from das_hpo.cli import COMMANDS, build_parser
+from tests.das_hpo.command import assert_one_line_error, das_hpo
 
 #: Modules that take long to import, or belong to the workers.
 HEAVY = (
@@ -27,33 +27,6 @@ HEAVY = (
     "rich",
     "pyarrow",
 )
-
-
-def das_hpo(
-    *arguments: str, cwd: Path | None = None, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Runs the real command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "das_hpo", *arguments],
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def assert_one_line_error(process: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
-    """Exit status, nothing on stdout, one line on stderr that holds the words."""
-    assert process.returncode == status, process.stderr
-    assert process.stdout == ""
-    lines = process.stderr.splitlines()
-    assert len(lines) == 1, process.stderr
-    assert lines[0].startswith("das-hpo: error: ")
-    for word in words:
-        assert word in lines[0]
 
 
 def verb_parser(name: str) -> argparse.ArgumentParser:
