@@ -100,7 +100,8 @@ class DeskMaster:
         self._open: dict[int, tuple[Job, Evaluation]] = {}
         self._counts = {"completed": 0, "diverged": 0, "failed": 0}
         self._epochs_done = 0.0
-        self._latest_budget: float | None = None
+        self.latest_budget: float | None = None
+        """Budget of the job that was queued last."""
         self._best: dict[float, float] = {}
         self._expected, self._epochs_expected = self._plan()
 
@@ -199,7 +200,6 @@ class DeskMaster:
         """A job that hpbandster gives out, or that the database says it gave out."""
         datum = self.iterations[identifier[0]].data[identifier]
         self.num_running_jobs += 1
-        self._latest_budget = budget
         hyperparameters = from_configuration(datum.config, self.settings.method)
         return Job(identifier, float(budget), datum.config, hyperparameters, submitted_at=time.time())
 
@@ -208,6 +208,10 @@ class DeskMaster:
         self._open[evaluation.id] = (job, evaluation)
         if waiting:
             self._waiting.append(evaluation)
+
+    def offer_again(self, evaluations: Sequence[Evaluation]) -> None:
+        """Open evaluations that no worker has any more are given out first of all."""
+        self._waiting.extendleft(reversed(evaluations))
 
     def know_stored(self, identifier: ConfigurationId) -> None:
         """That configuration is in the database."""
@@ -239,7 +243,7 @@ class DeskMaster:
                 workers=workers,
                 iteration=len(self.iterations),
                 iterations=self.settings.iterations,
-                budget=self._latest_budget,
+                budget=self.latest_budget,
                 best_psnr=None if largest is None else -self._best[largest],
                 epochs_done=self._epochs_done,
                 epochs_expected=self._epochs_expected,
@@ -286,6 +290,7 @@ class DeskMaster:
         ids = self.recorder.add_job(configuration, new)
         self._stored.add(job.id)
         self._undecided = None
+        self.latest_budget = job.budget
         evaluations = [
             Evaluation(
                 id=row,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from spaces.trial import TrialOutcome
 from storage import writes
@@ -13,6 +13,8 @@ from storage.records import NewConfiguration, NewEvaluation, WorkerInfo
 
 if TYPE_CHECKING:
     from storage.engine import Database, Session
+
+Written = TypeVar("Written")
 
 
 class Recorder:
@@ -38,6 +40,7 @@ class Recorder:
         self.unsaved_outcomes: list[tuple[str, TrialOutcome, float | None, float]] = []
         """Outcomes that the database lacks: arguments of ``record_outcome``."""
         self._session: Session | None = None
+        self._broken: Exception | None = None
         self._unsaved: list[Callable[[Session], None]] = []
         self._block: list[Callable[[Session], None]] = []
         self._block_outcomes: list[tuple[str, TrialOutcome, float | None, float]] = []
@@ -56,7 +59,11 @@ class Recorder:
                 for write in self._unsaved:
                     write(session)
                 self._session = session
+                self._broken = None
                 yield
+                if self._broken is not None:
+                    # PostgreSQL would answer a commit now with a rollback, and not say so.
+                    raise self._broken
         except BaseException as error:
             self._unsaved += self._block
             self.unsaved_outcomes += self._block_outcomes
@@ -79,7 +86,7 @@ class Recorder:
                 writes.add_configuration(session, self.run_id, configuration)
             return [writes.queue_evaluation(session, self.run_id, evaluation) for evaluation in evaluations]
 
-        ids = write(self._open_session())
+        ids = self._write(write)
 
         def write_again(session: Session) -> None:
             self._rows.update(zip(ids, write(session), strict=True))
@@ -90,7 +97,7 @@ class Recorder:
     def start(self, evaluation_id: int, token: str, worker: WorkerInfo) -> int:
         """A worker takes an evaluation; returns the attempt's number."""
         row = self._rows.get(evaluation_id, evaluation_id)
-        return writes.start_attempt(self._open_session(), row, token, worker)
+        return self._write(lambda session: writes.start_attempt(session, row, token, worker))
 
     def end(self, token: str, result: str, message: str, *, final: bool) -> None:
         """An attempt ended without an outcome; if ``final``, its evaluation has failed."""
@@ -98,7 +105,7 @@ class Recorder:
         def write(session: Session) -> None:
             writes.end_attempt(session, token, result, message, final=final)
 
-        write(self._open_session())
+        self._write(write)
         self._block.append(write)
 
     def outcome(self, token: str, outcome: TrialOutcome, loss: float | None, duration_s: float) -> None:
@@ -107,11 +114,16 @@ class Recorder:
         def write(session: Session) -> None:
             writes.record_outcome(session, token, outcome, loss, duration_s)
 
-        write(self._open_session())
+        self._write(write)
         self._block.append(write)
         self._block_outcomes.append((token, outcome, loss, duration_s))
 
-    def _open_session(self) -> Session:
+    def _write(self, write: Callable[[Session], Written]) -> Written:
+        """Writes now; if that fails the transaction will fail, even where the caller goes on."""
         if self._session is None:
             raise RuntimeError("a recorder writes within its transaction() only")
-        return self._session
+        try:
+            return write(self._session)
+        except Exception as error:
+            self._broken = error
+            raise

@@ -5,12 +5,19 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
-from das_hpo.desk import Desk, Evaluation
+from das_hpo.desk import Attempt, Desk, Evaluation
+from das_hpo.master import DeskMaster
+from das_hpo.optimizers import make_master
+from das_hpo.recorder import Recorder
+from das_hpo.replay import restore
 from das_hpo.settings import RunSettings
 from spaces.trial import TrialOutcome, TrialSpec
+from storage import queries, writes
+from storage.engine import Database
 from storage.records import NewRun, WorkerInfo
 
 TOKENS = itertools.count()
@@ -19,9 +26,8 @@ WORKER = WorkerInfo("worker", "host", 1, "cpu", "0")
 
 def settings(**changes: Any) -> RunSettings:
     """A small run: budgets 1, 3, 9."""
-    return RunSettings(
-        **{"name": "run", "objective": "one-shot", "iterations": 3, "min_budget": 1, "max_budget": 9, **changes}
-    )
+    defaults = {"name": "run", "objective": "one-shot", "iterations": 3, "min_budget": 1, "max_budget": 9}
+    return RunSettings.from_mapping({**defaults, **changes})
 
 
 def new_run(asked: RunSettings) -> NewRun:
@@ -122,3 +128,20 @@ class Driver:
         self.order.append(
             (evaluation.iteration, evaluation.stage, evaluation.number, evaluation.budget, evaluation.replicate)
         )
+
+
+def create(database: Database, asked: RunSettings, **options: Any) -> DeskMaster:
+    """The master of a new run in that database."""
+    with database.begin() as session:
+        run_id = writes.create_run(session, new_run(asked))
+    return make_master(asked, Recorder(database, run_id), time_ref=time.time(), **options)
+
+
+def continue_run(
+    database: Database, name: str = "run", changed: dict[str, Any] | None = None
+) -> tuple[DeskMaster, list[Attempt]]:
+    """A fresh master of a stored run, brought to where it was, and the open attempts."""
+    replay = queries.replay(database, queries.run(database, name).id)
+    asked = RunSettings.from_mapping({**replay.run.settings, **(changed or {})})
+    master = make_master(asked, Recorder(database, replay.run.id), time_ref=replay.run.created_at.timestamp())
+    return master, restore(master, replay)

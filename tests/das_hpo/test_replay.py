@@ -1,0 +1,192 @@
+"""Resuming a run, at every point where it can have been interrupted."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from das_hpo.master import DeskMaster
+from das_hpo.replay import give_up, restore, stored_result
+from spaces.errors import StorageError
+from storage import queries
+from storage.engine import Database, open_database
+from tests.das_hpo.desks import Driver, continue_run, create, settings
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    with open_database(f"sqlite:///{tmp_path}/runs.db", create=True) as opened:
+        yield opened
+
+
+def rows(database: Database, run: str = "run") -> list[tuple[Any, ...]]:
+    """What counts of a run's results: everything but times, in the order in which they were finished."""
+    return sorted(
+        (
+            r.sequence,
+            r.iteration,
+            r.stage,
+            r.number,
+            r.budget,
+            r.replicate,
+            r.seed,
+            r.status,
+            r.loss,
+            r.one_shot_psnr,
+            r.origin,
+            r.hyperparameters,
+        )
+        for r in queries.results(database, run)
+    )
+
+
+def state(master: DeskMaster) -> list[Any]:
+    """What hpbandster holds, apart from times."""
+    return [
+        (
+            iteration.stage,
+            iteration.is_finished,
+            iteration.num_running,
+            iteration.actual_num_configs,
+            [
+                (identifier, datum.config, datum.config_info, datum.results, datum.status, datum.budget)
+                for identifier, datum in iteration.data.items()
+            ],
+        )
+        for iteration in master.iterations
+    ]
+
+
+def model(master: DeskMaster) -> Any:
+    """What the model was fitted to."""
+    generator = master.config_generator
+    return {
+        budget: (observations.points.tolist(), observations._losses)
+        for budget, observations in generator._observations.items()
+    }, sorted(generator.kde_models)
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_one_worker_continues_identically_wherever_it_was_interrupted(tmp_path: Path, repeats: int) -> None:
+    """A run that was cut after any report, and resumed, gives the rows and the state of an uninterrupted one."""
+    asked = settings(iterations=7, max_budget=3, seed=3, repeats=repeats)
+    with open_database(f"sqlite:///{tmp_path}/calm.db", create=True) as calm:
+        whole = create(calm, asked)
+        total = Driver(whole).run()
+        expected = rows(calm)
+    assert whole.done
+    for cut in range(0, total, 1 if repeats == 1 else 3):
+        with open_database(f"sqlite:///{tmp_path}/cut{cut}.db", create=True) as database:
+            Driver(create(database, asked)).run(cut)
+            resumed, attempts = continue_run(database)
+            assert [attempt.token for attempt in attempts]
+            give_up(resumed, attempts, "the master was killed, its worker with it")
+            Driver(resumed).run()
+            assert rows(database) == expected
+            assert state(resumed) == state(whole)
+            assert model(resumed) == model(whole)
+
+
+def test_open_attempts_are_taken_over(database: Database) -> None:
+    """What workers compute while the master is away is reported to the next one under the old tokens."""
+    asked = settings(iterations=4, max_budget=3, seed=1)
+    first = Driver(create(database, asked), workers=3)
+    first.run(4)
+    held = list(first.held)
+    resumed, attempts = continue_run(database)
+    assert {(attempt.token, attempt.evaluation.id) for attempt in attempts} == {
+        (token, evaluation.id) for evaluation, token in held
+    }
+    assert [attempt.evaluation.spec for attempt in attempts] == [evaluation.spec for evaluation, _ in held]
+    second = Driver(resumed, workers=3)
+    second.held = [(attempt.evaluation, attempt.token) for attempt in attempts]
+    second.run()
+    assert resumed.done
+    results = queries.results(database, "run")
+    assert {result.status for result in results} <= {"completed", "diverged"}
+    assert all(result.attempts == 1 for result in results)
+
+
+@hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 2**31),
+    workers=st.integers(1, 5),
+    repeats=st.integers(1, 3),
+    failing=st.floats(0, 0.6),
+    optimizer=st.sampled_from(["bohb", "hyperband", "random"]),
+    decisions=st.sampled_from([{}, {"model_budget": "supported", "model_start": "paper"}]),
+)
+def test_replay_rebuilds_the_live_state(
+    tmp_path: Path,
+    seed: int,
+    workers: int,
+    repeats: int,
+    failing: float,
+    optimizer: str,
+    decisions: dict[str, Any],
+) -> None:
+    """At any moment of a run with several workers and failures, a replay holds what the live master holds."""
+    path = Path(tempfile.mkdtemp(dir=tmp_path)) / "runs.db"
+    asked = settings(iterations=4, optimizer=optimizer, seed=seed, repeats=repeats, decisions=decisions)
+    choose = random.Random(seed)
+    with open_database(f"sqlite:///{path}", create=True) as database:
+        live = create(database, asked)
+        driver = Driver(live, workers=workers)
+        driver.claim()
+        while driver.held:
+            index = choose.randrange(len(driver.held))
+            if choose.random() < failing:
+                driver.fail(index, final=choose.random() < 0.5)
+            else:
+                driver.report(index)
+            if choose.random() < 0.15:
+                replayed, attempts = continue_run(database)
+                assert state(replayed) == state(live)
+                assert {attempt.token for attempt in attempts} == {token for _, token in driver.held}
+                assert replayed.snapshot() == live.snapshot()
+                if optimizer == "bohb":
+                    assert model(replayed) == model(live)
+        assert live.done
+        ended, attempts = continue_run(database)
+        assert ended.done
+        assert not attempts
+        assert state(ended) == state(live)
+
+
+def test_hpbandsters_result_is_rebuilt_from_the_database(database: Database) -> None:
+    """Runs, losses, incumbent and times of the rebuilt Result are those that the live master holds."""
+    live = create(database, settings(iterations=5, seed=2))
+    Driver(live, workers=2).run()
+    held, rebuilt = live.result(), stored_result(database, "run")
+    assert rebuilt.get_incumbent_id() == held.get_incumbent_id()
+    assert rebuilt.get_id2config_mapping() == held.get_id2config_mapping()
+    assert rebuilt.HB_config.keys() == held.HB_config.keys()
+    assert rebuilt.HB_config["budgets"] == held.HB_config["budgets"]
+    ours, theirs = rebuilt.get_all_runs(), held.get_all_runs()
+    assert [(r.config_id, r.budget, r.loss, r.info) for r in ours] == [
+        (r.config_id, r.budget, r.loss, r.info) for r in theirs
+    ]
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.time_stamps["finished"] == pytest.approx(other.time_stamps["finished"], abs=5.0)
+    trajectory = rebuilt.get_incumbent_trajectory()
+    assert trajectory["losses"] == held.get_incumbent_trajectory()["losses"]
+
+
+def test_what_does_not_follow_from_the_settings_is_refused(database: Database) -> None:
+    """A replay under settings of other rungs is an error that says so, not another run."""
+    asked = settings(iterations=3, seed=2)
+    Driver(create(database, asked)).run(12)
+    with pytest.raises(StorageError, match="cannot be resumed"):
+        continue_run(database, changed={"min_budget": 3.0})
+    resumed, _ = continue_run(database)
+    with pytest.raises(StorageError, match="cannot be resumed"):
+        restore(resumed, queries.replay(database, 1))
