@@ -109,3 +109,22 @@ def data_formation(name: str, choices: Choices | None = None, device: torch.devi
     normal = matrix.T @ matrix
     formation = DataFormation(name, matrix.float(), normal.float(), BLUR_TAPS - 1, choices.noise_sigma)
     return formation.to(device)
+
+
+def draw_signals(generator: torch.Generator, batches: int, samples: int) -> Tensor:
+    """Draws x_i = cos(f omega_i + O_x) + O_y, f ~ U[0, 2 pi], O_x, O_y ~ N(0, 1): [batches, samples, N].
+
+    The signals are made on the generator's device.
+    """
+    device = generator.device
+    f = 2 * math.pi * torch.rand(batches, samples, 1, generator=generator, device=device)
+    offsets = torch.randn(2, batches, samples, 1, generator=generator, device=device)
+    omega = axis().to(device, torch.float32)
+    return torch.cos(f * omega + offsets[0]) + offsets[1]
+
+
+def draw_measurements(formation: DataFormation, x: Tensor, generator: torch.Generator) -> Tensor:
+    """Draws y = A x + n, n ~ N(0, noise_sigma^2): [..., N] -> [..., n]."""
+    clean = formation.A(x)
+    noise = torch.randn(clean.shape, generator=generator, device=clean.device)
+    return clean + formation.noise_sigma * noise

@@ -21,7 +21,7 @@ Convolutions are torch's (cross-correlation, zero padding): ``out[n] = sum_k w[k
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -55,6 +55,10 @@ class Buffers(NamedTuple):
 
     running_mean: Tensor
     running_var: Tensor
+
+
+#: A network's forward pass, in torch or fused: see :meth:`Network.forward`.
+Forward = Callable[[Tensor, Buffers, Tensor | None, Tensor, Tensor | None, bool], Tensor]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,85 @@
+"""Mini-batches of a batch of trials: every trial draws from generators of its own, derived from its seed by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from spaces.data_formation import POSITIONS, DataFormation, draw_measurements, draw_signals
+from spaces.seeds import derive_seed
+
+
+def generators(seeds: Sequence[int], device: str, *names: str) -> list[torch.Generator]:
+    """A generator for each seed, for the stream of that name."""
+    return [torch.Generator(device).manual_seed(derive_seed(seed, *names)) for seed in seeds]
+
+
+class Batch(NamedTuple):
+    """One mini-batch of every trial.
+
+    Attributes:
+        x: Signals, [T, B, N].
+        y: Measurements, [T, B, n].
+        noise: Standard normal numbers for the noise operations, [T, E_noise, B, N]; None where there are none.
+            The next batch overwrites it.
+    """
+
+    x: Tensor
+    y: Tensor
+    noise: Tensor | None
+
+
+class Batches:
+    """Draws fresh mini-batches without end, an epoch at a time.
+
+    Args:
+        formation: The data formation, on ``device``.
+        seeds: One for each trial.
+        name: The stream, for example ``search-training``.
+        samples: Batch size B.
+        noise_slots: For each trial, where along the noise tensor's axis it draws noise. What a trial draws depends
+            on how many slots it has, not on which or on the other trials.
+        noise_edges: Length of that axis.
+        device: Where the numbers are drawn.
+    """
+
+    def __init__(
+        self,
+        formation: DataFormation,
+        seeds: Sequence[int],
+        name: str,
+        samples: int,
+        noise_slots: Sequence[Sequence[int]],
+        noise_edges: int,
+        device: str,
+    ) -> None:
+        self._formation = formation
+        self._samples = samples
+        self._signals = generators(seeds, device, name, "signals")
+        self._noises = generators(seeds, device, name, "layer-noise")
+        self._slots = [list(slots) for slots in noise_slots]
+        shape = (len(seeds), noise_edges, samples, POSITIONS)
+        self._noise = torch.zeros(shape, device=device) if noise_edges else None
+
+    def draw(self, count: int) -> Iterator[Batch]:
+        """The next ``count`` mini-batches."""
+        x = torch.stack([draw_signals(generator, count, self._samples) for generator in self._signals])
+        y = torch.stack(
+            [draw_measurements(self._formation, *pair) for pair in zip(x, self._signals, strict=True)]
+        )  # [T, count, B, n]
+        for step in range(count):
+            yield Batch(x[:, step], y[:, step], self._draw_noise())
+
+    def _draw_noise(self) -> Tensor | None:
+        if self._noise is None:
+            return None
+        for noise, slots, generator in zip(self._noise, self._slots, self._noises, strict=True):
+            if len(slots) == len(noise):
+                torch.randn(noise.shape, generator=generator, out=noise)
+            elif slots:
+                shape = (len(slots), *noise.shape[1:])
+                noise[slots] = torch.randn(shape, generator=generator, device=noise.device)
+        return self._noise

@@ -1,0 +1,187 @@
+"""Optimisers, learning-rate schedules and the loop that trains the weights of a network.
+
+Everything is per trial: parameters are [T, ...], rates and decays [T]. The optimisers are torch's Adam and SGD
+with L2 decay; torch.optim itself takes one rate for all trials and imports the compiler stack (3 s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from spaces.choices import Choices
+from spaces.network import Buffers, Forward, Layout
+from spaces.trial import BATCHES_PER_EPOCH, TrialSpec
+from workers.batches import Batches, generators
+from workers.curves import Curves, Meter
+from workers.validation import sample_errors
+
+#: Adam's decay rates and epsilon: torch.optim.Adam's defaults.
+BETAS = (0.9, 0.999)
+ADAM_EPSILON = 1e-8
+
+#: Where the scheduler ``step`` multiplies the rate by 0.1.
+MILESTONES = (3 / 8, 5 / 8, 7 / 8)
+
+#: The warm-up ``gradual``: how much the rate has grown after how many epochs.
+GRADUAL_FACTOR = 10.0
+GRADUAL_EPOCHS = 10
+
+
+def _per_trial(values: Tensor, like: Tensor) -> Tensor:
+    """[T] as [T, 1, ...], to multiply what is shaped like ``like``."""
+    return values.view(-1, *[1] * (like.dim() - 1))
+
+
+class Adam:
+    """Adam with L2 decay added to the gradient, as torch.optim.Adam does it; a rate for each trial."""
+
+    def __init__(self, parameter: Tensor) -> None:
+        self._mean = torch.zeros_like(parameter)
+        self._square = torch.zeros_like(parameter)
+        # A tensor, so that a CUDA graph counts too; float64, since 1 - 0.999**t cancels.
+        self._count = torch.zeros((), dtype=torch.float64, device=parameter.device)
+
+    def step(self, parameter: Tensor, gradient: Tensor, rate: Tensor, decay: Tensor) -> None:
+        """Changes ``parameter`` [T, ...] in place; ``rate`` and ``decay`` are [T]."""
+        self._count += 1
+        gradient = torch.addcmul(gradient, parameter, _per_trial(decay, parameter))
+        self._mean.lerp_(gradient, 1 - BETAS[0])
+        self._square.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+        root = self._square.sqrt().div_((1 - BETAS[1] ** self._count).sqrt()).add_(ADAM_EPSILON)
+        size = rate / (1 - BETAS[0] ** self._count)
+        parameter.sub_(_per_trial(size, parameter) * self._mean / root)
+
+
+class GradientDescent:
+    """Plain gradient descent with L2 decay, no momentum; a rate for each trial."""
+
+    def step(self, parameter: Tensor, gradient: Tensor, rate: Tensor, decay: Tensor) -> None:
+        """Changes ``parameter`` [T, ...] in place; ``rate`` and ``decay`` are [T]."""
+        gradient = torch.addcmul(gradient, parameter, _per_trial(decay, parameter))
+        parameter.sub_(_per_trial(rate, parameter) * gradient)
+
+
+class PerTrial:
+    """Adam for some trials of a batch and gradient descent for the others.
+
+    Each optimiser sees all trials, with a rate of 0 for those of the other, so nothing is gathered or scattered.
+    """
+
+    def __init__(self, parameter: Tensor, names: Sequence[str]) -> None:
+        self._optimizers: list[tuple[Adam | GradientDescent, Tensor]] = []
+        for name in sorted(set(names)):
+            optimizer = Adam(parameter) if name == "adam" else GradientDescent()
+            mask = torch.tensor([float(name == other) for other in names], device=parameter.device)
+            self._optimizers.append((optimizer, mask))
+
+    def step(self, parameter: Tensor, gradient: Tensor, rate: Tensor, decay: Tensor) -> None:
+        """Changes ``parameter`` [T, ...] in place; ``rate`` and ``decay`` are [T]."""
+        for optimizer, mask in self._optimizers:
+            optimizer.step(parameter, gradient, rate * mask, decay)
+
+
+def warm_up(choices: Choices, steps: int) -> Tensor:
+    """The factor a warm-up puts on the rate at each step, [S] in float64.
+
+    ``fraction``: linear from 0 over the first ``warm_up_fraction`` of the steps (step s of w has (s + 1) / w).
+    ``gradual``: linear from 1 to 10 over the first 10 epochs, and 10 from there on.
+    """
+    step = torch.arange(steps, dtype=torch.float64)
+    if choices.warm_up == "fraction":
+        length = max(1, round(choices.warm_up_fraction * steps))
+        return ((step + 1) / length).clamp_max(1.0)
+    length = GRADUAL_EPOCHS * BATCHES_PER_EPOCH
+    return 1 + (GRADUAL_FACTOR - 1) * (step / length).clamp_max(1.0)
+
+
+def linear_scheduler(choices: Choices, steps: int) -> Tensor:
+    """The factor ``alpha_scheduler=linear`` puts on the rate at each step, [S] in float64.
+
+    ``linear``: 1 - s / S. ``step``: times 0.1 at 3/8, 5/8 and 7/8 of the steps.
+    """
+    progress = torch.arange(steps, dtype=torch.float64) / steps
+    if choices.scheduler == "linear":
+        return 1 - progress
+    passed = sum((progress >= milestone).double() for milestone in MILESTONES)
+    return torch.as_tensor(0.1, dtype=torch.float64) ** passed
+
+
+def weight_rates(specs: Sequence[TrialSpec], device: str) -> Tensor:
+    """The weights' learning rate at each step, [S, T]: constant, warmed up where asked."""
+    columns = []
+    for spec in specs:
+        rate = torch.full((spec.steps,), spec.hyperparameters.parameter_learning_rate, dtype=torch.float64)
+        columns.append(rate * warm_up(spec.choices, spec.steps) if spec.hyperparameters.parameter_warm_up else rate)
+    return torch.stack(columns, dim=1).to(device, torch.float32)
+
+
+def alpha_rates(specs: Sequence[TrialSpec], device: str) -> Tensor:
+    """Alpha's learning rate at each step, [S, T]: scheduled and warmed up where asked."""
+    columns = []
+    for spec in specs:
+        rate = torch.full((spec.steps,), spec.hyperparameters.alpha_learning_rate, dtype=torch.float64)
+        if spec.hyperparameters.alpha_scheduler == "linear":
+            rate = rate * linear_scheduler(spec.choices, spec.steps)
+        if spec.hyperparameters.alpha_warm_up:
+            rate = rate * warm_up(spec.choices, spec.steps)
+        columns.append(rate)
+    return torch.stack(columns, dim=1).to(device, torch.float32)
+
+
+def decays(specs: Sequence[TrialSpec], name: str, device: str) -> Tensor:
+    """The hyperparameter of that name, [T]."""
+    return torch.tensor([getattr(spec.hyperparameters, name) for spec in specs], device=device)
+
+
+def epoch_lengths(steps: int) -> Iterator[int]:
+    """The steps of each epoch: 19, and what is left in the last."""
+    for start in range(0, steps, BATCHES_PER_EPOCH):
+        yield min(BATCHES_PER_EPOCH, steps - start)
+
+
+def train(
+    specs: Sequence[TrialSpec],
+    layout: Layout,
+    forward: Forward,
+    weights: Tensor,
+    mix: Tensor | None,
+    batches: Batches,
+    curves: Curves,
+    phase: str,
+    device: str,
+) -> Buffers:
+    """Trains the weights [T, P] in place with Adam, from fresh batch-norm statistics, over the trials' budget.
+
+    Returns:
+        The running statistics of batch norm. Trials that diverge are marked in ``curves``.
+    """
+    buffers = layout.initial_buffers(len(specs), device)
+    optimizer = Adam(weights)
+    rates, decay = weight_rates(specs, device), decays(specs, "parameter_weight_decay", device)
+    scale = specs[0].choices.loss_scale
+    step = 0
+    for epoch, length in enumerate(epoch_lengths(specs[0].steps), start=1):
+        meter = Meter(len(specs), device)
+        for batch in batches.draw(length):
+            weights.requires_grad_()
+            errors = sample_errors(forward(weights, buffers, mix, batch.y, batch.noise, True), batch.x)
+            loss = scale * errors.mean(dim=1)
+            gradient = torch.autograd.grad(loss.sum(), weights)[0] if loss.requires_grad else None
+            weights.requires_grad_(False)
+            if gradient is not None:
+                optimizer.step(weights, gradient, rates[step], decay)
+            meter.add(loss, errors)
+            step += 1
+        curves.add(phase, epoch, training=meter)
+        if curves.all_diverged:
+            break
+    return buffers
+
+
+def initial_weights(specs: Sequence[TrialSpec], layout: Layout, name: str, device: str) -> Tensor:
+    """The weights every trial starts from, [T, P]; drawn on the CPU, so that every device starts alike."""
+    seeds = [spec.seed for spec in specs]
+    return layout.initial_weights(generators(seeds, "cpu", name)).to(device)
