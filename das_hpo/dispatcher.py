@@ -278,7 +278,9 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
                 self._deadlines.add(evaluation.budget, duration_s)
             if leases:
                 return self._granted(caller, leases, RECORDED)
-            return self._next(caller, capacity if self._missing(caller) else 0, RECORDED)
+            if capacity and self._missing(caller):
+                return self._next(caller, capacity, RECORDED)
+            return self._wait(caller, RECORDED, capacity)
 
     def hand_back(self, caller: Caller, tokens: tuple[str, ...], result: str, message: str) -> Answer:
         """A worker gives evaluations up, or computing them raised."""
@@ -333,7 +335,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
     def _next(self, caller: Caller, capacity: int, report: str) -> Answer:
         """Work for a worker, in a transaction of its own."""
         if not capacity:
-            return self._wait(caller, report)
+            return self._wait(caller, report, 0)
         missing = self._missing(caller)
         if missing:
             for lease in missing:
@@ -401,9 +403,11 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         known.expected_s = self._lease_s
         return Answer(WORK, work=tuple(work), report=report)
 
-    def _wait(self, caller: Caller, report: str) -> Answer:
+    def _wait(self, caller: Caller, report: str, capacity: int = 1) -> Answer:
         if self.desk.done:
             return Answer(DONE, wait_s=SLOWEST_S, report=report)
+        if not capacity:
+            return Answer(WAIT, report=report)  # it goes on to another run, and comes back at once
         known = self._known[caller.name]
         known.idle = True
         wait_s = min(max(QUICKEST_S, self._idle / CLAIMS_PER_S), SLOWEST_S)

@@ -1,0 +1,183 @@
+# ruff: noqa: D102
+"""A desk with a list of evaluations, and worker processes with a trivial computation."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from das_hpo.desk import Evaluation
+from das_hpo.nameserver import NameServer
+from spaces.hyperparameters import preset
+from spaces.trial import TrialOutcome, TrialSpec
+from storage.records import WorkerInfo
+from workers.keys import KeyFile
+
+ROOT = Path(__file__).parents[2]
+
+SPEC = TrialSpec(hyperparameters=preset("H1"), budget=1.0, seed=0)
+
+
+class ListDesk:
+    """A desk that gives out a number of evaluations and notes everything it is told."""
+
+    def __init__(self, count: int, budget: float = 1.0) -> None:
+        self.condition = threading.Condition(threading.RLock())
+        self.count = count
+        self.budget = budget
+        self.given = 0
+        self.outcomes: dict[int, TrialOutcome] = {}
+        self.losses: list[tuple[int, str, str, bool]] = []
+        self.failed: set[int] = set()
+        self.attempts: list[tuple[int, str, str]] = []
+        self.twice: list[int] = []
+        self.raises: Callable[[str], None] = lambda where: None
+
+    @property
+    def done(self) -> bool:
+        return len(self.outcomes) + len(self.failed) == self.count
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        yield
+        self.raises("commit")
+
+    def evaluation(self, number: int) -> Evaluation:
+        spec = replace(SPEC, seed=number, budget=self.budget)
+        return Evaluation(number, 0, 0, number, self.budget, 0, spec)
+
+    def next_evaluations(self, wanted: int) -> list[Evaluation]:
+        self.raises("next")
+        numbers = range(self.given, min(self.count, self.given + wanted))
+        self.given += len(numbers)
+        return [self.evaluation(number) for number in numbers]
+
+    def started(self, evaluation: Evaluation, token: str, worker: WorkerInfo) -> int:
+        self.raises("started")
+        self.attempts.append((evaluation.id, token, worker.name))
+        return sum(number == evaluation.id for number, _, _ in self.attempts)
+
+    def lost(self, evaluation: Evaluation, token: str, result: str, message: str, final: bool) -> None:
+        self.raises("lost")
+        self.losses.append((evaluation.id, result, message, final))
+        if final:
+            self.failed.add(evaluation.id)
+        self.condition.notify_all()
+
+    def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
+        self.raises("finished")
+        if evaluation.id in self.outcomes:
+            self.twice.append(evaluation.id)
+        self.outcomes[evaluation.id] = outcome
+        self.condition.notify_all()
+
+    def wait_for(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+        """Waits until it is true; fails if it does not become so."""
+        with self.condition:
+            until = time.monotonic() + timeout_s
+            while not condition():
+                assert time.monotonic() < until, f"not in time: {len(self.outcomes)} outcomes, losses {self.losses}"
+                self.condition.wait(0.05)
+
+
+PRELUDE = """
+import logging, os, sys, time
+from spaces.trial import COMPLETED, TrialOutcome
+from workers.keys import KeyFile
+from workers.worker import Worker
+
+def outcome(spec):
+    return TrialOutcome(COMPLETED, 20.0 + spec.seed / 1000, None, None, None)
+
+logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+"""
+
+
+class Workers:
+    """Worker processes; ``body`` defines ``compute(specs)``."""
+
+    def __init__(self, nameserver: str, keys: KeyFile | None) -> None:
+        self.nameserver = nameserver
+        self.keys = keys
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def start(self, compute: str = "time.sleep(0.05)", **options: Any) -> subprocess.Popen[str]:
+        """Starts one whose computation runs these statements for each batch, then returns the outcomes."""
+        script = (
+            PRELUDE
+            + "def compute(specs):\n"
+            + textwrap.indent(textwrap.dedent(compute), "    ")
+            + "\n    return [outcome(spec) for spec in specs]\n"
+            + f"keys = {None if self.keys is None else str(self.keys.path)!r}\n"
+            + f"options = {dict({'version': '0.1.0'}, **options)!r}\n"
+            + f"Worker({self.nameserver!r}, keys and KeyFile(keys), compute=compute, **options).run()\n"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env=dict(os.environ, OMP_NUM_THREADS="1"),
+            text=True,
+            stderr=subprocess.PIPE,
+        )
+        self.processes.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.wait()
+            assert process.stderr is not None
+            process.stderr.close()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeyFile:
+    """A new key file."""
+    return KeyFile(tmp_path / "key")
+
+
+@pytest.fixture
+def nameserver(keys: KeyFile) -> Iterator[NameServer]:
+    """A running nameserver."""
+    with NameServer(keys=keys) as running:
+        yield running
+
+
+@pytest.fixture
+def workers(nameserver: NameServer, keys: KeyFile) -> Iterator[Workers]:
+    """Starts worker processes, and ends them."""
+    started = Workers(nameserver.address, keys)
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def desk() -> Callable[..., ListDesk]:
+    """Makes desks."""
+    return ListDesk
+
+
+@pytest.fixture
+def no_threads_left() -> Iterator[None]:
+    """Fails if the test leaves a thread behind."""
+    before = set(threading.enumerate())
+    yield
+    until = time.monotonic() + 5
+    while set(threading.enumerate()) - before and time.monotonic() < until:
+        time.sleep(0.02)
+    left: Sequence[threading.Thread] = [thread for thread in threading.enumerate() if thread not in before]
+    assert not left

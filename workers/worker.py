@@ -1,0 +1,446 @@
+"""The worker: asks dispatchers for evaluations, computes them, and reports until it is acknowledged.
+
+hpbandster's worker listens and is called; of it the class and its place are kept. This one only calls:
+the nameserver, to find dispatchers, and those, to claim and report. It belongs to the nameserver, not to
+a run: it serves whichever runs there are, in turns, and waits for the next.
+
+The main thread claims, computes and reports; beside it beats the heart (:mod:`workers.heart`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import select
+import signal
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+
+from hpbandster.core.worker import Worker as HpBandSterWorker
+
+from spaces.errors import ClusterError, VersionError
+from spaces.trial import TrialOutcome, TrialSpec
+from workers.directory import locate
+from workers.heart import Heart
+from workers.holding import Holding
+from workers.keys import KeyFile
+from workers.messages import (
+    AGAIN,
+    DONE,
+    MAX_MESSAGE_LENGTH,
+    REFUSED,
+    WAIT,
+    WORK,
+    Answer,
+    Caller,
+    Work,
+)
+from workers.outbox import Outbox, Parcel
+from workers.peers import Lines, Peers
+from workers.wire import parse_address
+
+Compute = Callable[[Sequence[TrialSpec]], Sequence[TrialOutcome]]
+
+#: How long a run is left alone after its dispatcher did not answer, or refused us.
+RETRY_S = 1.0
+REFUSED_S = 60.0
+
+#: A worker on which so many evaluations in a row raised ends: it is more likely to be broken than they are.
+MAX_ERRORS = 5
+
+#: How long an answer to a beat may take: all runs' together must come within a lease.
+BEAT_TIMEOUT_S = 5.0
+
+#: How long the last calls of an ending worker may take, each.
+LEAVE_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class _Interrupted(BaseException):
+    """Raised in the computation by a signal: the worker ends."""
+
+
+class _Abandoned(BaseException):
+    """Raised in the computation because its outcome is not wanted any more."""
+
+
+class Worker(HpBandSterWorker):  # type: ignore[misc]
+    """A worker of every run of a nameserver, or of one.
+
+    Args:
+        nameserver: ``HOST:PORT``.
+        keys: The key file; None for no keys.
+        version: Of das-hpo; a dispatcher of another one refuses us.
+        device: ``cpu`` or ``cuda:0``.
+        kernel: ``auto``, ``torch`` or ``fused``.
+        run: The one run to be served; None serves all.
+        capacity: How many evaluations of equal shape are computed at once.
+        compute: Computes them; by default :func:`workers.pipeline.run_trials`.
+        idle_timeout_s: The worker ends after so long without work; None waits for ever.
+        wait_s: How long to wait for the nameserver at the start.
+        name: Unique among the nameserver's workers; by default host and process id.
+    """
+
+    def __init__(
+        self,
+        nameserver: str,
+        keys: KeyFile | None,
+        *,
+        version: str,
+        device: str = "cpu",
+        kernel: str = "auto",
+        run: str | None = None,
+        capacity: int = 1,
+        compute: Compute | None = None,
+        idle_timeout_s: float | None = None,
+        wait_s: float = 0.0,
+        name: str | None = None,
+    ) -> None:
+        host, port = parse_address(nameserver)
+        super().__init__(run or "", nameserver=host, nameserver_port=port, logger=log, timeout=idle_timeout_s)
+        self.worker_id = name or f"{socket.gethostname()}.{os.getpid()}"
+        self._address = nameserver
+        self._keys = keys
+        self._version = version
+        self._device = device
+        self._kernel = kernel
+        self._only = run
+        self._capacity = capacity
+        self._compute = compute
+        self._wait_s = wait_s
+        self._session = secrets.token_hex(8)
+        self._holding = Holding()
+        self._outbox = Outbox()
+        self._stopping = False
+        self._computing = False
+        self._in_hand: frozenset[str] = frozenset()
+        self._unwanted: frozenset[str] = frozenset()
+        self._handles_signals = False
+        self._main = 0
+        self._last = ""
+        self._errors: set[int] = set()
+        self._not_before: dict[str, float] = {}
+        self._met: set[str] = set()
+        self._refused: set[str] = set()
+        self._peers: Peers
+        self._lines: Lines
+        self._heart: Heart
+
+    # Lifetime -----------------------------------------------------------------------------------
+
+    def run(self, background: bool = False) -> None:
+        """Serves until stopped, or idle for too long.
+
+        Args:
+            background: Serve on a daemon thread, and return at once.
+
+        Raises:
+            UnreachableError: If the nameserver does not answer at the start.
+            AuthenticationError: If it does not hold one of our keys.
+            VersionError: If the one run to be served is of another version.
+            ClusterError: If so many evaluations raised that this process seems to be broken.
+        """
+        if background:
+            self.thread = threading.Thread(target=self._run, name=f"worker {self.worker_id}", daemon=True)
+            self.thread.start()
+        else:
+            self._run()
+
+    def stop(self) -> None:
+        """Ends after the evaluation that is being computed; for other threads."""
+        self._stopping = True
+        self._poke()
+
+    def shutdown(self) -> None:
+        """Ends as :meth:`stop` does, and waits for it if it runs in the background."""
+        self.stop()
+        if self.thread is not None:
+            self.thread.join()
+
+    def compute(self, specs: Sequence[TrialSpec]) -> Sequence[TrialOutcome]:  # type: ignore[override,unused-ignore]
+        """Computes trials of equal shape: with what was given, else with the real pipeline."""
+        if self._compute is None:
+            self._compute = _pipeline(self._device, self._kernel)
+        return self._compute(specs)
+
+    def start_computation(self, *_: object, **__: object) -> None:
+        """Never called: this worker asks for work."""
+        raise NotImplementedError("this worker asks for work")
+
+    def _run(self) -> None:
+        if self._compute is None:
+            self._compute = _pipeline(self._device, self._kernel)
+        locate(self._address, self._keys, wait_s=self._wait_s).close()
+        self._wake_read, self._wake_write = socket.socketpair()
+        for end in (self._wake_read, self._wake_write):
+            end.setblocking(False)
+        self._main = threading.get_ident()
+        self._peers = Peers(self._address, self._keys, self.worker_id, self._only, self._poke)
+        self._lines = Lines(self._peers, self._keys)
+        self._heart = Heart(
+            self.worker_id,
+            self._session,
+            self._holding,
+            self._peers,
+            Lines(self._peers, self._keys, lane="beat", timeout_s=BEAT_TIMEOUT_S),
+            self._give_up,
+            self._leave,
+        )
+        self._peers.refresh()
+        try:
+            with self._signals():
+                self._heart.start()
+                log.info("worker %s (%s) serves the nameserver at %s", self.worker_id, self._device, self._address)
+                try:
+                    self._serve()
+                finally:
+                    self._stopping = True
+                    self._leave()
+        finally:
+            self._heart.close()
+            self._lines.close()
+            self._peers.close()
+            self._wake_read.close()
+            self._wake_write.close()
+
+    # Serving ------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        worked = time.monotonic()
+        while not self._stopping:
+            self._deliver_late()
+            run = self._turn()
+            if run is not None and self._serve_run(run):
+                worked = time.monotonic()
+                continue
+            idle_s = time.monotonic() - worked
+            if self.timeout is not None and idle_s >= self.timeout:
+                log.info("no work for %.0f s: worker %s ends", idle_s, self.worker_id)
+                return
+            self._sleep(None if self.timeout is None else self.timeout - idle_s)
+
+    def _turn(self) -> str | None:
+        """The run whose turn it is: the next by name, after the last one served, that may have work."""
+        now = time.monotonic()
+        runs = self._peers.runs()
+        after = [run for run in runs if run > self._last] + [run for run in runs if run <= self._last]
+        return next(
+            (run for run in after if self._not_before.get(run, 0.0) <= now and not self._outbox.of_run(run)), None
+        )
+
+    def _serve_run(self, run: str) -> bool:
+        """Claims from one run; while it is the only one, goes on with what its acknowledgements carry."""
+        self._last = run
+        self._met.add(run)
+        answer = self._ask(run, "claim", self._caller(run), self._capacity)
+        worked = False
+        while answer is not None and answer.status == WORK and not self._stopping:
+            answer = self._work_off(run, answer.work)
+            worked = True
+        self._note(run, answer)
+        return worked
+
+    def _work_off(self, run: str, work: tuple[Work, ...]) -> Answer | None:
+        """Computes and reports; returns the last answer, which may carry more work."""
+        tokens = [item.token for item in work]
+        self._holding.add(run, work)
+        self._heart.expect(work[0].lease_s)
+        began = time.monotonic()
+        try:
+            results = self._results([item.spec for item in work], frozenset(tokens))
+        except _Abandoned:
+            log.info("gave up %d evaluations of %s that are not wanted any more", len(work), run)
+            self._holding.drop(tokens)
+            return Answer(WAIT)
+        except _Interrupted:
+            log.info("interrupted: %d evaluations of %s are handed back", len(work), run)
+            return None
+        duration_s = time.monotonic() - began
+        self._count_errors(work, results)
+        answer: Answer | None = None
+        for number, (token, result) in enumerate(zip(tokens, results, strict=True), 1):
+            wanted = self._capacity if number == len(work) and len(self._peers.runs()) <= 1 else 0
+            wanted = 0 if self._stopping or self._errors else wanted
+            answer = self._deliver(Parcel(run, token, result, duration_s), wanted)
+        if len(self._errors) >= MAX_ERRORS:
+            raise ClusterError(f"{MAX_ERRORS} evaluations in a row raised here: this worker seems broken, and ends")
+        return answer
+
+    def _count_errors(self, work: tuple[Work, ...], results: Sequence[TrialOutcome | str]) -> None:
+        """Notes which evaluations raised since the last that did not."""
+        if any(isinstance(result, TrialOutcome) for result in results):
+            self._errors.clear()
+        self._errors.update(
+            item.spec.seed for item, result in zip(work, results, strict=True) if isinstance(result, str)
+        )
+
+    def _results(self, specs: list[TrialSpec], tokens: frozenset[str]) -> list[TrialOutcome | str]:
+        """An outcome, or what was raised, for each; a batch that raises is tried again one by one."""
+        try:
+            return list(self._guarded(specs, tokens))
+        except (_Abandoned, _Interrupted):
+            raise
+        except BaseException as error:  # noqa: BLE001 (even SystemExit: whatever it is, the worker lives)
+            text = "".join(traceback.format_exception(error))[-MAX_MESSAGE_LENGTH:]
+            log.error("an evaluation raised: %s: %s", type(error).__name__, error)
+            if len(specs) == 1:
+                return [text]
+        return [self._results([spec], tokens)[0] for spec in specs]
+
+    def _guarded(self, specs: list[TrialSpec], tokens: frozenset[str]) -> Sequence[TrialOutcome]:
+        """Computes where signals may interrupt."""
+        try:
+            self._in_hand = tokens
+            self._computing = True
+            if self._stopping and self._handles_signals:
+                raise _Interrupted
+            outcomes = self.compute(specs)
+        finally:
+            self._computing = False
+            self._in_hand = frozenset()
+        if len(outcomes) != len(specs):
+            raise RuntimeError(f"{len(specs)} trials were asked for, {len(outcomes)} outcomes came")
+        return outcomes
+
+    # Calls --------------------------------------------------------------------------------------
+
+    def _caller(self, run: str) -> dict[str, object]:
+        return Caller(
+            self.worker_id,
+            socket.gethostname(),
+            os.getpid(),
+            self._device,
+            self._version,
+            self._session,
+            self._holding.tokens(run),
+        ).to_dict()
+
+    def _ask(self, run: str, method: str, *arguments: object) -> Answer | None:
+        """An answer, or None if there is none to be had at present."""
+        try:
+            return Answer.from_mapping(self._lines.call(run, method, *arguments))
+        except ClusterError as error:
+            log.info("no answer from run %s: %s", run, error)
+            return None
+
+    def _deliver(self, parcel: Parcel, wanted: int) -> Answer | None:
+        """Reports an outcome; what is not acknowledged is kept, and reported again later."""
+        answer = self._ask(parcel.run, *parcel.message(self._caller(parcel.run), wanted))
+        if answer is None or answer.report == AGAIN:
+            self._outbox.keep(parcel, RETRY_S if answer is None else max(RETRY_S, answer.wait_s))
+            return answer
+        if answer.status == REFUSED:
+            log.error("run %s refused a report, which is dropped: %s", parcel.run, answer.message)
+        self._outbox.delivered(parcel)
+        self._holding.drop((parcel.token,))
+        return answer
+
+    def _deliver_late(self) -> None:
+        for parcel in self._outbox.due():
+            self._deliver(parcel, 0)
+        for parcel in self._outbox.expired():
+            log.error("nobody has wanted an outcome of run %s for a day: it is dropped", parcel.run)
+            self._holding.drop((parcel.token,))
+
+    def _note(self, run: str, answer: Answer | None) -> None:
+        """When to ask that run again."""
+        now = time.monotonic()
+        if answer is None:
+            self._not_before[run] = now + RETRY_S
+            return
+        if answer.status in (WAIT, DONE):
+            self._not_before[run] = now + answer.wait_s
+        if answer.status == REFUSED:
+            self._not_before[run] = now + REFUSED_S
+            if run not in self._refused:
+                log.error("%s", answer.message)
+            self._refused.add(run)
+            if self._only is not None:
+                raise VersionError(answer.message)
+
+    def _leave(self) -> None:
+        """Tells every run that was served that this worker ends: it offers what we hold again, at once."""
+        lines = Lines(self._peers, self._keys, timeout_s=LEAVE_S)
+        for parcel in self._outbox.all():
+            with contextlib.suppress(ClusterError):
+                lines.call(parcel.run, *parcel.message(self._caller(parcel.run), 0))
+                self._holding.drop((parcel.token,))
+        for run in self._met.intersection(self._peers.runs()):
+            with contextlib.suppress(ClusterError):
+                lines.call(run, "leave", self._caller(run))
+        lines.close()
+
+    # Sleeping, signals, giving up ---------------------------------------------------------------
+
+    def _poke(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # before or after it runs
+            self._wake_write.send(b"\0")
+
+    def _sleep(self, most_s: float | None) -> None:
+        """Sleeps until a run may have work, a parcel is due, or somebody pokes."""
+        now = time.monotonic()
+        dues = [self._not_before.get(run, now) for run in self._peers.runs() if not self._outbox.of_run(run)]
+        due = min([*dues, self._outbox.next_due(), now + 10.0])
+        seconds = max(0.0, due - now) if most_s is None else max(0.0, min(due - now, most_s))
+        if self._stopping:
+            return
+        readable, _, _ = select.select([self._wake_read], [], [], seconds)
+        if readable:
+            with contextlib.suppress(BlockingIOError):
+                self._wake_read.recv(4096)
+
+    def _give_up(self, unwanted: frozenset[str]) -> bool:
+        """Called by the heart: interrupts the computation, and says so, if nothing of it is wanted any more."""
+        self._unwanted = unwanted
+        in_hand = self._in_hand
+        if not self._handles_signals or not in_hand or not in_hand <= unwanted:
+            return False
+        signal.pthread_kill(self._main, signal.SIGUSR1)
+        return True
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end the worker at once; only the main thread of a process can have that."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)}
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGINT, self._on_stop)
+        signal.signal(signal.SIGUSR1, self._on_give_up)
+        wakeup = signal.set_wakeup_fd(self._heart.wake_write.fileno(), warn_on_full_buffer=False)
+        self._handles_signals = True
+        try:
+            yield
+        finally:
+            self._handles_signals = False
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_stop(self, number: int, _frame: FrameType | None) -> None:
+        if self._stopping:
+            os._exit(128 + number)
+        self._stopping = True
+        self._heart.reacted()
+        self._poke()
+        if self._computing:
+            raise _Interrupted
+
+    def _on_give_up(self, _number: int, _frame: FrameType | None) -> None:
+        if self._computing and self._in_hand <= self._unwanted:
+            raise _Abandoned
+
+
+def _pipeline(device: str, kernel: str) -> Compute:
+    """The real thing, which imports torch."""
+    from workers.pipeline import run_trials
+
+    return lambda specs: run_trials(list(specs), device=device, kernel=kernel)
