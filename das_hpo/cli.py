@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from das_hpo import __version__, logs
-from das_hpo.commands import export, incumbent, key, nameserver, presets, query, results, runs, show
+from das_hpo.commands import db, export, incumbent, key, nameserver, presets, query, results, runs, show
 from das_hpo.commands.command import Command, HelpFormatter, Parser
 from spaces.errors import DasHpoError
 
@@ -34,6 +34,7 @@ COMMANDS: dict[str, Command] = {
     "query": query.COMMAND,
     "export": export.COMMAND,
     "presets": presets.COMMAND,
+    "db": db.COMMAND,
     "key": key.COMMAND,
 }
 

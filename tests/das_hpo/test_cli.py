@@ -93,6 +93,8 @@ def test_help_imports_nothing_heavy(arguments: Sequence[str]) -> None:
         (("results", "--db", "mysql://host/x"), ("mysql", "postgresql://")),
         (("results", "--status", "done"), ("'done'", "diverged")),
         (("export", "-o", "results.xls"), ("'xls'", "csv, parquet, json")),
+        (("db", "backup"), ("db backup FILE",)),
+        (("db", "check", "x.db"), ("only backup",)),
         (("key", "make"), ("'make'", "'new'")),
         (("nameserver", "--port", "99999"), ("65535", "99999")),
         (("nameserver", "--host", "0.0.0.0", "--insecure"), ("loopback",)),
