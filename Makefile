@@ -1,5 +1,5 @@
 # The two commands of a new user are `make run` and `make test`; CI runs `make check test`.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -11,9 +11,11 @@ help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 $(READY): pyproject.toml constraints.txt
+	@echo "installing das-hpo and what it needs into $(VENV): some minutes, once"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "das-hpo needs Python 3.11 or newer: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
 
 run: $(READY)  ## a short real BOHB run on this machine, with progress and a table of the best at the end
 	$(BIN)/das-hpo run --objective architecture --iterations 2 --min-budget 1 --max-budget 9

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | None | ``-`` | ``null`` | empty |
 | bool | ``yes``/``no`` | ``true``/``false`` | ``true``/``false`` |
-| float | 4 digits | all digits | all digits |
+| float | 4 digits; a PSNR 2 decimals | all digits | all digits |
 | datetime | ``2026-11-24 05:00:00`` (UTC) | ISO 8601 | ISO 8601 |
 """
 
@@ -94,7 +94,7 @@ def as_text(table: Table) -> str:
         and all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in column)
         for column in zip(*shown.rows, strict=True)
     ]
-    cells = [[text_cell(value) for value in row] for row in shown.rows]
+    cells = [[text_cell(value, column) for column, value in zip(shown.columns, row, strict=True)] for row in shown.rows]
     if not cells:
         return "  ".join(shown.columns) + "\n(none)\n"
     return (
@@ -139,8 +139,8 @@ def csv_cell(value: object) -> str:
     return str(value)
 
 
-def text_cell(value: object) -> str:
-    """One value in a table for people, on one line, without control characters."""
+def text_cell(value: object, column: str = "") -> str:
+    """One value in a table for people, on one line, without control characters; a PSNR has two decimals."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -148,7 +148,7 @@ def text_cell(value: object) -> str:
     if isinstance(value, datetime):
         return _utc(value).strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, float):
-        return number(value)
+        return f"{value:.2f}" if column.endswith("psnr") and math.isfinite(value) else number(value)
     if isinstance(value, Mapping | list | tuple):
         value = json.dumps(plain(value), ensure_ascii=False)
     # A text from the database must not move the cursor or colour the user's terminal.
