@@ -1,0 +1,225 @@
+"""Databases for the tests of storage: every test of the reference suite runs over SQLite and a real PostgreSQL.
+
+The PostgreSQL server is a throw-away one, started from the machine's own binaries in a temporary directory, on a
+Unix socket only. It refuses to run as root, hence the change of user.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from spaces.hyperparameters import PRESETS
+from spaces.trial import Epoch, TrialOutcome
+from storage import writes
+from storage.engine import Database, Session, open_database
+from storage.records import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+
+_NAMES = itertools.count(1)
+
+
+def _postgresql_binaries() -> Path | None:
+    """The directory of initdb and postgres; Debian keeps them off the PATH."""
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    found = shutil.which("postgres")
+    places += [Path(found).resolve().parent] if found else []
+    return next((place for place in places if (place / "initdb").exists() and (place / "postgres").exists()), None)
+
+
+def _unprivileged() -> dict[str, Any]:
+    """How to start a process as somebody who is not root."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    pytest.skip("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Path]:
+    """The directory of the socket of a running server; its superuser is das_hpo, whom it trusts."""
+    binaries = _postgresql_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
+    identity = _unprivileged()
+    with tempfile.TemporaryDirectory(prefix="das-hpo-pg-") as name:
+        directory = Path(name)
+        if identity:
+            os.chown(directory, identity["user"], identity["group"])
+        data, log = directory / "data", directory / "log"
+        made = subprocess.run(
+            [binaries / "initdb", "-D", data, "-U", "das_hpo", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            capture_output=True,
+            text=True,
+            cwd=directory,
+            **identity,
+        )
+        assert made.returncode == 0, made.stderr
+        with log.open("w") as output:
+            server = subprocess.Popen(
+                [binaries / "postgres", "-D", data, "-k", directory, "-c", "listen_addresses=", "-F"],
+                stdout=output,
+                stderr=output,
+                cwd=directory,
+                **identity,
+            )
+        try:
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    psycopg.connect(host=name, user="das_hpo", dbname="postgres").close()
+                    break
+                except psycopg.OperationalError:
+                    assert server.poll() is None, log.read_text()
+                    assert time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.05)
+            yield directory
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(60)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite database that is not there yet."""
+    return f"sqlite:///{tmp_path}/test.db"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Path) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    name = f"test{next(_NAMES)}"
+    with psycopg.connect(host=str(postgresql_server), user="das_hpo", dbname="postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield f"postgresql://das_hpo@/{name}?host={postgresql_server}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, of either kind."""
+    found: str = request.getfixturevalue(f"{request.param}_url")
+    return found
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """An open, empty das-hpo database, of either kind."""
+    with open_database(url, create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def raw(url: str) -> Callable[[str], list[tuple[Any, ...]]]:
+    """Runs SQL past das-hpo, with the driver alone, and commits it."""
+
+    def run(sql: str) -> list[tuple[Any, ...]]:
+        if url.startswith("sqlite"):
+            with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+                connection.execute("PRAGMA foreign_keys = ON")
+                return connection.execute(sql).fetchall()
+        with psycopg.connect(url) as server:
+            cursor = server.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+class Samples:
+    """Values to store, all valid, and short ways to store them."""
+
+    worker = WorkerInfo("worker-1", "node-1", 4711, "cpu", "0.1.0")
+
+    def run(self, name: str = "first", **changes: Any) -> NewRun:
+        """A run of BOHB on the one-shot objective."""
+        values: dict[str, Any] = {
+            "name": name,
+            "kind": "run",
+            "objective": "one-shot",
+            "space": "sequential",
+            "operations": "good",
+            "data": "blur",
+            "method": "das",
+            "optimizer": "bohb",
+            "seed": 2**63 - 1,
+            "settings": {"iterations": 4, "aggregate": "mean", "choices": {"tau": 0.1, "residual": True}},
+        }
+        return NewRun(**{**values, **changes})
+
+    def configuration(self, number: int = 0, **changes: Any) -> NewConfiguration:
+        """The configuration (0, 0, number)."""
+        hyperparameters = list(PRESETS.values())[number % len(PRESETS)]
+        values: dict[str, Any] = {
+            "iteration": 0,
+            "stage": 0,
+            "number": number,
+            "origin": "model",
+            "info": {"model_based_pick": True},
+            "hyperparameters": hyperparameters,
+        }
+        return NewConfiguration(**{**values, **changes})
+
+    def outcome(self, psnr: float = 20.0, **changes: Any) -> TrialOutcome:
+        """A completed trial with two points of a learning curve."""
+        values: dict[str, Any] = {
+            "status": "completed",
+            "one_shot_psnr": psnr,
+            "architecture_psnr": psnr - 1.0,
+            "architecture": "sequential:" + ",".join(["net"] * 10),
+            "parameters": 970,
+            "epochs": (
+                Epoch("search", 1, 0.5, 10.0, 0.6, 9.5, ((0.25, 0.75), (0.1, 0.9))),
+                Epoch("retrain", 1, 0.4, 11.0),
+            ),
+            "kernel": "fused",
+            "search_s": 1.0,
+            "retrain_s": 0.5,
+        }
+        return TrialOutcome(**{**values, **changes})
+
+    def diverged(self) -> TrialOutcome:
+        """A trial that blew up."""
+        return TrialOutcome("diverged", None, None, None, None, message="the loss became infinite in step 3")
+
+    def queue(
+        self, session: Session, run_id: int, number: int = 0, budget: float = 5.0, replicate: int = 0, **changes: Any
+    ) -> int:
+        """An evaluation of the configuration (0, 0, number), which is added unless another replicate added it."""
+        new = self.configuration(number, **changes)
+        if replicate == 0 and budget == 5.0:
+            writes.add_configuration(session, run_id, new)
+        return writes.queue_evaluation(
+            session, run_id, NewEvaluation(new.iteration, new.stage, new.number, budget, replicate, number)
+        )
+
+    def finish(
+        self, session: Session, evaluation_id: int, outcome: TrialOutcome, worker: WorkerInfo | None = None
+    ) -> None:
+        """Starts an evaluation and stores its outcome."""
+        token = f"token-{evaluation_id}"
+        writes.start_attempt(session, evaluation_id, token, worker or self.worker)
+        assert writes.record_outcome(session, token, outcome, outcome.loss("one-shot"), 2.5)
+
+
+@pytest.fixture
+def samples() -> Samples:
+    """Values to store."""
+    return Samples()
