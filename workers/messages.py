@@ -12,6 +12,8 @@ the dispatcher had given it got lost on the way and is sent again, under the sam
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -149,6 +151,11 @@ class Answer:
             message=str(found.get("message", "")),
             report=str(found.get("report", NOTHING)),
         )
+
+
+def default_name(pid: int | None = None) -> str:
+    """The name of a worker of this machine that was given none: ``HOST.PID``."""
+    return f"{socket.gethostname()}.{os.getpid() if pid is None else pid}"
 
 
 def tokens(values: Any) -> tuple[str, ...]:

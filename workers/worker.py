@@ -40,6 +40,7 @@ from workers.messages import (
     Answer,
     Caller,
     Work,
+    default_name,
 )
 from workers.outbox import Outbox, Parcel
 from workers.peers import Lines, Peers
@@ -105,7 +106,7 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
     ) -> None:
         host, port = parse_address(nameserver)
         super().__init__(run or "", nameserver=host, nameserver_port=port, logger=log, timeout=idle_timeout_s)
-        self.worker_id = name or f"{socket.gethostname()}.{os.getpid()}"
+        self.worker_id = name or default_name()
         self._address = nameserver
         self._keys = keys
         self._version = version
