@@ -1,0 +1,116 @@
+"""What all figures share: colours, markers, sizes, and how they are written to files."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+#: Okabe and Ito's palette without its yellow, which is too light for lines on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+#: Told apart without colour, too.
+MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+LINES = ("-", "--", "-.", ":")
+
+GREY = "#767676"
+
+ONE_SHOT_LABEL = "one-shot PSNR (dB)"
+ARCHITECTURE_LABEL = "architecture PSNR (dB)"
+PSNR_LABELS = {"one_shot_psnr": ONE_SHOT_LABEL, "architecture_psnr": ARCHITECTURE_LABEL}
+
+SETTINGS: dict[str, Any] = {
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "figure.dpi": 110,
+    "savefig.dpi": 160,
+    # The same data give the same file: no random ids in SVG.
+    "svg.hashsalt": "das-hpo",
+    "svg.fonttype": "path",
+}
+
+FORMATS = ("png", "svg")
+
+#: More points than this are drawn as a picture inside the SVG, which would be megabytes of paths otherwise.
+RASTER_POINTS = 3000
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """das-hpo's settings for what is drawn inside; the caller's are back afterwards."""
+    with matplotlib.rc_context(cast(Any, SETTINGS)):
+        yield
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, *, width: float = 4.6, height: float = 3.6, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of panels of that size in inches each, and its axes row after row."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **options)
+    return figure, [axis for line in axes for axis in line]
+
+
+def grid_of(panels: int, most: int = 2) -> tuple[int, int]:
+    """Rows and columns for so many panels, at most ``most`` beside each other."""
+    columns = max(1, min(most, panels))
+    return max(1, -(-panels // columns)), columns
+
+
+def hide_unused(axes: Sequence[Axes], used: int) -> None:
+    """Removes the panels that nothing was drawn in."""
+    for axis in axes[used:]:
+        axis.set_axis_off()
+
+
+def note(axes: Axes, text: str) -> None:
+    """Says in the panel why it is empty."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY, wrap=True)
+
+
+def plain(text: object, longest: int = 60) -> str:
+    """A name as matplotlib shows it literally: no mathtext from a user's dollar, no endless line."""
+    name = str(text).replace("$", r"\$")
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Writes the figure as ``stem.png`` and ``stem.svg`` (write, then rename); returns the paths."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in formats:
+        target = stem.with_name(f"{stem.name}.{name}")
+        partial = target.with_name(f".{target.name}.part")
+        partial.write_bytes(render(figure, name))
+        os.replace(partial, target)
+        written.append(target)
+    return written
+
+
+def render(figure: Figure, name: str = "svg") -> bytes:
+    """The figure as the bytes of a file; equal data give equal bytes."""
+    stream = io.BytesIO()
+    with styled():
+        if figure.get_layout_engine() is not None:
+            # Each drawing lays out from where the one before ended: fixed here, every file is of one layout.
+            for _ in range(2):
+                figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+        figure.savefig(stream, format=name, metadata={"Date": None} if name == "svg" else None)
+    return stream.getvalue()
