@@ -20,13 +20,30 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from das_hpo import __version__, logs
-from das_hpo.commands import db, export, incumbent, key, nameserver, presets, query, results, runs, show
+from das_hpo.commands import (
+    db,
+    export,
+    incumbent,
+    key,
+    nameserver,
+    presets,
+    query,
+    results,
+    resume,
+    run,
+    runs,
+    show,
+    worker,
+)
 from das_hpo.commands.command import Command, HelpFormatter, Parser
 from spaces.errors import DasHpoError
 
 #: Every verb. A new one is a file in das_hpo/commands and a line here.
 COMMANDS: dict[str, Command] = {
+    "run": run.COMMAND,
+    "resume": resume.COMMAND,
     "nameserver": nameserver.COMMAND,
+    "worker": worker.COMMAND,
     "runs": runs.COMMAND,
     "show": show.COMMAND,
     "results": results.COMMAND,
@@ -44,7 +61,7 @@ examples:
   das-hpo run --objective one-shot --iterations 2 --min-budget 1 --max-budget 9
   das-hpo results
 
-`das-hpo VERB --help` says what a verb does, its options, their units and defaults."""
+  das-hpo VERB --help says what a verb does, its options, their units and defaults"""
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -27,12 +27,12 @@ class _Stderr(logging.StreamHandler[TextIO]):
         raise AttributeError("the stream is sys.stderr")
 
 
-def start(*, verbose: bool = False) -> None:
-    """Lets das-hpo's loggers write to stderr: from INFO on, or everything. May be called again."""
+def start(*, verbose: bool = False, least: int = logging.INFO) -> None:
+    """Lets das-hpo's loggers write to stderr, from a level on, or everything. May be called again."""
     handler = _Stderr()
     handler.setFormatter(logging.Formatter(FORMAT, datefmt="%Y-%m-%d %H:%M:%S"))
     for name in PACKAGES:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
-        logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+        logger.setLevel(logging.DEBUG if verbose else least)
         logger.propagate = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
@@ -50,6 +51,18 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Measures the names of verbs with their indentation, which argparse forgets."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            self._action_max_length += 2
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        # Descriptions are wrapped; examples stay as they are.
+        if text.startswith("examples:"):
+            return super()._fill_text(text, width, indent)
+        return "\n".join(textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent))
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help

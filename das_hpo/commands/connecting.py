@@ -11,12 +11,16 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from das_hpo.commands.command import duration, natural, positive
 from spaces.errors import InvalidValueError
 
 if TYPE_CHECKING:
+    from das_hpo.execution import Service
     from workers.keys import KeyFile
 
 DEFAULT_PORT = 9090
+KERNELS = ("auto", "torch", "fused")
+LEASE_S = 30.0
 
 
 def add_security(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +55,95 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def add_computing(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Adds what a worker computes with."""
+    parser.add_argument(
+        "--device",
+        default="auto",
+        help="auto (the GPU if there is one), cpu, cuda, or GPUs by number as in cuda:0,cuda:1 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--kernel",
+        choices=KERNELS,
+        default="auto",
+        help="torch, or fused kernels, which are faster on CPUs; auto takes the fused ones where they are to be had",
+    )
+    parser.add_argument(
+        "--capacity",
+        type=positive,
+        metavar="N",
+        help="evaluations that a worker computes at once; more pay on GPUs alone (default: judged by the device)",
+    )
+
+
+def add_waiting(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Adds for how long a nameserver is waited for."""
+    parser.add_argument(
+        "--wait",
+        type=duration,
+        metavar="TIME",
+        default=0.0,
+        help="how long to wait for the nameserver to answer, as in 30s or 10m (default: not at all)",
+    )
+
+
+def add_service(parser: argparse.ArgumentParser) -> None:
+    """Adds where and by whom a run is evaluated; :func:`service` reads it."""
+    group = parser.add_argument_group("who computes")
+    group.add_argument(
+        "--workers",
+        type=natural,
+        metavar="N",
+        help="local worker processes, of one thread each "
+        "(default: one per GPU, else one per CPU core; none with --nameserver)",
+    )
+    add_computing(group)
+    group.add_argument(
+        "--nameserver",
+        metavar="HOST:PORT",
+        help="let the workers of that nameserver compute (default: none, local ones)",
+    )
+    group.add_argument(
+        "--host",
+        help="the address at which workers reach this run (default: the one that leads to the nameserver)",
+    )
+    add_waiting(group)
+    group.add_argument(
+        "--lease",
+        type=duration,
+        metavar="TIME",
+        default=LEASE_S,
+        help="a worker that is silent for so long has lost its evaluation, and another gets it (default: 30s)",
+    )
+    add_security(parser)
+
+
+def service(args: argparse.Namespace) -> Service:
+    """Where and by whom, as the options say.
+
+    Raises:
+        UsageError: If an address is none, or is not loopback with ``--insecure``.
+        AuthenticationError: If the key file cannot be used.
+    """
+    from das_hpo.execution import Service
+    from workers.wire import parse_address
+
+    hosts = [args.host] if args.host else []
+    if args.nameserver is not None:
+        hosts.append(parse_address(args.nameserver)[0])
+    return Service(
+        keys=keys(args, *hosts),
+        nameserver=args.nameserver,
+        workers=args.workers,
+        device=args.device,
+        kernel=args.kernel,
+        capacity=args.capacity,
+        host=args.host,
+        wait_s=args.wait,
+        lease_s=args.lease,
+    )
 
 
 @contextmanager

@@ -1,0 +1,37 @@
+"""``das-hpo resume``: an interrupted run, continued where it was."""
+
+from __future__ import annotations
+
+import argparse
+
+from das_hpo.commands.command import Command, database, say
+from das_hpo.commands.connecting import add_service, service
+from das_hpo.commands.run import add_ending, watch
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("run", metavar="RUN", help="name of the run (see das-hpo runs)")
+    add_service(parser)
+    add_ending(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Continues the run; its settings are those it was begun with."""
+    url = database(args)
+    where = service(args)
+    from das_hpo import execution
+
+    say(f"run {args.run} is continued")
+    return watch(args, args.run, lambda **watching: execution.resume(args.run, url, where, **watching))
+
+
+COMMAND = Command(
+    summary="continue an interrupted run exactly where it was",
+    description="Continues a run that was interrupted, by Ctrl-C, a time limit, a crash or a power cut. Its settings "
+    "are in the database; nothing finished is repeated. Evaluations that workers of a nameserver went on computing "
+    "meanwhile are taken over.",
+    examples=("das-hpo resume my-run", "das-hpo resume lab --nameserver host:9090"),
+    configure=configure,
+    execute=execute,
+)

@@ -1,0 +1,144 @@
+"""``das-hpo run``: one optimisation, from its settings to the table of the best configurations."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from das_hpo.commands.command import Command, add_database, add_format, database, natural, print_table, say
+from das_hpo.commands.connecting import add_service, service, stop_on_signals
+from das_hpo.commands.incumbent import COLUMNS, record
+from das_hpo.commands.problem import add_limits, add_optimisation, add_problem, settings
+from das_hpo.commands.reading import reading
+from das_hpo.names import default_run_name
+from das_hpo.output import Table
+from das_hpo.progress import Progress, Snapshot
+from spaces.errors import InvalidValueError, RunExistsError
+
+if TYPE_CHECKING:
+    from das_hpo.execution import Summary
+    from storage.records import RunRecord
+
+#: What of the best configurations fits a terminal.
+SHORT = (
+    "rank",
+    "configuration",
+    "budget",
+    "one_shot_psnr",
+    "architecture_psnr",
+    "origin",
+    "parameter_learning_rate",
+    "alpha_learning_rate",
+    "alpha_optimizer",
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    add_optimisation(parser)
+    add_problem(parser)
+    add_limits(parser)
+    add_service(parser)
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="if the run of that --name is there already, continue it; for schedulers and containers that start again",
+    )
+    add_ending(parser)
+
+
+def add_ending(parser: argparse.ArgumentParser) -> None:
+    """Adds what is printed at the end of a run, and the database."""
+    parser.add_argument("--top", type=natural, default=5, metavar="N", help="how many of the best to print at the end")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    add_database(parser)
+    add_format(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Runs, watched, until the end or a signal."""
+    if args.resume and args.name is None:
+        raise InvalidValueError("--resume needs --name: which run is to be continued if it is there")
+    asked = settings(args, args.name or default_run_name(args.objective, args.data))
+    url = database(args)
+    stored = find(url, asked.name)
+    if stored is not None and not args.resume:
+        hint = "" if stored.status == "completed" else f", or continue that one: das-hpo resume {asked.name}"
+        raise RunExistsError(f"there is a run named {asked.name!r} ({stored.state}): choose another --name{hint}")
+    if stored is not None and stored.status == "completed":
+        say(f"the run {asked.name} is completed already")
+        return show_best(args, asked.name)
+    where = service(args)
+    from das_hpo import execution
+
+    if stored is not None:
+        say(f"run {asked.name} is continued")
+        return watch(args, asked.name, lambda **watching: execution.resume(asked.name, url, where, **watching))
+    say(f"run {asked.name}, results in {url}")
+    return watch(args, asked.name, lambda **watching: execution.execute(asked, url, where, **watching))
+
+
+def find(url: str, name: str) -> RunRecord | None:
+    """The run of that name; None if there is none, or no database yet."""
+    from spaces.errors import DatabaseMissingError, RunMissingError
+    from storage import queries
+    from storage.engine import open_database
+
+    try:
+        with open_database(url) as opened:
+            return queries.run(opened, name)
+    except (DatabaseMissingError, RunMissingError):
+        return None
+
+
+class Execute(Protocol):
+    """Executes or resumes a run that may be watched and stopped."""
+
+    def __call__(self, *, stop: threading.Event, progress: Callable[[Snapshot], None] | None) -> Summary:
+        """Returns when the run has ended."""
+        ...
+
+
+def watch(args: argparse.Namespace, name: str, run: Execute) -> int:
+    """Shows how the run goes, says how it ended, and prints the best configurations."""
+    with stop_on_signals() as stop:
+        if args.quiet:
+            summary = run(stop=stop, progress=None)
+        else:
+            with Progress() as progress:
+                summary = run(stop=stop, progress=progress.update)
+    at = summary.snapshot
+    done = f"{at.finished} of {at.expected} evaluations"
+    if summary.status == "completed":
+        say(f"run {name} is completed: {at.finished} evaluations")
+    else:
+        say(f"run {name} ended early, as {summary.message}: {done} are kept; `das-hpo resume {name}` continues it")
+    status = show_best(args, name)
+    return 130 if summary.signalled else status
+
+
+def show_best(args: argparse.Namespace, name: str) -> int:
+    """Prints the best configurations: what fits a terminal, or everything."""
+    from storage import queries
+
+    with reading(args) as opened:
+        best = queries.incumbents(opened, name, top=args.top) if args.top else []
+    print_table(Table.of([record(one) for one in best], COLUMNS, SHORT), args)
+    return 0
+
+
+COMMAND = Command(
+    summary="optimise the hyperparameters of DAS: one run, to its end",
+    description="Optimises the hyperparameters of DAS with BOHB, records every evaluation in the database, and prints "
+    "the best configurations. Without --nameserver it starts its own workers. Ctrl-C ends it cleanly (twice: at once); "
+    "das-hpo resume continues it.",
+    examples=(
+        "das-hpo run --objective one-shot --iterations 2 --min-budget 1 --max-budget 9 --workers 2",
+        "das-hpo run --objective architecture --data downsampling --operations all --name lab --nameserver host:9090",
+        "das-hpo run --objective one-shot --set channels=32 --decide brackets=ceiling --time-limit 2h",
+    ),
+    configure=configure,
+    execute=execute,
+)

@@ -1,0 +1,65 @@
+"""``das-hpo worker``: computes evaluations for the runs of a nameserver."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+
+from das_hpo import __version__, logs
+from das_hpo.commands.command import Command, duration
+from das_hpo.commands.connecting import add_computing, add_security, add_waiting, keys
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("--nameserver", metavar="HOST:PORT", required=True, help="where to ask for runs")
+    add_computing(parser)
+    parser.add_argument("--run", metavar="RUN", help="serve this run alone (default: all runs, in turns)")
+    parser.add_argument(
+        "--idle-timeout",
+        type=duration,
+        metavar="TIME",
+        help="end after so long without work, as in 10m (default: never)",
+    )
+    add_waiting(parser)
+    add_security(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Serves until it is told to stop."""
+    from workers import local
+
+    if local.PARENT in os.environ:
+        # A run's own worker: its terminal shows the run's progress, not each of its workers' comings and goings.
+        logs.start(verbose=args.verbose, least=logging.WARNING)
+    local.die_with_parent()
+    from workers.devices import check_device
+    from workers.wire import parse_address
+    from workers.worker import Worker
+
+    key_file = keys(args, parse_address(args.nameserver)[0])
+    worker = Worker(
+        args.nameserver,
+        key_file,
+        version=__version__,
+        device=check_device(args.device),
+        kernel=args.kernel,
+        capacity=args.capacity or 1,
+        run=args.run,
+        idle_timeout_s=args.idle_timeout,
+        wait_s=args.wait,
+    )
+    worker.run()
+    return 0
+
+
+COMMAND = Command(
+    summary="compute for the runs of a nameserver",
+    description="Asks the nameserver for runs and computes their evaluations, of one run after the other. Says on "
+    "stderr when it is ready, and serves until Ctrl-C or SIGTERM, on which it hands back what it computes. It opens no "
+    "port. Start one per GPU, or one per CPU core.",
+    examples=("das-hpo worker --nameserver 127.0.0.1:9090", "das-hpo worker --nameserver host:9090 --device cuda:1"),
+    configure=configure,
+    execute=execute,
+)
