@@ -66,10 +66,11 @@ def describe(now: Snapshot, first: Snapshot, elapsed_s: float) -> list[str]:
         words.append(f"rung of {now.budget:.3g} epochs")
     if now.best_psnr is not None:
         words.append(f"best {now.best_psnr:.2f} dB")
-    left_s = time_left(now, first, elapsed_s)
-    if left_s is not None:
-        words.append(f"{format_duration(left_s)} left")
-    words.append("no worker" if now.workers == 0 else f"{now.workers} worker{'s' if now.workers > 1 else ''}")
+    if now.finished < now.expected:
+        left_s = time_left(now, first, elapsed_s)
+        if left_s is not None:
+            words.append(f"{format_duration(left_s)} left")
+        words.append("no worker" if now.workers == 0 else f"{now.workers} worker{'s' if now.workers > 1 else ''}")
     if elapsed_s > 0 and now.finished > first.finished:
         words.append(f"{60 * (now.finished - first.finished) / elapsed_s:.3g}/min")
     if now.iteration:

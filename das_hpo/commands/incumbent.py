@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, positive, print_table
 from das_hpo.commands.reading import reading
-from das_hpo.output import Table
+from das_hpo.output import Table, text_cell
 from spaces.hyperparameters import HYPERPARAMETERS
 from spaces.trial import OBJECTIVES
 
@@ -40,16 +40,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Prints the best configurations: below each other in the table, as the hyperparameters have long names."""
+    """Prints the best configurations."""
     from storage import queries
 
     with reading(args) as database:
         best = queries.incumbents(database, args.run, objective=args.objective, top=args.top)
-    if args.format != "table":
-        print_table(Table.of([record(one) for one in best], COLUMNS), args)
-        return 0
-    print_table(turned(list(best)), args)
+    print_table(listed(best, args.format), args)
     return 0
+
+
+def listed(best: list[Incumbent], output_format: str) -> Table:
+    """One row per configuration; to read, one column each, as hyperparameters have long names."""
+    return turned(best) if output_format == "table" else Table.of([record(one) for one in best], COLUMNS)
 
 
 def record(one: Incumbent) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def turned(best: list[Incumbent]) -> Table:
     names = [name for name in COLUMNS[1:] if len(best) == 1 or name != "architecture"]
     return Table(
         ("rank", *(str(one.rank) for one in best)),
-        tuple((name, *(values[name] for values in records)) for name in names),
+        tuple((name, *(text_cell(values[name], name) for values in records)) for name in names),
     )
 
 

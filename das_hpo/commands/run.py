@@ -9,30 +9,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from das_hpo.commands.command import Command, add_database, add_format, database, natural, print_table, say
 from das_hpo.commands.connecting import add_service, service, stop_on_signals
-from das_hpo.commands.incumbent import COLUMNS, record
+from das_hpo.commands.incumbent import listed
 from das_hpo.commands.problem import add_limits, add_optimisation, add_problem, settings
 from das_hpo.commands.reading import reading
 from das_hpo.names import default_run_name
-from das_hpo.output import Table
 from das_hpo.progress import Progress, Snapshot
 from spaces.errors import InvalidValueError, RunExistsError
 
 if TYPE_CHECKING:
     from das_hpo.execution import Summary
     from storage.records import RunRecord
-
-#: What of the best configurations fits a terminal.
-SHORT = (
-    "rank",
-    "configuration",
-    "budget",
-    "one_shot_psnr",
-    "architecture_psnr",
-    "origin",
-    "parameter_learning_rate",
-    "alpha_learning_rate",
-    "alpha_optimizer",
-)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_ending(parser: argparse.ArgumentParser) -> None:
     """Adds what is printed at the end of a run, and the database."""
-    parser.add_argument("--top", type=natural, default=5, metavar="N", help="how many of the best to print at the end")
+    parser.add_argument("--top", type=natural, default=3, metavar="N", help="how many of the best to print at the end")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     add_database(parser)
     add_format(parser)
@@ -120,12 +106,12 @@ def watch(args: argparse.Namespace, name: str, run: Execute) -> int:
 
 
 def show_best(args: argparse.Namespace, name: str) -> int:
-    """Prints the best configurations: what fits a terminal, or everything."""
+    """Prints the best configurations."""
     from storage import queries
 
     with reading(args) as opened:
         best = queries.incumbents(opened, name, top=args.top) if args.top else []
-    print_table(Table.of([record(one) for one in best], COLUMNS, SHORT), args)
+    print_table(listed(best, args.format), args)
     return 0
 
 

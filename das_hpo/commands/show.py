@@ -10,7 +10,7 @@ from das_hpo.commands.command import Command, add_database, add_format, print_ta
 from das_hpo.commands.incumbent import record
 from das_hpo.commands.reading import reading
 from das_hpo.commands.runs import row
-from das_hpo.output import Table, as_json, as_text
+from das_hpo.output import Table, as_json, as_text, text_cell
 
 if TYPE_CHECKING:
     from storage.records import Incumbent, RunSummary
@@ -77,7 +77,7 @@ def _sections(summary: RunSummary, rungs: Table, best: tuple[Incumbent, ...] | l
 
 def pairs(values: dict[str, Any], title: str = "") -> Table:
     """Names and values below each other, each value as its own kind is written."""
-    return Table((title or "name", "value"), tuple(values.items()))
+    return Table((title or "name", "value"), tuple((name, text_cell(value, name)) for name, value in values.items()))
 
 
 COMMAND = Command(
