@@ -21,7 +21,7 @@ from hpbandster.core.dispatcher import Job as ReportedJob
 from hpbandster.core.result import Result
 
 from das_hpo.brackets import ConfigurationId, SeededHalving, bracket_sizes, rung_budgets
-from das_hpo.desk import Evaluation
+from das_hpo.desk import HANDED_BACK, Attempt, Evaluation
 from das_hpo.progress import Snapshot
 from das_hpo.recorder import Recorder
 from das_hpo.settings import RunSettings
@@ -209,9 +209,13 @@ class DeskMaster:
         if waiting:
             self._waiting.append(evaluation)
 
-    def offer_again(self, evaluations: Sequence[Evaluation]) -> None:
-        """Open evaluations that no worker has any more are given out first of all."""
-        self._waiting.extendleft(reversed(evaluations))
+    def give_up(self, attempts: Sequence[Attempt], why: str) -> None:
+        """Ends open attempts whose workers cannot live any more; their evaluations are offered first of all."""
+        if attempts:
+            with self.condition, self.transaction():
+                for attempt in attempts:
+                    self.lost(attempt.evaluation, attempt.token, HANDED_BACK, why, False)
+                self._waiting.extendleft(attempt.evaluation for attempt in reversed(attempts))
 
     def know_stored(self, identifier: ConfigurationId) -> None:
         """That configuration is in the database."""

@@ -12,6 +12,7 @@ from storage import writes
 from storage.records import NewConfiguration, NewEvaluation, WorkerInfo
 
 if TYPE_CHECKING:
+    from das_hpo.ownership import Ownership
     from storage.engine import Database, Session
 
 Written = TypeVar("Written")
@@ -28,11 +29,13 @@ class Recorder:
     Args:
         database: Where the run is.
         run_id: The run's id in the database.
+        ownership: The run's lease, which every transaction renews; None where nobody else can be.
     """
 
-    def __init__(self, database: Database, run_id: int) -> None:
+    def __init__(self, database: Database, run_id: int, ownership: Ownership | None = None) -> None:
         self.database = database
         self.run_id = run_id
+        self._ownership = ownership
         self.failure: BaseException | None = None
         """Why the last transaction failed; None if it did not."""
         self.failing_since: float | None = None
@@ -56,6 +59,8 @@ class Recorder:
         self._block_outcomes = []
         try:
             with self.database.begin() as session:
+                if self._ownership is not None:
+                    self._ownership.renew(session)
                 for write in self._unsaved:
                     write(session)
                 self._session = session

@@ -35,24 +35,13 @@ def restore(master: DeskMaster, replay: Replay) -> list[Attempt]:
         replay: What is stored.
 
     Returns:
-        The open attempts: the dispatcher takes them over, or :func:`give_up` ends them.
+        The open attempts: the dispatcher takes them over, or :meth:`DeskMaster.give_up` ends them.
 
     Raises:
         StorageError: If what is stored cannot have come from a run of these settings.
     """
     with master.condition:
         return _Restoration(master, replay).run()
-
-
-def give_up(master: DeskMaster, attempts: list[Attempt], why: str) -> None:
-    """Ends open attempts whose workers cannot live any more; their evaluations are offered first of all."""
-    if not attempts:
-        return
-    with master.condition:
-        with master.transaction():
-            for attempt in attempts:
-                master.lost(attempt.evaluation, attempt.token, "handed-back", why, False)
-        master.offer_again([attempt.evaluation for attempt in attempts])
 
 
 def stored_result(database: Database, run: str) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import random
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from spaces.trial import TrialOutcome, TrialSpec
 from storage import queries, writes
 from storage.engine import Database
 from storage.records import NewRun, WorkerInfo
+from tests.das_hpo.trials import outcome
 
 TOKENS = itertools.count()
 WORKER = WorkerInfo("worker", "host", 1, "cpu", "0")
@@ -44,23 +44,6 @@ def new_run(asked: RunSettings) -> NewRun:
         seed=asked.seed,
         settings=asked.to_dict(),
     )
-
-
-def psnr(spec: TrialSpec) -> float:
-    """A smooth objective in dB with its optimum inside the ranges, better with budget, a little noisy by seed."""
-    point = spec.hyperparameters
-    distance = (math.log10(point.parameter_learning_rate) + 3) ** 2 + (math.log10(point.alpha_learning_rate) + 2) ** 2
-    noise = random.Random(spec.seed).gauss(0, 0.1)
-    return 20 + math.log(spec.budget) - distance - (point.alpha_optimizer == "adam") + noise
-
-
-def outcome(spec: TrialSpec) -> TrialOutcome:
-    """A trivial trial; the largest learning rates diverge."""
-    if spec.hyperparameters.parameter_learning_rate > 0.5:
-        return TrialOutcome("diverged", None, None, None, None, message="the loss is NaN")
-    value = psnr(spec)
-    architecture = "sequential:" + ",".join(["net"] * 10)
-    return TrialOutcome("completed", value, value - 1 if spec.retrain else None, architecture, 1690)
 
 
 class Driver:

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from das_hpo.master import DeskMaster
-from das_hpo.replay import give_up, restore, stored_result
+from das_hpo.replay import restore, stored_result
 from spaces.errors import StorageError
 from storage import queries
 from storage.engine import Database, open_database
@@ -89,7 +89,7 @@ def test_one_worker_continues_identically_wherever_it_was_interrupted(tmp_path: 
             Driver(create(database, asked)).run(cut)
             resumed, attempts = continue_run(database)
             assert [attempt.token for attempt in attempts]
-            give_up(resumed, attempts, "the master was killed, its worker with it")
+            resumed.give_up(attempts, "the master was killed, its worker with it")
             Driver(resumed).run()
             assert rows(database) == expected
             assert state(resumed) == state(whole)

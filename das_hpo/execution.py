@@ -1,0 +1,341 @@
+"""Executing a run: database, nameserver, dispatcher, local workers and master, wired, watched and taken down.
+
+    execute(settings, url, service)    a new run            (das-hpo run)
+    resume(name, url, service)         an interrupted run   (das-hpo resume)
+
+Everything that can be refused is refused before anything is written. A run ends when all is evaluated,
+when its time limit is over, or when ``stop`` is set; what is done by then is in the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from das_hpo import __version__
+from das_hpo.cluster import Cluster, Service, cluster_of
+from das_hpo.desk import Attempt, Desk
+from das_hpo.durations import format_duration
+from das_hpo.ownership import LEASE_S, Ownership
+from das_hpo.progress import Snapshot
+from das_hpo.recorder import Recorder
+from das_hpo.settings import RunSettings
+from spaces.errors import ClusterError, DasHpoError, StorageError, UsageError
+from storage import queries, writes
+from storage.engine import Database, open_database
+from storage.records import NewRun, Replay, RunRecord
+from storage.spool import Spool, SpooledOutcome
+
+if TYPE_CHECKING:
+    from das_hpo.dispatcher import Dispatcher
+    from workers.local import LocalWorkers
+
+__all__ = ["Service", "Summary", "Work", "execute", "execute_new", "make_optimisation", "resume"]
+
+#: After the end of new work, running evaluations are awaited for so long.
+GRACE_S = 2.0
+
+#: A run whose commits have failed for so long is stopped.
+FAILING_S = 120.0
+
+#: How often the run is looked after: its limits, its lease, its progress.
+_TICK_S = 0.2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a run ended.
+
+    Attributes:
+        run: Its name.
+        status: ``completed`` or ``interrupted``.
+        message: Why it was interrupted; None if it was not.
+        snapshot: Where it is.
+        signalled: Whether ``stop`` ended it: then the command's exit status is 130.
+    """
+
+    run: str
+    status: str
+    message: str | None
+    snapshot: Snapshot
+    signalled: bool
+
+
+class Work(Desk, Protocol):
+    """A desk whose work ends: a master or a campaign."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all has been evaluated."""
+        ...
+
+    @property
+    def open_evaluations(self) -> int:
+        """How many evaluations were given out and have not ended."""
+        ...
+
+    def stop(self, why: str) -> None:
+        """Ends new work."""
+        ...
+
+    def give_up(self, attempts: Sequence[Attempt], why: str) -> None:
+        """Ends open attempts whose workers cannot live any more."""
+        ...
+
+    def snapshot(self, workers: int = 0, deadline_s: float | None = None) -> Snapshot:
+        """Where the run is."""
+        ...
+
+
+#: Makes the work of a stored run: new, or brought to where it was. Gives the open attempts, too.
+Maker = Callable[[Replay, Recorder, int | None], tuple[Work, list[Attempt]]]
+
+
+def execute(
+    settings: RunSettings,
+    url: str,
+    service: Service,
+    *,
+    stop: threading.Event | None = None,
+    progress: Callable[[Snapshot], None] | None = None,
+) -> Summary:
+    """Executes a new run and returns when it has ended.
+
+    Args:
+        settings: The run.
+        url: The database; made if there is none.
+        service: Where and by whom it is evaluated.
+        stop: Ends the run when it is set.
+        progress: Is told where the run is, a few times a second.
+
+    Raises:
+        UsageError: For what cannot be asked for, such as a name that is taken.
+        DasHpoError: If nameserver, database, key or device cannot be used.
+    """
+    new = NewRun(
+        name=settings.name,
+        kind="run",
+        objective=settings.objective,
+        space=settings.space,
+        operations=settings.operations,
+        data=settings.data,
+        method=settings.method,
+        optimizer=settings.optimizer,
+        seed=settings.seed,
+        settings=settings.to_dict(),
+        version=__version__,
+    )
+    return execute_new(new, make_optimisation, url, service, stop=stop, progress=progress)
+
+
+def execute_new(
+    new: NewRun,
+    make: Maker,
+    url: str,
+    service: Service,
+    *,
+    stop: threading.Event | None = None,
+    progress: Callable[[Snapshot], None] | None = None,
+) -> Summary:
+    """As :func:`execute`, for whatever work ``make`` makes."""
+    stop = stop or threading.Event()
+    with cluster_of(service) as cluster, open_database(url, create=True) as database:
+        with database.begin() as session:
+            writes.create_run(session, new)
+        return _Execution(database, queries.run(database, new.name), make, cluster, stop, progress).run()
+
+
+def resume(
+    name: str,
+    url: str,
+    service: Service,
+    *,
+    make: Maker | None = None,
+    stop: threading.Event | None = None,
+    progress: Callable[[Snapshot], None] | None = None,
+) -> Summary:
+    """Continues an interrupted run, optimisation or campaign, exactly where it was; see :func:`execute`.
+
+    Raises:
+        RunMissingError: If there is no such run.
+        UsageError: If it is completed.
+        ClusterError: If it is being run.
+        DasHpoError: If nameserver, database, key or device cannot be used.
+    """
+    stop = stop or threading.Event()
+    with open_database(url) as database:
+        record = queries.run(database, name)
+        if record.status == "completed":
+            raise UsageError(f"the run {name!r} is completed: there is nothing to resume; see `das-hpo show {name}`")
+        with cluster_of(service) as cluster:
+            return _Execution(database, record, make or make_optimisation, cluster, stop, progress).run()
+
+
+def make_optimisation(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[Work, list[Attempt]]:
+    """The master of a stored optimisation, new or old."""
+    from das_hpo.optimizers import make_master
+    from das_hpo.replay import restore
+
+    settings = RunSettings.from_mapping(replay.run.settings)
+    master = make_master(settings, recorder, time_ref=replay.run.created_at.timestamp(), parallel=parallel)
+    return master, restore(master, replay)
+
+
+class _Execution:
+    """One execution of one run: a function of many steps, kept apart so that each can be read."""
+
+    def __init__(
+        self,
+        database: Database,
+        record: RunRecord,
+        make: Maker,
+        cluster: Cluster,
+        stop: threading.Event,
+        progress: Callable[[Snapshot], None] | None,
+    ) -> None:
+        self._database = database
+        self._record = record
+        self._make = make
+        self._cluster = cluster
+        self._stop = stop
+        self._progress = progress
+        self._ownership = Ownership(database, record.id, record.name)
+        self._recorder = Recorder(database, record.id, self._ownership)
+        self._spool = Spool(database.location.spool)
+
+    def run(self) -> Summary:
+        """Takes the run's lease, serves the run, and gives the lease back."""
+        self._ownership.take()
+        why = "an error"
+        try:
+            summary = self._serve()
+            why = ""
+            return summary
+        except KeyboardInterrupt:
+            why = "interrupted"
+            raise
+        except DasHpoError as error:
+            why = str(error)
+            raise
+        finally:
+            self._leave(why)
+
+    def _serve(self) -> Summary:
+        from das_hpo.dispatcher import Dispatcher
+
+        taken = self._spool.take_in(self._database)
+        if taken.recorded or taken.refused:
+            log.info("%d outcomes that could not be written before are in, %d refused", taken.recorded, taken.refused)
+        self._spool.reserve()
+        self._set_status("running", None)
+        replay = queries.replay(self._database, self._record.id)
+        work, attempts = self._make(replay, self._recorder, self._cluster.parallel)
+        if self._cluster.own:
+            # The workers that had them were this run's own, and ended with it.
+            work.give_up(attempts, "the run was interrupted, and its workers with it")
+            attempts = []
+        settings = replay.run.settings
+        with (
+            Dispatcher(
+                work,
+                self._record.name,
+                nameserver=self._cluster.address,
+                keys=self._cluster.service.keys,
+                host=self._cluster.service.host,
+                lease_s=self._cluster.service.lease_s,
+                evaluation_timeout_s=settings.get("evaluation_timeout_s"),
+                attempts=attempts,
+                wait_s=self._cluster.service.wait_s,
+            ) as dispatcher,
+            self._cluster.workers(dispatcher) as local,
+        ):
+            why = self._watch(work, dispatcher, local, settings.get("time_limit_s"))
+            if why is not None:
+                self._wind_down(work, dispatcher, why)
+        snapshot = work.snapshot()
+        self._show(snapshot)
+        status = "completed" if work.complete else "interrupted"
+        with work.condition, work.transaction():
+            pass  # Whatever a commit before this one could not write.
+        self._set_status(status, why)
+        return Summary(self._record.name, status, why, snapshot, signalled=self._stop.is_set() and why is not None)
+
+    def _watch(
+        self, work: Work, dispatcher: Dispatcher, local: LocalWorkers | None, time_limit_s: float | None
+    ) -> str | None:
+        """Waits for the end; returns why it came early, None if all is evaluated."""
+        begun = renewed = time.monotonic()
+        while True:
+            now = time.monotonic()
+            left_s = None if time_limit_s is None else time_limit_s - (now - begun)
+            self._show(work.snapshot(dispatcher.number_of_workers(), left_s))
+            if work.complete:
+                return None
+            if self._stop.is_set():
+                return "interrupted by a signal"
+            if left_s is not None and left_s <= 0:
+                return f"its time limit of {format_duration(time_limit_s or 0)} is over"
+            if self._recorder.failing_since is not None and now - self._recorder.failing_since > FAILING_S:
+                raise StorageError(f"the run is stopped, as nothing can be recorded: {self._recorder.failure}")
+            if local is not None and local.given_up:
+                raise ClusterError("the run is stopped, as all local workers ended again and again: see the log above")
+            if now - renewed > LEASE_S / 4:
+                renewed = now
+                self._renew(work)
+            with work.condition:
+                if not work.complete and not self._stop.is_set():
+                    work.condition.wait(_TICK_S)
+
+    def _renew(self, work: Work) -> None:
+        """Keeps the lease while nothing is reported, and writes what could not be written before.
+
+        Raises:
+            ClusterError: If another master has the run.
+        """
+        try:
+            with work.condition, work.transaction():
+                pass
+        except StorageError as error:
+            log.warning("the database cannot be written, trying again: %s", error)
+
+    def _wind_down(self, work: Work, dispatcher: Dispatcher, why: str) -> None:
+        """No new work; what is running is awaited for a moment."""
+        work.stop(why)
+        dispatcher.paused = True
+        until = time.monotonic() + GRACE_S
+        while dispatcher.running and time.monotonic() < until:
+            with work.condition:
+                work.condition.wait(0.05)
+        self._show(work.snapshot(dispatcher.number_of_workers()))
+
+    def _leave(self, why: str) -> None:
+        """Keeps what could not be written, and gives the lease back, as far as that can be done."""
+        for arguments in self._recorder.unsaved_outcomes:
+            try:
+                self._spool.put(SpooledOutcome(*arguments))
+            except DasHpoError:
+                log.exception("an outcome is lost")
+        try:
+            if why:
+                with self._database.begin() as session:
+                    self._ownership.renew(session)
+                    writes.set_run_status(session, self._record.id, "interrupted", why)
+            self._spool.release()
+            self._ownership.release()
+        except DasHpoError as error:
+            log.warning("the run's lease runs out by itself: %s", error)
+
+    def _set_status(self, status: str, message: str | None) -> None:
+        with self._database.begin() as session:
+            self._ownership.renew(session)
+            writes.set_run_status(session, self._record.id, status, message)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        if self._progress is not None:
+            self._progress(snapshot)

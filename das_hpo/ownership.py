@@ -1,0 +1,103 @@
+"""Which master a run belongs to: a lease in the database, renewed with every commit.
+
+Two masters of one run would give out the same work twice. The lease refuses the second, and stops a first
+that slept (SIGSTOP, a closed laptop) until another one took over.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spaces.errors import ClusterError
+from storage import queries, writes
+
+if TYPE_CHECKING:
+    from storage.engine import Database, Session
+
+#: A lease that was not renewed for so long is free.
+LEASE_S = 20.0
+
+#: How often a waiting master looks.
+_LOOK_EVERY_S = 0.5
+
+
+class Ownership:
+    """The lease of one run: taken with :meth:`take`, kept with :meth:`renew`, given back with :meth:`release`.
+
+    Args:
+        database: Where the run is.
+        run_id: Its id.
+        run_name: Its name.
+    """
+
+    def __init__(self, database: Database, run_id: int, run_name: str) -> None:
+        pid = os.getpid()
+        self.owner = ":".join([socket.gethostname(), str(pid), _started(pid), _realm(), secrets.token_hex(4)])
+        self._database = database
+        self._run_id = run_id
+        self._run_name = run_name
+
+    def take(self) -> None:
+        """Takes the lease; waits for that of a master that does not renew it any more.
+
+        Raises:
+            ClusterError: If a living master has it.
+        """
+        first = queries.lease(self._database, self._run_name)
+        while True:
+            with self._database.begin() as session:
+                held = queries.lease(self._database, self._run_name)
+                if held is not None and _lives(held.owner) is False:
+                    writes.release_lease(session, self._run_id, held.owner)
+                if writes.take_lease(session, self._run_id, self.owner, LEASE_S):
+                    return
+            if held is not None and (held != first or _lives(held.owner) is True):
+                host, pid = held.owner.split(":")[:2]
+                raise ClusterError(
+                    f"the run {self._run_name!r} is being run by process {pid} on {host}: stop that one first"
+                )
+            time.sleep(_LOOK_EVERY_S)
+
+    def renew(self, session: Session) -> None:
+        """Keeps the lease, within a transaction.
+
+        Raises:
+            ClusterError: If another master has it; then nothing more may be written.
+        """
+        if not writes.renew_lease(session, self._run_id, self.owner, LEASE_S):
+            raise ClusterError(f"the run {self._run_name!r} was taken over by another das-hpo: this one stops")
+
+    def release(self) -> None:
+        """Gives the lease back."""
+        with self._database.begin() as session:
+            writes.release_lease(session, self._run_id, self.owner)
+
+
+def _started(pid: int) -> str:
+    """When a process was started, in the kernel's ticks: with the id, it names a process for good."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _realm() -> str:
+    """Names the process ids that are seen from here: those of one boot of one machine or container."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return ""
+
+
+def _lives(owner: str) -> bool | None:
+    """Whether that owner's process lives; None where it cannot be seen from here."""
+    parts = owner.split(":")
+    if len(parts) != 5 or parts[3] != _realm() or not parts[3] or not parts[2] or not parts[1].isdecimal():
+        return None
+    return _started(int(parts[1])) == parts[2]

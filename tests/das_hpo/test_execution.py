@@ -1,0 +1,183 @@
+"""Whole runs: real nameserver, dispatcher, database and worker processes, with trials that take no time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from das_hpo.cluster import Service
+from das_hpo.execution import execute, resume
+from das_hpo.ownership import Ownership
+from das_hpo.progress import Snapshot
+from spaces.errors import ClusterError, InvalidValueError, RunExistsError, RunMissingError, UnreachableError, UsageError
+from storage import queries
+from storage.engine import open_database
+from tests.das_hpo.desks import settings
+from workers.keys import KeyFile
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The URL of a database that is not there yet."""
+    return f"sqlite:///{tmp_path}/runs.db"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeyFile:
+    """A key of this test's own."""
+    return KeyFile(tmp_path / "key")
+
+
+def service(keys: KeyFile, *, workers: int = 1, options: tuple[str, ...] = (), **changes: Any) -> Service:
+    """Local workers that compute trivial trials."""
+    command = (sys.executable, "-m", "tests.das_hpo.trivial_worker", *options)
+    return Service(keys=keys, workers=workers, device="cpu", command=command, **changes)
+
+
+def rows(url: str, run: str = "run") -> list[tuple[Any, ...]]:
+    """A run's results apart from times and workers."""
+    with open_database(url) as database:
+        return [
+            (
+                *r.hyperparameters.to_dict().values(),
+                r.iteration,
+                r.stage,
+                r.number,
+                r.budget,
+                r.status,
+                r.loss,
+                r.sequence,
+            )
+            for r in queries.results(database, run)
+        ]
+
+
+def test_a_run_with_local_workers_evaluates_everything(url: str, keys: KeyFile) -> None:
+    """All evaluations of the planned rungs are in the database, and the run is completed."""
+    seen: list[Snapshot] = []
+    summary = execute(settings(), url, service(keys, workers=2), progress=seen.append)
+    assert (summary.status, summary.message, summary.signalled) == ("completed", None, False)
+    assert summary.snapshot.finished == summary.snapshot.expected == 20
+    assert max(snapshot.workers for snapshot in seen) == 2
+    with open_database(url) as database:
+        found = queries.results(database, "run")
+        run = queries.run(database, "run")
+        assert queries.lease(database, "run") is None
+    assert sorted(result.budget for result in found) == [1.0] * 9 + [3.0] * 6 + [9.0] * 5
+    assert all(result.attempts == 1 for result in found)
+    assert run.status == "completed"
+    assert not list(Path(url.removeprefix("sqlite:///")).parent.glob("*.spool"))
+
+
+def test_one_worker_gives_the_same_run_twice_even_if_it_is_killed(url: str, keys: KeyFile, tmp_path: Path) -> None:
+    """The order with one worker follows from the seed alone; a kill -9 costs an attempt and nothing else."""
+    execute(settings(seed=7), url, service(keys))
+    execute(settings(seed=7, name="again"), url, service(keys, options=("--die-once", str(tmp_path / "died"))))
+    assert rows(url, "again") == rows(url)
+    with open_database(url) as database:
+        assert sum(result.attempts for result in queries.results(database, "again")) == 21
+        lost = [attempt for attempt in queries.attempts(database, "again") if attempt.status == "lost"]
+    assert len(lost) == 1
+
+
+def test_a_stopped_run_is_resumed_where_it_was(url: str, keys: KeyFile) -> None:
+    """Stop leaves an interrupted run within seconds; resume completes it as if nothing had happened."""
+    execute(settings(seed=5, name="calm"), url, service(keys))
+    stop = threading.Event()
+
+    def watch(snapshot: Snapshot) -> None:
+        if snapshot.finished >= 8:
+            stop.set()
+
+    slow = service(keys, options=("--seconds", "0.05"))
+    summary = execute(settings(seed=5), url, slow, stop=stop, progress=watch)
+    assert (summary.status, summary.signalled) == ("interrupted", True)
+    assert 8 <= summary.snapshot.finished < 20
+    with open_database(url) as database:
+        assert queries.run(database, "run").message == summary.message
+    with pytest.raises(RunExistsError, match="das-hpo resume run"):
+        execute(settings(seed=5), url, slow)
+    ended = resume("run", url, service(keys))
+    assert (ended.status, ended.snapshot.finished) == ("completed", 20)
+    assert rows(url) == rows(url, "calm")
+    with pytest.raises(UsageError, match="nothing to resume"):
+        resume("run", url, service(keys))
+
+
+def test_a_killed_master_is_resumed_at_once(url: str, keys: KeyFile, tmp_path: Path) -> None:
+    """kill -9 of the master ends its workers; resume takes the dead master's lease and repeats nothing."""
+    execute(settings(seed=5, name="calm"), url, service(keys))
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from das_hpo.execution import execute; from workers.keys import KeyFile\n"
+        "from tests.das_hpo.desks import settings; from tests.das_hpo.test_execution import service\n"
+        f"execute(settings(seed=5), {url!r}, service(KeyFile({str(keys.path)!r}), options=('--seconds', '0.1')))\n"
+    )
+    master = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if Path(url.removeprefix("sqlite:///")).exists():
+                with open_database(url) as database:
+                    names = [summary.run.name for summary in queries.runs(database)]
+                    if "run" in names and sum(r.loss is not None for r in queries.results(database, "run")) >= 5:
+                        break
+            time.sleep(0.1)
+    finally:
+        master.send_signal(signal.SIGKILL)
+        master.wait()
+    ended = resume("run", url, service(keys))
+    assert (ended.status, ended.snapshot.finished) == ("completed", 20)
+    assert rows(url) == rows(url, "calm")
+
+
+def test_a_time_limit_ends_a_run_cleanly(url: str, keys: KeyFile) -> None:
+    """What is done by then is kept, and the rest can be resumed."""
+    slow = service(keys, options=("--seconds", "0.1"))
+    summary = execute(settings(iterations=50, time_limit_s=6), url, slow)
+    assert (summary.status, summary.signalled) == ("interrupted", False)
+    assert "time limit of 6.0s" in (summary.message or "")
+    assert 0 < summary.snapshot.finished < summary.snapshot.expected
+    with open_database(url) as database:
+        assert queries.run(database, "run").status == "interrupted"
+        assert {r.status for r in queries.results(database, "run")} <= {"completed", "diverged", "queued"}
+
+
+def test_what_can_be_refused_is_refused_before_anything_is_written(url: str, keys: KeyFile) -> None:
+    """No nameserver, no worker, no run of that name: an error, and no database."""
+    with pytest.raises(UnreachableError):
+        execute(settings(), url, Service(keys=keys, nameserver="127.0.0.1:1"))
+    with pytest.raises(InvalidValueError, match="1 or more"):
+        execute(settings(), url, service(keys, workers=0))
+    assert not Path(url.removeprefix("sqlite:///")).exists()
+    execute(settings(iterations=1, max_budget=1), url, service(keys))
+    with pytest.raises(RunExistsError, match="taken"):
+        execute(settings(), url, service(keys))
+    with pytest.raises(RunMissingError):
+        resume("no-such-run", url, service(keys))
+
+
+def test_a_second_master_of_a_run_is_refused(url: str, keys: KeyFile) -> None:
+    """While a living process has the run's lease, resume says who it is; a lease of the dead is taken."""
+    stop = threading.Event()
+    stop.set()
+    execute(settings(), url, service(keys), stop=stop)
+    with open_database(url) as database:
+        holder = Ownership(database, queries.run(database, "run").id, "run")
+        holder.take()
+        with pytest.raises(ClusterError, match=f"process {os.getpid()} on"):
+            resume("run", url, service(keys))
+        holder.release()
+        dead = subprocess.run([sys.executable, "-c", ""], check=True)
+        assert dead.returncode == 0
+    assert resume("run", url, service(keys)).status == "completed"
