@@ -166,6 +166,20 @@ def workers(nameserver: NameServer, keys: KeyFile) -> Iterator[Workers]:
 
 
 @pytest.fixture
+def workers_at(keys: KeyFile) -> Iterator[Callable[[str], Workers]]:
+    """The same for a nameserver of the test's own."""
+    made: list[Workers] = []
+
+    def make(address: str) -> Workers:
+        made.append(Workers(address, keys))
+        return made[-1]
+
+    yield make
+    for workers in made:
+        workers.end()
+
+
+@pytest.fixture
 def desk() -> Callable[..., ListDesk]:
     """Makes desks."""
     return ListDesk

@@ -1,0 +1,293 @@
+# ruff: noqa: D102
+"""What the dispatcher answers: each message once and twice, lost on the way, forged, malformed, too old."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from das_hpo import __version__
+from das_hpo.dispatcher import Dispatcher
+from spaces.errors import AuthenticationError, VersionError, WireError
+from spaces.trial import COMPLETED, TrialOutcome
+from workers.directory import locate
+from workers.keys import KeyFile
+from workers.messages import Answer, Caller
+from workers.wire import Remote
+from workers.worker import Worker
+
+pytestmark = pytest.mark.usefixtures("no_threads_left")
+
+OUTCOME = TrialOutcome(COMPLETED, 21.0, None, None, None)
+
+
+class Client:
+    """A worker's side of the wire, by hand."""
+
+    def __init__(self, where: str, keys: KeyFile, name: str = "hand.1", session: str = "s1") -> None:
+        self.remote = Remote(where, keys)
+        self.caller = Caller(name, "hand", 1, "cpu", __version__, session)
+
+    def ask(self, method: str, *arguments: Any, holding: tuple[str, ...] = ()) -> Answer:
+        caller = replace(self.caller, holding=holding).to_dict()
+        return Answer.from_mapping(self.remote.call(method, caller, *arguments))
+
+    def claim(self, capacity: int = 1, holding: tuple[str, ...] = ()) -> Answer:
+        return self.ask("claim", capacity, holding=holding)
+
+    def report(self, token: str, outcome: Any = OUTCOME, capacity: int = 0, holding: tuple[str, ...] = ()) -> Answer:
+        values = outcome.to_dict() if isinstance(outcome, TrialOutcome) else outcome
+        return self.ask("report", token, values, 1.0, capacity, holding=holding)
+
+    def beat(self, *tokens: str) -> list[str]:
+        return list(self.remote.call("beat", self.caller.name, self.caller.session, tokens)["stop"])
+
+
+@pytest.fixture
+def serve(nameserver, keys, desk):
+    """Starts dispatchers, and clients of them."""
+    made: list[Any] = []
+
+    def start(count: int, **options: Any) -> tuple[Any, Client, Dispatcher]:
+        work = desk(count)
+        dispatcher = Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, **options)
+        dispatcher.start()
+        with locate(nameserver.address, keys) as directory:
+            client = Client(directory.dispatchers()[0]["a"], keys)
+        made.extend([client.remote, dispatcher])
+        return work, client, dispatcher
+
+    yield start
+    for thing in made:
+        thing.close()
+
+
+def test_an_acknowledgement_carries_the_next_work(serve):
+    """One call an evaluation: the outcome goes, the next evaluation comes."""
+    work, client, _ = serve(2)
+    first = client.claim()
+    assert [item.spec.seed for item in first.work] == [0]
+    answer = client.report(first.work[0].token, capacity=1, holding=(first.work[0].token,))
+    assert answer.report == "recorded"
+    assert [item.spec.seed for item in answer.work] == [1]
+    last = client.report(answer.work[0].token, capacity=1, holding=(answer.work[0].token,))
+    assert (last.report, last.status, work.done) == ("recorded", "done", True)
+
+
+def test_a_duplicate_report_changes_nothing(serve):
+    """The second report of a token is told so; the outcome stays the first."""
+    work, client, _ = serve(1)
+    token = client.claim().work[0].token
+    assert client.report(token).report == "recorded"
+    assert client.report(token, replace(OUTCOME, one_shot_psnr=99.0)).report == "duplicate"
+    assert work.outcomes[0].one_shot_psnr == 21.0
+    assert not work.twice
+
+
+def test_a_forged_token_is_refused(serve):
+    """A report with a token that was never given out is told so, and nothing is recorded."""
+    work, client, _ = serve(1)
+    client.claim()
+    assert client.report("forged").report == "unknown"
+    assert not work.outcomes
+
+
+def test_an_answer_that_was_lost_is_sent_again(serve):
+    """A worker that claims again without the token it was given gets the same attempt, not another."""
+    work, client, _ = serve(3)
+    first = client.claim()
+    assert client.claim() == first
+    assert client.report(first.work[0].token, capacity=1, holding=(first.work[0].token,)).work[0].spec.seed == 1
+    again = client.report(first.work[0].token, capacity=1, holding=(first.work[0].token,))
+    assert again.report == "duplicate"
+    assert [item.spec.seed for item in again.work] == [1]
+    assert len(work.attempts) == 2
+
+
+def test_capacity_claims_what_fits_together(serve, desk):
+    """A batch holds evaluations of one shape; the others wait for the next claim."""
+    work, client, dispatcher = serve(6)
+    plain = work.evaluation
+    work.evaluation = lambda number: replace(
+        plain(number), budget=1.0 + number % 2, spec=replace(plain(number).spec, budget=1.0 + number % 2)
+    )
+    first = client.claim(capacity=4)
+    assert [item.spec.seed for item in first.work] == [0, 2]
+    assert dispatcher.queued == 2
+    second = client.claim(capacity=4, holding=tuple(item.token for item in first.work))
+    assert [item.spec.seed for item in second.work] == [1, 3, 5]
+    assert [item.spec.seed for item in client.claim(4, tuple(w.token for w in first.work + second.work)).work] == [4]
+
+
+def test_a_beat_says_what_is_not_wanted(serve):
+    """Tokens that are over, or were never given out, are not worth computing on."""
+    _, client, _ = serve(2)
+    token = client.claim().work[0].token
+    assert client.beat(token) == []
+    assert client.beat(token, "forged") == ["forged"]
+    client.report(token)
+    assert client.beat(token) == [token]
+
+
+def test_a_restarted_worker_has_lost_its_work(serve):
+    """Another session under the same name: what the first one computed is offered again at once."""
+    work, client, _ = serve(1)
+    old = client.claim().work[0].token
+    client.caller = replace(client.caller, session="s2")
+    new = client.claim().work[0].token
+    assert new != old
+    assert work.losses == [(0, "lost", "the worker was restarted", False)]
+    assert client.report(old).report == "recorded"  # late, and still the first
+
+
+def test_a_process_that_was_seen_to_end_has_lost_its_work(serve):
+    """Whoever starts local workers tells the dispatcher of their end."""
+    work, client, dispatcher = serve(1)
+    client.claim()
+    dispatcher.worker_exited("hand.1")
+    assert [result for _, result, _, _ in work.losses] == ["lost"]
+    assert dispatcher.number_of_workers() == 0
+
+
+def test_an_outcome_that_is_none_counts_as_an_error(serve):
+    """A worker's mistake is the worker's: the evaluation is offered again."""
+    work, client, _ = serve(1)
+    token = client.claim().work[0].token
+    client.report(token, {"status": "completed", "one_shot_psnr": float("nan")})
+    assert [(result, final) for _, result, _, final in work.losses] == [("error", False)]
+    assert not work.outcomes
+
+
+@pytest.mark.parametrize("where", ["finished", "commit"])
+def test_an_outcome_that_cannot_be_recorded_is_asked_for_again(serve, where):
+    """Disk full, database locked: the worker keeps its outcome, and nothing was changed."""
+    work, client, _ = serve(2)
+    token = client.claim().work[0].token
+
+    def full(place: str) -> None:
+        if place == where:
+            raise OSError("disk full")
+
+    work.raises = full
+    assert client.report(token, capacity=1, holding=(token,)).report == "again"
+    work.raises = lambda place: None
+    work.outcomes.clear()
+    answer = client.report(token, capacity=1, holding=(token,))
+    assert answer.report == "recorded"
+    assert [item.spec.seed for item in answer.work] == [1]
+
+
+@pytest.mark.parametrize("where", ["next", "started", "commit"])
+def test_work_that_cannot_be_given_out_is_not_lost(serve, where):
+    """The worker is told to wait, and gets it later."""
+    work, client, _ = serve(2)
+
+    def broken(place: str) -> None:
+        if place == where:
+            raise RuntimeError("no")
+
+    work.raises = broken
+    assert client.claim().status == "wait"
+    work.raises = lambda place: None
+    assert [item.spec.seed for item in client.claim().work] == [0]
+
+
+def test_a_proposal_that_raises_does_not_undo_an_outcome(serve):
+    """The outcome and the next work share a transaction; the outcome is the one that matters."""
+    work, client, _ = serve(2)
+    token = client.claim().work[0].token
+
+    def broken(place: str) -> None:
+        if place == "next":
+            raise RuntimeError("no proposal")
+
+    work.raises = broken
+    answer = client.report(token, capacity=1, holding=(token,))
+    assert (answer.report, answer.status) == ("recorded", "wait")
+    assert 0 in work.outcomes
+
+
+def test_paused_gives_nothing_out_and_takes_outcomes_in(serve):
+    """What the first Ctrl-C does."""
+    work, client, dispatcher = serve(2)
+    token = client.claim().work[0].token
+    dispatcher.paused = True
+    answer = client.report(token, capacity=1, holding=(token,))
+    assert (answer.report, answer.status) == ("recorded", "wait")
+    assert dispatcher.running == 0
+    assert len(work.outcomes) == 1
+
+
+def test_leaving_hands_back(serve):
+    """A worker that ends: its evaluation is offered again, without counting as a failure."""
+    work, client, dispatcher = serve(1)
+    client.claim()
+    client.ask("leave")
+    assert work.losses == [(0, "handed-back", "the worker was stopped", False)]
+    assert dispatcher.workers() == []
+
+
+def test_a_worker_of_another_version_is_refused(serve):
+    """With both versions named."""
+    _, client, _ = serve(1)
+    client.caller = replace(client.caller, version="0.0.1")
+    answer = client.claim()
+    assert answer.status == "refused"
+    assert __version__ in answer.message
+    assert "0.0.1" in answer.message
+
+
+def test_a_worker_says_that_it_is_refused(serve, nameserver, keys):
+    """A worker of one run ends with the reason."""
+    serve(1)
+    worker = Worker(nameserver.address, keys, version="0.0.1", run="a", compute=lambda specs: [])
+    with pytest.raises(VersionError, match=rf"run a is of das-hpo {__version__}, worker .* of 0\.0\.1"):
+        worker.run()
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("claim", (None, 1)),
+        ("claim", ({}, 1)),
+        ("claim", ({"name": "x" * 1000}, 1)),
+        ("report", ({}, "t", {}, 1.0, 0)),
+        ("hand_back", ({}, [], "lost", "")),
+        ("leave", ([],)),
+    ],
+)
+def test_malformed_messages_are_refused(serve, method, arguments):
+    """Nothing is raised on either side, and the dispatcher goes on."""
+    _, client, _ = serve(1)
+    answer = Answer.from_mapping(client.remote.call(method, *arguments))
+    assert answer.status == "refused"
+    assert client.claim().status == "work"
+
+
+@pytest.mark.parametrize("capacity", [-1, 1.5, "1", 10**9, None])
+def test_odd_capacities_are_refused(serve, capacity):
+    """A capacity is a whole number within bounds."""
+    _, client, _ = serve(1)
+    assert client.claim(capacity).status == "refused"
+
+
+def test_what_is_not_exposed_cannot_be_called(serve):
+    """Five methods, and no attribute of anything else."""
+    _, client, _ = serve(1)
+    for name in ("_dispatcher", "close", "submit_job", "register_result", "__init__", "shutdown"):
+        with pytest.raises(WireError):
+            client.remote.call(name)
+
+
+def test_another_key_is_refused_by_name(serve, nameserver, tmp_path, keys):
+    """Whoever holds another key learns which file to copy, and is not answered."""
+    _, client, _ = serve(1)
+    other = KeyFile(tmp_path / "other")
+    for wrong, words in ((other, "other"), (None, "we hold none")):
+        with pytest.raises(AuthenticationError, match=words):
+            locate(nameserver.address, wrong)
+        where = str(client.remote._uri)
+        with pytest.raises(AuthenticationError, match="holds another key than we do"), Remote(where, wrong) as remote:
+            remote.call("claim", client.caller.to_dict(), 1)
