@@ -21,6 +21,7 @@ from pathlib import Path
 
 from das_hpo import __version__, logs
 from das_hpo.commands import (
+    compare,
     db,
     export,
     incumbent,
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Command] = {
     "show": show.COMMAND,
     "results": results.COMMAND,
     "incumbent": incumbent.COMMAND,
+    "compare": compare.COMMAND,
     "query": query.COMMAND,
     "export": export.COMMAND,
     "presets": presets.COMMAND,

@@ -1,0 +1,269 @@
+"""``das-hpo compare``: statistics of runs, campaigns and presets side by side, with a verdict in words."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from das_hpo.commands.command import Command, add_database, add_format, database, print_table
+from das_hpo.output import Table, as_json, as_text
+from spaces.architecture import OPERATION_SETS, SHAPES
+from spaces.errors import InvalidValueError
+from spaces.hyperparameters import METHODS
+from spaces.trial import DATA_FORMATIONS
+
+if TYPE_CHECKING:
+    from das_hpo.compare import Report, Subject
+    from das_hpo.statistics import Comparison, Interval
+
+#: Characters of a line of the verdict.
+WIDTH = 100
+
+OPTIONS = {
+    "space": tuple(SHAPES),
+    "operations": tuple(OPERATION_SETS),
+    "data": DATA_FORMATIONS,
+    "method": METHODS,
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument(
+        "names", nargs="+", metavar="NAME", help="a run, a campaign or a preset (das-hpo runs, presets)"
+    )
+    add_problem_filter(parser)
+    add_level(parser)
+    add_database(parser)
+    add_format(parser)
+
+
+def add_problem_filter(parser: argparse.ArgumentParser) -> None:
+    """Adds options that say which trials of a preset are meant; read them with :func:`problem_filter`."""
+    for name, values in OPTIONS.items():
+        parser.add_argument(
+            f"--{name}",
+            choices=values,
+            help=f"which trials of a preset are meant, by {name} (default: that of the runs named, or the only one)",
+        )
+
+
+def problem_filter(args: argparse.Namespace) -> dict[str, str]:
+    """What :func:`add_problem_filter` was given."""
+    return {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+
+
+def add_level(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--level``."""
+    parser.add_argument(
+        "--level",
+        type=_level,
+        default=0.95,
+        metavar="P",
+        help="confidence level of intervals and tests, between 0 and 1",
+    )
+
+
+def _level(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"a number between 0 and 1 is needed, such as 0.95; {text!r} came")
+    return value
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Prints subjects, tests and verdict; as CSV the subjects alone, which a spreadsheet can take."""
+    from das_hpo.compare import compare_subjects
+    from das_hpo.subjects import load_subjects
+    from das_hpo.verdicts import verdicts
+
+    repeated = sorted({name for name in args.names if args.names.count(name) > 1})
+    if repeated:
+        raise InvalidValueError(f"each name once is enough: {', '.join(repeated)} came again")
+    report = compare_subjects(
+        load_subjects(database(args), args.names, problem_filter(args), level=args.level), level=args.level
+    )
+    said = verdicts(report)
+    if args.format == "json":
+        sys.stdout.write(
+            as_json(
+                {
+                    "subjects": [subject_record(subject) for subject in report.subjects],
+                    "comparisons": [comparison_record(comparison) for comparison in report.comparisons],
+                    "equal_cost": equal_cost_record(report),
+                    "level": report.level,
+                    "verdict": said,
+                }
+            )
+        )
+    elif args.format == "csv":
+        records = [subject_record(subject) for subject in report.subjects]
+        print_table(Table.of(records, tuple(records[0])), args)
+    else:
+        sys.stdout.write("\n".join(sections(report, said)))
+    return 0
+
+
+def sections(report: Report, said: list[str]) -> list[str]:
+    """The comparison for people: one column a subject, then the tests, then the verdict."""
+    records = [reading_record(subject) for subject in report.subjects]
+    columns = ("", *(subject.name for subject in report.subjects))
+    blocks = [as_text(Table(columns, tuple((name, *(record[name] for record in records)) for name in records[0])))]
+    if report.comparisons:
+        rows = [test_row(comparison) for comparison in report.comparisons]
+        blocks.append(as_text(Table.of(rows, tuple(rows[0]))))
+    paragraphs = [textwrap.fill(f"- {text}", WIDTH, subsequent_indent="  ", break_on_hyphens=False) for text in said]
+    blocks.append("verdict\n" + "\n".join(paragraphs) + "\n")
+    return blocks
+
+
+def reading_record(subject: Subject) -> dict[str, Any]:
+    """One subject for people: few lines, numbers with their intervals."""
+    from das_hpo.tables import bracket, decibels
+
+    summary, cost = subject.summary, subject.cost
+    record: dict[str, Any] = {
+        "kind": subject.kind + (f", {subject.optimizer}" if subject.kind == "run" else ""),
+        "objective": subject.objective,
+        "problem": f"{subject.problem}, {subject.method}",
+    }
+    for objective in ("one-shot", "architecture"):
+        best = next((best for best in subject.best if best.objective == objective), None)
+        record[f"best by {objective}"] = best and (
+            f"{'-'.join(map(str, best.configuration))} of {best.rivals} at {best.budget:g} epochs"
+        )
+        record[f"  its one-shot PSNR{' ' * (objective == 'architecture')}"] = best and decibels(best.one_shot_psnr)
+        record[f"  its architecture PSNR{' ' * (objective == 'architecture')}"] = best and decibels(
+            best.architecture_psnr
+        )
+    return record | {
+        "evaluations": f"{cost.evaluations}" + (f", {cost.failed} failed" if cost.failed else ""),
+        "epochs": cost.epochs,
+        "workers' time (s)": cost.worker_s,
+        "wall time (s)": unknown(cost.wall_s),
+        "the tests use": f"{summary.trials} {subject.source}",
+        "diverged": summary.diverged,
+        "maximum (dB)": decibels(summary.maximum),
+        "mean (dB)": f"{decibels(summary.mean)} {bracket(summary.mean_interval)}",
+        "median (dB)": f"{decibels(summary.median)} {bracket(summary.median_interval)}",
+        "IQR, SD (dB)": f"{decibels(summary.iqr)}, {decibels(summary.standard_deviation)}",
+        "Pearson's r": f"{decibels(subject.correlation.coefficient)} {bracket(subject.correlation.interval)}",
+        "Spearman's": f"{decibels(subject.rank_correlation.coefficient)} {bracket(subject.rank_correlation.interval)}",
+    }
+
+
+def subject_record(subject: Subject) -> dict[str, Any]:
+    """One subject as names and values, all builtin."""
+    summary, found, ranks = subject.summary, subject.correlation, subject.rank_correlation
+    record: dict[str, Any] = {
+        "name": subject.name,
+        "kind": subject.kind,
+        "objective": subject.objective,
+        "optimizer": subject.optimizer or None,
+        "problem": subject.problem,
+        "method": subject.method,
+    }
+    for objective in ("one-shot", "architecture"):
+        best = next((best for best in subject.best if best.objective == objective), None)
+        prefix = f"best_by_{objective.replace('-', '_')}"
+        record[prefix] = None if best is None else "-".join(str(part) for part in best.configuration)
+        record[f"{prefix}_one_shot_psnr"] = None if best is None else best.one_shot_psnr
+        record[f"{prefix}_architecture_psnr"] = None if best is None else best.architecture_psnr
+    record |= {
+        "evaluations": subject.cost.evaluations,
+        "failed": subject.cost.failed,
+        "epochs": subject.cost.epochs,
+        "worker_s": subject.cost.worker_s,
+        "wall_s": subject.cost.wall_s,
+        "tests_use": subject.source,
+        "budget": subject.budget,
+        "trials": summary.trials,
+        "diverged": summary.diverged,
+        "max": summary.maximum,
+        "mean": summary.mean,
+        **ends("mean", summary.mean_interval),
+        "median": summary.median,
+        **ends("median", summary.median_interval),
+        "iqr": summary.iqr,
+        "standard_deviation": summary.standard_deviation,
+        "pearson": found.coefficient,
+        **ends("pearson", found.interval),
+        "spearman": ranks.coefficient,
+        **ends("spearman", ranks.interval),
+        "correlation_pairs": found.pairs,
+    }
+    return {name: unknown(value) for name, value in record.items()}
+
+
+def comparison_record(comparison: Comparison) -> dict[str, Any]:
+    """One test as names and values."""
+    record = {
+        "first": comparison.first,
+        "second": comparison.second,
+        "test": comparison.test,
+        "pairs": comparison.pairs,
+        "statistic": comparison.statistic,
+        "p_value": comparison.p_value,
+        "p_holm": comparison.p_holm,
+        "probability_of_improvement": comparison.improvement,
+        **ends("improvement", comparison.improvement_interval),
+        "median_difference": comparison.difference,
+        **ends("difference", comparison.difference_interval),
+    }
+    return {name: unknown(value) for name, value in record.items()}
+
+
+def test_row(comparison: Comparison) -> dict[str, Any]:
+    """One test as a row of the table for people."""
+    from das_hpo.tables import bracket, decibels, signed
+
+    return {
+        "A": comparison.first,
+        "B": comparison.second,
+        "test": comparison.test + (f" ({comparison.pairs} pairs)" if comparison.pairs else ""),
+        "p (Holm)": unknown(comparison.p_holm),
+        "P(A better)": f"{decibels(comparison.improvement)} {bracket(comparison.improvement_interval)}",
+        "median A - B (dB)": f"{signed(comparison.difference)} {bracket(comparison.difference_interval, '+.2f')}",
+    }
+
+
+def equal_cost_record(report: Report) -> dict[str, Any] | None:
+    """The best of each run at the cheapest one's cost."""
+    equal = report.equal_cost
+    if equal is None:
+        return None
+    psnr = {name: unknown(value) for name, value in equal.psnr.items()}
+    return {"worker_s": equal.worker_s, "objective": equal.objective, "psnr": psnr}
+
+
+def ends(name: str, interval: Interval) -> dict[str, float]:
+    """Both ends of an interval under their names."""
+    return {f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def unknown(value: Any) -> Any:
+    """None for NaN, which no output format knows."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+COMMAND = Command(
+    summary="statistics of runs, campaigns or presets side by side, with a verdict in words",
+    description="Compares runs, campaigns (das-hpo evaluate, das-hpo baseline) and the trials of presets: the best "
+    "configuration under each objective with both PSNRs in dB, cost in evaluations, epochs and seconds, the signed "
+    "correlation of one-shot and architecture PSNR, tests between the trials (paired Wilcoxon where they share seeds, "
+    "else Mann-Whitney; Holm) and what the data support. A run takes part with the trials of its incumbent "
+    "where das-hpo evaluate made some, else with its evaluations at the largest budget. csv has one row per subject.",
+    examples=(
+        "das-hpo compare one-shot-run architecture-run",
+        "das-hpo compare H1 H2 --space sequential --operations good --data blur",
+        "das-hpo compare bohb-run random-run -f json",
+    ),
+    configure=configure,
+    execute=execute,
+)
