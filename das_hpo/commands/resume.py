@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from das_hpo.commands.command import Command, database, say
+from das_hpo.commands.command import Command, database
 from das_hpo.commands.connecting import add_service, service
 from das_hpo.commands.run import add_ending, watch
 
@@ -22,8 +22,7 @@ def execute(args: argparse.Namespace) -> int:
     where = service(args)
     from das_hpo import execution
 
-    say(f"run {args.run} is continued")
-    return watch(args, args.run, lambda **watching: execution.resume(args.run, url, where, **watching))
+    return watch(args, args.run, "is continued", lambda **watching: execution.resume(args.run, url, where, **watching))
 
 
 COMMAND = Command(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from das_hpo.commands.command import Command, add_database, add_format, database, natural, print_table, say
@@ -60,10 +61,15 @@ def execute(args: argparse.Namespace) -> int:
     from das_hpo import execution
 
     if stored is not None:
-        say(f"run {asked.name} is continued")
-        return watch(args, asked.name, lambda **watching: execution.resume(asked.name, url, where, **watching))
-    say(f"run {asked.name}, results in {url}")
-    return watch(args, asked.name, lambda **watching: execution.execute(asked, url, where, **watching))
+        return watch(
+            args, asked.name, "is continued", lambda **watching: execution.resume(asked.name, url, where, **watching)
+        )
+    return watch(
+        args,
+        asked.name,
+        f"has begun, results in {url}",
+        lambda **watching: execution.execute(asked, url, where, **watching),
+    )
 
 
 def find(url: str, name: str) -> RunRecord | None:
@@ -82,19 +88,27 @@ def find(url: str, name: str) -> RunRecord | None:
 class Execute(Protocol):
     """Executes or resumes a run that may be watched and stopped."""
 
-    def __call__(self, *, stop: threading.Event, progress: Callable[[Snapshot], None] | None) -> Summary:
+    def __call__(self, *, stop: threading.Event, progress: Callable[[Snapshot], None]) -> Summary:
         """Returns when the run has ended."""
         ...
 
 
-def watch(args: argparse.Namespace, name: str, run: Execute) -> int:
-    """Shows how the run goes, says how it ended, and prints the best configurations."""
-    with stop_on_signals() as stop:
-        if args.quiet:
-            summary = run(stop=stop, progress=None)
-        else:
-            with Progress() as progress:
-                summary = run(stop=stop, progress=progress.update)
+def watch(args: argparse.Namespace, name: str, begins: str, run: Execute) -> int:
+    """Shows how the run goes, says how it begins and ended, and prints the best configurations."""
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        bar = None if args.quiet else stack.enter_context(Progress())
+        told = False
+
+        def tell(snapshot: Snapshot) -> None:
+            nonlocal told
+            if not told:  # by now nothing refuses the run any more
+                told = True
+                say(f"run {name} {begins}")
+            if bar is not None:
+                bar.update(snapshot)
+
+        summary = run(stop=stop, progress=tell)
     at = summary.snapshot
     done = f"{at.finished} of {at.expected} evaluations"
     if summary.status == "completed":

@@ -1,0 +1,147 @@
+"""Bad input to the verbs that run: one line, the right status, nothing written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.das_hpo.command import assert_one_line_error, das_hpo
+
+GOOD = (
+    "run",
+    "--objective",
+    "one-shot",
+    "--iterations",
+    "1",
+    "--min-budget",
+    "1",
+    "--max-budget",
+    "1",
+    "--workers",
+    "1",
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--objective", "final"), ("'final'", "'one-shot', 'architecture'")),
+        (("--space", "mesh"), ("'mesh'", "'sequential', 'cell'")),
+        (("--operations", "bad"), ("'bad'", "'good', 'all'")),
+        (("--data", "noise"), ("'noise'", "'blur', 'downsampling'")),
+        (("--method", "darts"), ("'darts'", "'das', 'das-single'")),
+        (("--optimizer", "grid"), ("'grid'", "'bohb', 'hyperband', 'random'")),
+        (("--min-budget", "9", "--max-budget", "3"), ("9", "3", "above")),
+        (("--min-budget", "0"), ("0", "positive")),
+        (("--min-budget", "few"), ("'few'", "number")),
+        (("--max-budget", "inf"), ("inf",)),
+        (("--iterations", "0"), ("'0'", "1 or more")),
+        (("--repeats", "0"), ("'0'", "1 or more")),
+        (("--eta", "1"), ("1", "2 or more")),
+        (("--seed", "-1"), ("'-1'",)),
+        (("--aggregate", "min"), ("'min'", "'mean', 'median', 'max'")),
+        (("--name", "my run"), ("'my run'", "letters")),
+        (("--name", "../x"), ("'../x'", "letters")),
+        (("--time-limit", "soon"), ("'soon'", "1h30m")),
+        (("--set", "chanels=3"), ("'chanels'", "channels")),
+        (("--set", "channels=many"), ("channels", "'many'")),
+        (("--set", "channels"), ("NAME=VALUE",)),
+        (("--decide", "brackets=round"), ("'round'", "floor")),
+        (("--method", "das-single", "--space", "cell"), ("sequential",)),
+        (("--device", "tpu"), ("'tpu'", "cuda:0")),
+        (("--nameserver", "host"), ("HOST:PORT", "'host'")),
+        (("--nameserver", "10.0.0.1:9090", "--insecure"), ("loopback",)),
+        (("--db", "x.db"), ("'x.db'", "sqlite:///")),
+        (("--resume",), ("--name",)),
+    ],
+    ids=lambda value: " ".join(value) if value and str(value[0]).startswith("-") else "",
+)
+def test_a_run_that_cannot_be_asked_for_is_refused(
+    arguments: Sequence[str], words: Sequence[str], tmp_path: Path
+) -> None:
+    """Exit 2, and no database."""
+    process = das_hpo(*GOOD, *arguments, cwd=tmp_path, environment={"DAS_HPO_KEY_FILE": str(tmp_path / ".key")})
+    assert process.returncode == 2, process.stderr
+    assert process.stdout == ""
+    last = process.stderr.splitlines()[-1]
+    assert last.startswith("das-hpo: error: ")
+    for word in words:
+        assert word in last
+    assert "Traceback" not in process.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".key"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--nameserver", "127.0.0.1:1"), ("no nameserver answers at 127.0.0.1:1", "das-hpo nameserver")),
+        (("--device", "cuda:7"), ("cuda:7", "cpu")),
+        (("--db", "sqlite:///no/such/folder/x.db"), ("no directory",)),
+        (("--db", "sqlite:///notes.db"), ("notes.db", "no SQLite database")),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) and value[0].startswith("-") else "",
+)
+def test_a_run_that_cannot_be_had_here_is_refused(
+    arguments: Sequence[str], words: Sequence[str], tmp_path: Path
+) -> None:
+    """Exit 1 for what is not the user's wording; what was there is as it was."""
+    (tmp_path / "notes.db").write_text("notes\n" * 1000)
+    process = das_hpo(*GOOD, *arguments, cwd=tmp_path, environment={"DAS_HPO_KEY_FILE": str(tmp_path / ".key")})
+    last = process.stderr.splitlines()[-1]
+    assert process.returncode == 1, process.stderr
+    assert last.startswith("das-hpo: error: ")
+    for word in words:
+        assert word in last
+    assert "Traceback" not in process.stderr
+    assert process.stdout == ""
+    assert (tmp_path / "notes.db").read_text() == "notes\n" * 1000
+    assert {path.name for path in tmp_path.iterdir()} <= {"notes.db", ".key"}
+
+
+@pytest.fixture
+def nameserver(tmp_path: Path) -> Iterator[str]:
+    """The address of a nameserver with a key of its own."""
+    (tmp_path / "theirs").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "das_hpo", "nameserver", "--port", "0"],
+        env={**os.environ, "DAS_HPO_KEY_FILE": str(tmp_path / "theirs" / "key")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    yield process.stderr.readline().partition(" at ")[2].partition(",")[0]
+    process.terminate()
+    process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("verb", [GOOD, ("worker", "--device", "cpu"), ("nameserver",)], ids=lambda verb: verb[0])
+def test_a_wrong_key_is_said(verb: Sequence[str], nameserver: str, tmp_path: Path) -> None:
+    """By whoever asks the nameserver; the file that has to be copied is named."""
+    ours = {"DAS_HPO_KEY_FILE": str(tmp_path / "ours.key")}
+    option = "--ping" if verb[0] == "nameserver" else "--nameserver"
+    process = das_hpo(*verb, option, nameserver, cwd=tmp_path, environment=ours)
+    assert_one_line_error(process, 1, "another key", "ours.key")
+    assert not (tmp_path / "das-hpo.db").exists()
+
+
+def test_a_key_file_open_to_others_is_refused(tmp_path: Path) -> None:
+    """Before anything is written."""
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef" * 4 + "\n")
+    key.chmod(0o644)
+    process = das_hpo(*GOOD, cwd=tmp_path, environment={"DAS_HPO_KEY_FILE": str(key)})
+    assert_one_line_error(process, 1, "chmod 600")
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_an_unknown_run_cannot_be_resumed(tmp_path: Path) -> None:
+    """Nor one without a database."""
+    process = das_hpo("resume", "nobody", cwd=tmp_path, environment={"DAS_HPO_KEY_FILE": str(tmp_path / "key")})
+    assert process.returncode == 1
+    assert "no database" in process.stderr.splitlines()[-1]
+    assert not (tmp_path / "das-hpo.db").exists()
