@@ -231,7 +231,7 @@ def _summaries(session: Session, query: Select[Any]) -> list[RunSummary]:
     if some is not None:
         counted = counted.where(CONFIGURATIONS.c.run_id == some)
         grouped = grouped.where(EVALUATIONS.c.run_id == some)
-    configurations: dict[int, int] = dict(session.execute(counted).tuples().all())
+    configurations: dict[int, int] = dict(session.execute(counted).all())
     counts: dict[int, dict[float, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
     best: dict[tuple[int, float], float | None] = {}
     for run_id, status, budget, count, loss in session.execute(grouped):
@@ -272,9 +272,7 @@ def _evaluations(session: Session, run_id: int) -> list[EvaluationRecord]:
             .join(EVALUATIONS, EVALUATIONS.c.id == ATTEMPTS.c.evaluation_id)
             .where(EVALUATIONS.c.run_id == run_id, ATTEMPTS.c.status.in_(("lost", "error")))
             .group_by(ATTEMPTS.c.evaluation_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     names = [name for name in EvaluationRecord.__dataclass_fields__ if name != "failures"]
     columns = [

@@ -113,10 +113,27 @@ def postgresql_url(postgresql_server: Path) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+@pytest.fixture(scope="session")
+def _shared_postgresql_url(postgresql_server: Path) -> str:
+    with psycopg.connect(host=str(postgresql_server), user="das_hpo", dbname="postgres", autocommit=True) as connection:
+        connection.execute(b"CREATE DATABASE shared")
+    url = f"postgresql://das_hpo@/shared?host={postgresql_server}"
+    open_database(url, create=True).close()
+    return url
+
+
+@pytest.fixture
+def made_postgresql_url(_shared_postgresql_url: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database that has the tables and no rows: one for all, emptied after each test."""
+    yield _shared_postgresql_url
+    with psycopg.connect(_shared_postgresql_url) as connection:
+        connection.execute(b"TRUNCATE runs, workers RESTART IDENTITY CASCADE")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database, of either kind."""
-    found: str = request.getfixturevalue(f"{request.param}_url")
+    """The URL of a database without rows (that may have to be made first), of either kind."""
+    found: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "made_postgresql_url")
     return found
 
 

@@ -17,7 +17,7 @@ from spaces.errors import (
 )
 from spaces.trial import Epoch, TrialOutcome
 from storage import queries, writes
-from storage.engine import Database
+from storage.engine import Database, Session
 from storage.records import NewEvaluation, WorkerInfo
 
 Raw = Callable[[str], list[tuple[Any, ...]]]
@@ -78,19 +78,23 @@ def test_status_of_a_run(database: Database, samples: Any) -> None:
     assert (stored.status, stored.message) == ("completed", None)
     assert stored.finished_at is not None
     assert stored.finished_at >= stored.created_at
-    with pytest.raises(UnknownNameError, match="valid are running, completed, interrupted, failed"):
-        with database.begin() as session:
-            writes.set_run_status(session, run_id, "paused")
+    words = "valid are running, completed, interrupted, failed"
+    with pytest.raises(UnknownNameError, match=words), database.begin() as session:
+        writes.set_run_status(session, run_id, "paused")
     with pytest.raises(RunMissingError, match="id 999"), database.begin() as session:
         writes.set_run_status(session, 999, "failed")
 
 
 def test_a_transaction_that_raises_leaves_nothing(database: Database, samples: Any, raw: Raw) -> None:
     """All of a transaction's writes are there, or none."""
-    with pytest.raises(RuntimeError, match="stop"), database.begin() as session:
-        run_id = writes.create_run(session, samples.run())
-        samples.queue(session, run_id)
-        raise RuntimeError("stop")
+
+    def fail() -> None:
+        with database.begin() as session:
+            samples.queue(session, writes.create_run(session, samples.run()))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
     assert raw("SELECT count(*) FROM runs") == raw("SELECT count(*) FROM evaluations") == [(0,)]
 
 
@@ -107,13 +111,13 @@ def test_what_is_unique_is_refused_twice(
         other = samples.queue(session, run_id, 1)
         writes.start_attempt(session, evaluation, "token", samples.worker)
     before = raw("SELECT count(*) FROM attempts")
+    again: dict[str, Callable[[Session], int]] = {
+        "configuration": lambda session: writes.add_configuration(session, run_id, samples.configuration(0)),
+        "evaluation": lambda session: writes.queue_evaluation(session, run_id, NewEvaluation(0, 0, 0, 5.0, 0, 7)),
+        "token": lambda session: writes.start_attempt(session, other, "token", samples.worker),
+    }
     with pytest.raises(StorageError, match="refused"), database.begin() as session:
-        if repeated == "configuration":
-            writes.add_configuration(session, run_id, samples.configuration(0))
-        elif repeated == "evaluation":
-            writes.queue_evaluation(session, run_id, NewEvaluation(0, 0, 0, 5.0, 0, 7))
-        else:
-            writes.start_attempt(session, other, "token", samples.worker)
+        again[repeated](session)
     assert raw("SELECT count(*) FROM attempts") == before
     assert raw("SELECT count(*) FROM evaluations WHERE status = 'running'") == [(1,)]
 
