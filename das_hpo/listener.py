@@ -21,7 +21,6 @@ from collections.abc import Callable
 from typing import Any
 
 import Pyro4.core
-from Pyro4 import errors
 
 from das_hpo.connection import MALFORMED, Connection
 from spaces.errors import UnreachableError
@@ -296,7 +295,7 @@ class _Server:
                 return
             try:
                 keep = self._daemon.answer(connection)
-            except (errors.PyroError, OSError) as error:
+            except (*MALFORMED, UnicodeDecodeError, OSError) as error:
                 log.debug("a connection is closed: %s", error)
                 keep = False
             except Exception:

@@ -118,7 +118,8 @@ class NameServer:
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, *, keys: KeyFile | None) -> None:
         self._daemon = KeyedDaemon(host, port, keys, threads=2)
-        self._daemon.register(Names(), NAMESERVER_ID)
+        names = Names()
+        names.storage[NAMESERVER_ID] = str(self._daemon.register(names, NAMESERVER_ID)), None
         self._daemon.start()
 
     @property
