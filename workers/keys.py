@@ -63,7 +63,7 @@ class KeyFile:
         with self._lock:
             if time.monotonic() - self._checked > CHECK_EVERY_S:
                 self._checked = time.monotonic()
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(AuthenticationError):
                     self._reload(self._stat())
             return self._keys
 

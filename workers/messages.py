@@ -20,7 +20,7 @@ from typing import Any
 
 from spaces.errors import DasHpoError, WireError
 from spaces.trial import TrialSpec
-from workers.wire import checked, finite, mapping, text
+from workers.wire import checked, finite, mapping, native, text
 
 #: What a claim or report may be answered.
 WORK = "work"
@@ -124,7 +124,7 @@ class Answer:
         """As builtin types."""
         return {
             "status": self.status,
-            "work": [{"token": w.token, "spec": w.spec.to_dict(), "lease_s": w.lease_s} for w in self.work],
+            "work": [{"token": w.token, "spec": native(w.spec.to_dict()), "lease_s": w.lease_s} for w in self.work],
             "wait_s": self.wait_s,
             "message": self.message,
             "report": self.report,

@@ -9,6 +9,7 @@ from typing import Any
 
 from spaces.trial import TrialOutcome
 from workers.messages import ERROR
+from workers.wire import native
 
 #: How long an outcome is kept for a run that does not answer: its master may be resumed.
 KEEP_S = 86400.0
@@ -27,7 +28,7 @@ class Parcel:
         """The method to be called, and its arguments."""
         if isinstance(self.result, str):
             return "hand_back", caller, (self.token,), ERROR, self.result
-        return "report", caller, self.token, self.result.to_dict(), self.duration_s, wanted
+        return "report", caller, self.token, native(self.result.to_dict()), self.duration_s, wanted
 
 
 class Outbox:
