@@ -1,0 +1,39 @@
+"""Which implementation computes a network's forward and backward pass: plain torch, or the fused CPU kernels.
+
+The contract with workers.search and workers.retrain is :func:`forward_for` alone.
+"""
+
+from __future__ import annotations
+
+from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.network import Forward, Network
+
+KERNELS = ("auto", "torch", "fused")
+
+
+def forward_for(network: Network, trials: int, device: str, kernel: str) -> tuple[Forward, str]:
+    """The forward pass to use (see ``Network.forward``), and its name, ``torch`` or ``fused``.
+
+    Args:
+        network: The network.
+        trials: Trials T of the batch.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        kernel: ``torch``, ``fused``, or ``auto``: fused where it can be.
+
+    Raises:
+        UnknownNameError: For an unknown kernel.
+        InvalidValueError: If ``fused`` is asked for where there is no fused kernel.
+    """
+    if kernel not in KERNELS:
+        raise UnknownNameError("kernel", kernel, KERNELS)
+    if kernel == "torch":
+        return network.forward, "torch"
+    if device == "cpu":
+        # numba takes half a second to import: only where it is used.
+        from workers.kernels.fused import FusedForward, supports
+
+        if supports(network):
+            return FusedForward(network), "fused"
+    if kernel == "fused":
+        raise InvalidValueError(f"no fused kernel for this network on {device}: ask for the kernel auto or torch")
+    return network.forward, "torch"

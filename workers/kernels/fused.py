@@ -1,0 +1,256 @@
+"""A network's forward pass on the CPU as one torch.autograd.Function over the numba passes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spaces.architecture import CELL_EDGES, CELL_STATES, LEARNABLE_GRADIENT, NET, NOISE, ROLL
+from spaces.cell import CellNetwork, edge_index
+from spaces.network import Buffers, Network
+from spaces.sequential import SequentialNetwork
+from workers.kernels import passes, signals
+from workers.kernels.cache import compile_kernels
+from workers.kernels.normalisation import TAPS
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
+#: Operations the passes know, in the order of the edge table's columns.
+OPERATIONS = (LEARNABLE_GRADIENT, NET, ROLL, NOISE)
+
+#: Place of the mix among the arguments of the passes.
+MIX = 4
+
+#: Networks the passes know, exactly: a subclass may do anything.
+NETWORKS = (SequentialNetwork, CellNetwork)
+
+
+def supports(network: Network) -> bool:
+    """Whether the fused passes compute this network."""
+    layout, formation = network.layout, network.formation
+    return (
+        type(network) in NETWORKS
+        and all(name in (*OPERATIONS, "zero") for names in layout.edges for name in names)
+        and formation.bandwidth <= signals.PAD
+        and layout.merge_kernel_size % 2 == 1
+        and layout.merge_kernel_size // 2 <= signals.PAD
+        and formation.normal_matrix.dtype == torch.float32
+    )
+
+
+@functools.cache
+def compiled() -> list[Callable[..., Any]]:
+    """The forward and the backward pass; compiled, or loaded from disk, on the first call."""
+    return compile_kernels(passes.SIGNATURES)
+
+
+class Graph:
+    """A network as the tables that the passes read.
+
+    Attributes:
+        edges: See the columns in :mod:`workers.kernels.passes`.
+        merges: For each state, the merging convolution that makes it, or -1.
+    """
+
+    def __init__(self, network: Network) -> None:
+        layout = network.layout
+        ends: list[tuple[int, int]]
+        if layout.merges:
+            size = CELL_STATES + 1
+            ends = [(0, 0)] * len(layout.edges)
+            for cell in range(layout.merges):
+                for target in range(1, size):
+                    for source in range(target):
+                        edge = cell * CELL_EDGES + edge_index(source, target)
+                        ends[edge] = (cell * size + source, cell * size + target)
+            merges = [-1] * (layout.merges * size + 1)
+            for cell in range(layout.merges):
+                merges[(cell + 1) * size] = cell
+        else:
+            ends = [(layer, layer + 1) for layer in range(len(layout.edges))]
+            merges = [-1] * (len(layout.edges) + 1)
+        rows = []
+        for edge, names in enumerate(layout.edges):
+            maps = [layout.map_index.get((edge, name), -1) for name in (LEARNABLE_GRADIENT, NET)]
+            columns = [names.index(name) if name in names else -1 for name in OPERATIONS]
+            slot = layout.noise_edges.index(edge) if NOISE in names else -1
+            if max(columns) >= 0:
+                rows.append([*ends[edge], edge, *maps, *columns, slot])
+        rows.sort()
+        self.edges = np.array(rows, dtype=np.int64).reshape(-1, passes.SLOT + 1)
+        self.merges = np.array(merges, dtype=np.int64)
+
+
+class Workspace:
+    """What a forward pass keeps for its backward pass, and scratch; reused from step to step."""
+
+    def __init__(self, graph: Graph, maps: int, channels: int, samples: int, positions: int) -> None:
+        blocks = -(-samples // signals.LANES)
+        shape = (len(graph.merges), blocks, (positions + 2 * signals.PAD) * signals.LANES)
+        self.states = np.zeros(shape, np.float32)
+        self.steps = np.zeros(shape, np.float32)
+        self.grads = np.zeros(shape, np.float32)
+        self.moments = np.zeros((shape[0], 9))
+        self.taps = np.zeros((maps * channels, TAPS), np.float32)
+        self.sums = np.zeros((maps * channels, TAPS), np.float32)
+
+
+def banded(matrix: Array) -> Array:
+    """The diagonals of a matrix within PAD of the main one, as the passes read them: [N, 2 PAD + 1]."""
+    band = np.zeros((len(matrix), 2 * signals.PAD + 1), np.float32)
+    for offset in range(-signals.PAD, signals.PAD + 1):
+        diagonal = matrix.diagonal(offset)
+        start = max(0, -offset)
+        band[start : start + len(diagonal), offset + signals.PAD] = diagonal
+    return band
+
+
+class Run(NamedTuple):
+    """A forward pass of one trial, for its backward pass.
+
+    Attributes:
+        arguments: What both passes take.
+        workspace: Written by the forward pass, part of the arguments.
+        samples: Its batch size.
+    """
+
+    arguments: tuple[Any, ...]
+    workspace: Workspace
+    samples: int
+
+
+class FusedForward:
+    """Callable as ``Network.forward``, for float32 tensors on the CPU; several trials one after the other."""
+
+    def __init__(self, network: Network) -> None:
+        layout, choices, formation = network.layout, network.choices, network.formation
+        self._graph = Graph(network)
+        self._maps, self._channels = len(layout.maps), layout.channels
+        self._merge_kernel_size = layout.merge_kernel_size
+        self._adjoint = formation.matrix.T
+        operator = torch.eye(len(formation.normal_matrix)) - choices.tau * formation.normal_matrix
+        self.band = banded(operator.numpy())
+        self._scalars = (np.float32(choices.tau), np.float32(choices.layer_noise_sigma), int(choices.roll_batch))
+        self._residual = choices.residual and not layout.merges
+        self._ones = np.ones((len(layout.edges), 1), np.float32)
+        self._silence = np.zeros((0, len(operator), 1), np.float32)
+        self._free: dict[int, list[Workspace]] = {}
+
+    def __call__(
+        self,
+        weights: Tensor,
+        buffers: Buffers,
+        mix: Tensor | None,
+        y: Tensor,
+        noise: Tensor | None,
+        training: bool,
+    ) -> Tensor:
+        """See :meth:`spaces.network.Network.forward`."""
+        differentiated = weights.requires_grad or (mix is not None and mix.requires_grad)
+        if differentiated and torch.is_grad_enabled():
+            x_hat: Tensor = _Pass.apply(weights, mix, self, buffers, y, noise, training)  # type: ignore[no-untyped-call]
+            return x_hat
+        x_hat, runs = self.run(weights, mix, buffers, y, noise, training)
+        self.give_back(runs)
+        return x_hat
+
+    def run(
+        self,
+        weights: Tensor,
+        mix: Tensor | None,
+        buffers: Buffers,
+        y: Tensor,
+        noise: Tensor | None,
+        training: bool,
+    ) -> tuple[Tensor, list[Run]]:
+        """x_hat, and of each trial what its backward pass takes."""
+        forward, _ = compiled()
+        x_hat = torch.empty(len(y), len(self.band), y.shape[1])
+        weights, mix = weights.detach().contiguous(), None if mix is None else mix.detach().contiguous()
+        noise = None if noise is None else noise.transpose(2, 3).contiguous()
+        runs = []
+        for trial in range(len(y)):
+            u0 = torch.mm(self._adjoint, y[trial].T)  # [N, B]
+            workspace = self._take(u0.shape[1])
+            run = Run(
+                (
+                    self._graph.edges,
+                    self._graph.merges,
+                    self._merge_kernel_size,
+                    weights[trial].numpy(),
+                    self._ones if mix is None else mix[trial].numpy(),
+                    self._silence if noise is None else noise[trial].numpy(),
+                    self.band,
+                    *self._scalars,
+                    buffers.running_mean[trial].numpy(),
+                    buffers.running_var[trial].numpy(),
+                    training,
+                    workspace.states,
+                    workspace.steps,
+                    workspace.moments,
+                    workspace.taps,
+                ),
+                workspace,
+                u0.shape[1],
+            )
+            forward(*run.arguments, u0.numpy(), self._residual, x_hat[trial].numpy())
+            runs.append(run)
+        return x_hat.transpose(1, 2), runs
+
+    def _take(self, samples: int) -> Workspace:
+        """A workspace of that batch size."""
+        free = self._free.setdefault(samples, [])
+        return free.pop() if free else Workspace(self._graph, self._maps, self._channels, samples, len(self.band))
+
+    def give_back(self, runs: list[Run]) -> None:
+        """Offers their workspaces to the next passes."""
+        for run in runs:
+            self._free[run.samples].append(run.workspace)
+
+
+class _Pass(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        weights: Tensor,
+        mix: Tensor | None,
+        fused: FusedForward,
+        buffers: Buffers,
+        y: Tensor,
+        noise: Tensor | None,
+        training: bool,
+    ) -> Tensor:
+        x_hat, ctx.runs = fused.run(weights, mix, buffers, y, noise, training)
+        ctx.fused = fused
+        # Not for their values: autograd then notices when they were changed before the backward pass.
+        ctx.save_for_backward(weights, mix, noise)
+        return x_hat
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        weights = ctx.saved_tensors[0]
+        _, backward = compiled()
+        to_weights, to_mix = ctx.needs_input_grad[:2]
+        grad = grad.transpose(1, 2).contiguous()
+        grad_weights, grad_mix = (
+            torch.empty(weights.shape),
+            torch.empty((len(weights), *ctx.runs[0].arguments[MIX].shape)),
+        )
+        for trial, run in enumerate(ctx.runs):
+            backward(
+                *run.arguments,
+                grad[trial].numpy(),
+                run.workspace.grads,
+                run.workspace.sums,
+                to_weights,
+                to_mix,
+                grad_weights[trial].numpy(),
+                grad_mix[trial].numpy(),
+            )
+        ctx.fused.give_back(ctx.runs)
+        return grad_weights if to_weights else None, grad_mix if to_mix else None, *[None] * 5
