@@ -15,6 +15,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     "warm_up": ("fraction", "gradual"),
 }
 
+#: How a message calls the types of settings.
+KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+
 
 @dataclass(frozen=True, slots=True)
 class Choices:
@@ -106,6 +109,8 @@ def _read(name: str, value: object, kind: type) -> object:
             return str(value)
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ValueError
+        if kind is int and isinstance(value, float) and not value.is_integer():
+            raise ValueError
         return kind(value)
     except (KeyError, ValueError):
-        raise InvalidValueError(f"{name} takes a {kind.__name__}, {value!r} came") from None
+        raise InvalidValueError(f"{name} takes {KINDS[kind]}, {value!r} came") from None
