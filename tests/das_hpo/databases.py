@@ -1,0 +1,104 @@
+"""Small real databases with finished runs and campaigns, for tests of what reads them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from spaces.architecture import Architecture
+from spaces.hyperparameters import PRESETS, Hyperparameters
+from spaces.trial import Epoch, TrialOutcome
+from storage import writes
+from storage.engine import open_database
+from storage.records import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluation to be stored; a PSNR of None diverged."""
+
+    architecture_psnr: float | None
+    one_shot_psnr: float | None = None
+    number: int = 0
+    budget: float = 9.0
+    replicate: int = 0
+    seed: int = 0
+    hyperparameters: Hyperparameters = PRESETS["H1"]
+    origin: str = "preset"
+    lost_first: bool = False
+    epochs: tuple[Epoch, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run to be stored."""
+
+    name: str
+    trials: Sequence[Trial]
+    kind: str = "campaign"
+    objective: str = "architecture"
+    space: str = "sequential"
+    operations: str = "good"
+    data: str = "blur"
+    method: str = "das"
+    optimizer: str = "bohb"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def store(url: str, *runs: Run) -> None:
+    """Writes the runs as a service would: configuration, evaluation, attempt, outcome."""
+    with open_database(url, create=True) as database:
+        for run in runs:
+            with database.begin() as session:
+                run_id = writes.create_run(
+                    session,
+                    NewRun(
+                        name=run.name, kind=run.kind, objective=run.objective, space=run.space,
+                        operations=run.operations, data=run.data, method=run.method, optimizer=run.optimizer,
+                        seed=0, settings=run.settings,
+                    ),
+                )  # fmt: skip
+                known = set()
+                for index, trial in enumerate(run.trials):
+                    if trial.number not in known:
+                        known.add(trial.number)
+                        writes.add_configuration(
+                            session,
+                            run_id,
+                            NewConfiguration(0, 0, trial.number, trial.origin, {}, trial.hyperparameters),
+                        )
+                    _evaluation(session, run, run_id, index, trial)
+                writes.set_run_status(session, run_id, "completed")
+
+
+def _evaluation(session: Any, run: Run, run_id: int, index: int, trial: Trial) -> None:
+    evaluation_id = writes.queue_evaluation(
+        session, run_id, NewEvaluation(0, 0, trial.number, trial.budget, trial.replicate, trial.seed)
+    )
+    worker = WorkerInfo(f"host-{index % 2}", "host", 100 + index % 2, "cpu", "0")
+    if trial.lost_first:
+        writes.start_attempt(session, evaluation_id, f"{run.name}-{index}-lost", worker)
+        writes.end_attempt(session, f"{run.name}-{index}-lost", "lost", "its lease ran out", final=False)
+    token = f"{run.name}-{index}"
+    writes.start_attempt(session, evaluation_id, token, worker)
+    architecture = str(Architecture.random(run.space, run.operations, random.Random(index)))
+    diverged = trial.architecture_psnr is None and trial.one_shot_psnr is None
+    outcome = TrialOutcome(
+        "diverged" if diverged else "completed",
+        trial.one_shot_psnr,
+        trial.architecture_psnr,
+        None if diverged else architecture,
+        1690,
+        trial.epochs,
+    )
+    writes.record_outcome(session, token, outcome, outcome.loss(run.objective), 1.5)
+
+
+def trials(psnrs: Sequence[float | None], first_seed: int = 0, **rest: Any) -> list[Trial]:
+    """Replicates of one configuration with seeds from ``first_seed`` on; the one-shot PSNR is 1 dB lower."""
+    return [
+        Trial(psnr, None if psnr is None else psnr - 1, replicate=index, seed=first_seed + index, **rest)
+        for index, psnr in enumerate(psnrs)
+    ]
