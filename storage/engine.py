@@ -72,6 +72,7 @@ class Database:
                 Session(self._engine.execution_options(**{_WRITES: True})) as session,
                 session.begin(),
             ):
+                session.connection()  # takes the lock now: what the block reads first stays as it is
                 yield session
         finally:
             if self._writing is not None:
