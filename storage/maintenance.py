@@ -195,9 +195,10 @@ def _copy(database: Database, draft: Path) -> None:
 
 
 def _size(database: Database) -> int:
-    path = database.location.path
-    if path is not None:
-        return path.stat().st_size
     with database.read() as session:
-        size: int = session.connection().execute(text("SELECT pg_database_size(current_database())")).scalar_one()
+        if database.location.path is None:
+            statement = "SELECT pg_database_size(current_database())"
+        else:  # not the file's size: what was written last is still in the log
+            statement = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        size: int = session.connection().exec_driver_sql(statement).scalar_one()
     return size
