@@ -159,7 +159,7 @@ def test_a_master_that_lost_the_lease_writes_nothing(database: Database) -> None
     asked = settings()
     with database.begin() as session:
         run_id = writes.create_run(session, new_run(asked))
-    ownership = Ownership(database, run_id, asked.name)
+    ownership = Ownership(database, run_id, asked.name, renew_every_s=0)
     ownership.take()
     recorder = Recorder(database, run_id, ownership)
     with recorder.transaction():
