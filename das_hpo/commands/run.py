@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
+from das_hpo import logs
 from das_hpo.commands.command import Command, add_database, add_format, database, natural, print_table, say
 from das_hpo.commands.connecting import add_service, service, stop_on_signals
 from das_hpo.commands.incumbent import listed
@@ -95,6 +97,8 @@ class Execute(Protocol):
 
 def watch(args: argparse.Namespace, name: str, begins: str, run: Execute) -> int:
     """Shows how the run goes, says how it begins and ended, and prints the best configurations."""
+    # The progress tells what is well; the log is for what is not, unless all of it was asked for.
+    logs.start(verbose=args.verbose, least=logging.WARNING)
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         bar = None if args.quiet else stack.enter_context(Progress())
