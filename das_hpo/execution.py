@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Service", "Summary", "Work", "execute", "execute_new", "make_optimisation", "resume"]
 
 #: After the end of new work, running evaluations are awaited for so long.
-GRACE_S = 2.0
+GRACE_S = 1.0
 
 #: A run whose commits have failed for so long is stopped.
 FAILING_S = 120.0
@@ -157,10 +157,20 @@ def resume(
     service: Service,
     *,
     make: Maker | None = None,
+    time_limit_s: float | None = None,
     stop: threading.Event | None = None,
     progress: Callable[[Snapshot], None] | None = None,
 ) -> Summary:
     """Continues an interrupted run, optimisation or campaign, exactly where it was; see :func:`execute`.
+
+    Args:
+        name: The run's name.
+        url: The database.
+        service: Where and by whom it is evaluated.
+        make: Makes its work; None is an optimisation's master.
+        time_limit_s: From now on; None is the run's own limit, counted from now.
+        stop: Ends the run when it is set.
+        progress: Is told where the run is.
 
     Raises:
         RunMissingError: If there is no such run.
@@ -174,7 +184,8 @@ def resume(
         if record.status == "completed":
             raise UsageError(f"the run {name!r} is completed: there is nothing to resume; see `das-hpo show {name}`")
         with cluster_of(service) as cluster:
-            return _Execution(database, record, make or make_optimisation, cluster, stop, progress).run()
+            execution = _Execution(database, record, make or make_optimisation, cluster, stop, progress)
+            return execution.run(time_limit_s)
 
 
 def make_optimisation(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[Work, list[Attempt]]:
@@ -209,12 +220,12 @@ class _Execution:
         self._recorder = Recorder(database, record.id, self._ownership)
         self._spool = Spool(database.location.spool)
 
-    def run(self) -> Summary:
+    def run(self, time_limit_s: float | None = None) -> Summary:
         """Takes the run's lease, serves the run, and gives the lease back."""
         self._ownership.take()
         why = "an error"
         try:
-            summary = self._serve()
+            summary = self._serve(time_limit_s)
             why = ""
             return summary
         except KeyboardInterrupt:
@@ -226,7 +237,7 @@ class _Execution:
         finally:
             self._leave(why)
 
-    def _serve(self) -> Summary:
+    def _serve(self, time_limit_s: float | None) -> Summary:
         from das_hpo.dispatcher import Dispatcher
 
         taken = self._spool.take_in(self._database)
@@ -255,7 +266,7 @@ class _Execution:
             ) as dispatcher,
             self._cluster.workers(dispatcher) as local,
         ):
-            why = self._watch(work, dispatcher, local, settings.get("time_limit_s"))
+            why = self._watch(work, dispatcher, local, time_limit_s or settings.get("time_limit_s"))
             if why is not None:
                 self._wind_down(work, dispatcher, why)
         snapshot = work.snapshot()

@@ -144,13 +144,16 @@ def test_a_killed_master_is_resumed_at_once(url: str, keys: KeyFile, tmp_path: P
 def test_a_time_limit_ends_a_run_cleanly(url: str, keys: KeyFile) -> None:
     """What is done by then is kept, and the rest can be resumed."""
     slow = service(keys, options=("--seconds", "0.1"))
-    summary = execute(settings(iterations=50, time_limit_s=6), url, slow)
+    summary = execute(settings(iterations=50, time_limit_s=4), url, slow)
     assert (summary.status, summary.signalled) == ("interrupted", False)
-    assert "time limit of 6.0s" in (summary.message or "")
-    assert 0 < summary.snapshot.finished < summary.snapshot.expected
+    assert "time limit of 4.0s" in (summary.message or "")
+    assert summary.snapshot.finished < summary.snapshot.expected
     with open_database(url) as database:
         assert queries.run(database, "run").status == "interrupted"
         assert {r.status for r in queries.results(database, "run")} <= {"completed", "diverged", "queued"}
+    again = resume("run", url, service(keys), time_limit_s=1)
+    assert "time limit of 1.0s" in (again.message or "")
+    assert summary.snapshot.finished <= again.snapshot.finished < again.snapshot.expected
 
 
 def test_what_can_be_refused_is_refused_before_anything_is_written(url: str, keys: KeyFile) -> None:
