@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 run: $(READY)  ## a short real BOHB run on this machine, with progress and a table of the best at the end
-	$(BIN)/das-hpo run --objective architecture --iterations 2 --min-budget 1 --max-budget 9
+	$(BIN)/das-hpo run --objective architecture --iterations 6 --min-budget 1 --max-budget 9
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
