@@ -80,7 +80,6 @@ def alpha_trajectories(points: Sequence[Point], space: str, operations: str) -> 
                 )  # fmt: skip
             title = f"layer {index + 1}" if groups == 1 else f"cell {index // size + 1}, {_edge_name(index % size)}"
             axis.set_title(title, fontsize=8.5, fontweight="normal", pad=2)
-            axis.set_ylim(-0.02, 1.02)
         for axis in axes[-5:]:
             axis.set_xlabel("epoch")
         for axis in axes[::5]:

@@ -26,6 +26,9 @@ DENSE_POINTS = 20
 #: With more samples than this, bands would cover each other.
 MOST_BANDS = 4
 
+#: Fewer trials have no quartiles worth a box.
+LEAST_FOR_BOX = 5
+
 
 def distributions(samples: Mapping[str, Values], *, label: str = ARCHITECTURE_LABEL) -> Figure:
     """Every trial as a point over a box of its quartiles and median, one row a sample, the first on top."""
@@ -37,12 +40,13 @@ def distributions(samples: Mapping[str, Values], *, label: str = ARCHITECTURE_LA
         for index, (name, values) in enumerate(samples.items()):
             everything, sample = as_values(values), finite(values)
             colour = COLOURS[index % len(COLOURS)]
-            if len(sample):
+            if len(sample) >= LEAST_FOR_BOX:
                 axis.boxplot(
                     [sample], positions=[index], orientation="horizontal", widths=0.62, showfliers=False,
                     medianprops={"color": "black", "linewidth": 1.6}, boxprops={"color": colour},
                     whiskerprops={"color": colour}, capprops={"color": colour}, manage_ticks=False,
                 )  # fmt: skip
+            if len(sample):
                 heights = index + rng.uniform(-0.2, 0.2, len(sample))
                 axis.scatter(
                     sample,
@@ -81,7 +85,10 @@ def best_of_k_curves(samples: Mapping[str, Values], *, label: str = ARCHITECTURE
                 marker="o" if len(points) == 1 else None,
             )  # fmt: skip
             if len(samples) <= MOST_BANDS:
-                axis.fill_between(curve.k, curve.low, curve.high, color=colour, alpha=0.13, linewidth=0)
+                # Beyond half of the trials the best of k hangs on one or two values, which no bootstrap can judge.
+                judged = [point for point in curve.k if point <= total / 2]
+                low, high = curve.low[: len(judged)], curve.high[: len(judged)]
+                axis.fill_between(judged, low, high, color=colour, alpha=0.13, linewidth=0)
             drawn += 1
         axis.set_xlabel("k (trials, the best is kept)")
         axis.set_ylabel(f"expected best {label}")

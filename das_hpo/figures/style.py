@@ -81,6 +81,7 @@ def hide_unused(axes: Sequence[Axes], used: int) -> None:
 
 def note(axes: Axes, text: str) -> None:
     """Says in the panel why it is empty."""
+    axes.set_axis_off()
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY, wrap=True)
 
 

@@ -1,0 +1,47 @@
+"""``das-hpo report``: one self-contained HTML page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from das_hpo.commands.command import Command, add_database, database, say
+from spaces.errors import InvalidValueError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="runs and campaigns to report (default: all)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("report.html"),
+        metavar="FILE",
+        help="the page; replaced if it is there",
+    )
+    add_database(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Writes the page and says where it is."""
+    path: Path = args.output.absolute()
+    if path.is_dir() or not path.parent.is_dir():
+        raise InvalidValueError(f"-o takes a file in a folder that exists, {str(args.output)!r} came")
+    # matplotlib, scipy and scikit-learn take long to import.
+    from das_hpo.report.page import write_report
+
+    count = write_report(database(args), list(dict.fromkeys(args.runs)), path)
+    say(f"{count} {'run' if count == 1 else 'runs'} in {path}")
+    return 0
+
+
+COMMAND = Command(
+    summary="one self-contained HTML page about runs and campaigns",
+    description="Writes a page that opens offline: settings, best configurations, best so far over evaluations and "
+    "time, budgets and rungs, one-shot against architecture PSNR in dB, distributions, tests, correlation between "
+    "budgets, hyperparameter importance, learning curves, alpha, drawn architectures, workers and lost attempts.",
+    examples=("das-hpo report my-run -o my-run.html", "das-hpo report --db sqlite:///lab.db"),
+    configure=configure,
+    execute=execute,
+)

@@ -1,0 +1,8 @@
+"""The report: one HTML page, complete in itself, of everything a database knows about some runs.
+
+material  reads a run from storage
+overview  sections over all runs
+run       sections of one run or campaign
+blocks    what sections are made of
+page      sections to HTML
+"""

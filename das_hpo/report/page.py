@@ -1,0 +1,72 @@
+"""Sections as one HTML page that needs nothing but itself: no script, no font, no other file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import das_hpo
+from das_hpo.report.blocks import Section
+from das_hpo.report.material import Material, read
+from das_hpo.report.overview import overview
+from das_hpo.report.run import run_section
+
+
+def write_report(url: str, names: Sequence[str], path: Path) -> int:
+    """Writes the report of some runs, or of all, and returns how many they are.
+
+    Raises:
+        StorageError: If there is no such database.
+        RunMissingError: If one of the runs is not there.
+        OSError: If the file cannot be written.
+    """
+    from storage.location import locate
+
+    materials = read(url, names)
+    text = render_page(locate(url).name, materials)
+    # Write, then rename: a reader never sees half a page.
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+    return len(materials)
+
+
+def render_page(database: str, materials: Sequence[Material]) -> str:
+    """The page as text.
+
+    Args:
+        database: What to call the database.
+        materials: The runs.
+    """
+    sections = sections_of(materials)
+    environment = Environment(
+        loader=PackageLoader("das_hpo", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        title=f"das-hpo: {len(materials)} {'run' if len(materials) == 1 else 'runs'}",
+        sections=sections,
+        database=database,
+        version=das_hpo.__version__,
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def sections_of(materials: Sequence[Material]) -> list[Section]:
+    """All sections in the order of the page."""
+    own = [run_section(material, f"run-{number}") for number, material in enumerate(materials, 1)]
+    return [*overview(materials), *own]
