@@ -35,6 +35,7 @@ from das_hpo.commands import (
     run,
     runs,
     show,
+    tls,
     worker,
 )
 from das_hpo.commands.command import Command, HelpFormatter, Parser
@@ -57,6 +58,7 @@ COMMANDS: dict[str, Command] = {
     "presets": presets.COMMAND,
     "db": db.COMMAND,
     "key": key.COMMAND,
+    "tls": tls.COMMAND,
 }
 
 DESCRIPTION = "Optimise the hyperparameters of differentiable architecture search (DAS), and judge by statistics."

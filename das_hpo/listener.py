@@ -15,6 +15,7 @@ import queue
 import resource
 import selectors
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ import Pyro4.core
 from das_hpo.connection import MALFORMED, Connection
 from spaces.errors import UnreachableError
 from workers.keys import KeyFile
+from workers.tls import server_context
 from workers.wire import configure, format_address
 
 #: How long a connection may take to prove its key, and how long a message may take to arrive.
@@ -69,6 +71,8 @@ class KeyedDaemon(Pyro4.core.Daemon):  # type: ignore[misc]
             raise UnreachableError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
         sock = self.transportServer.sock
         self.transportServer.sock = None  # Pyro's own server hands the socket over, and is dropped
+        if isinstance(sock, ssl.SSLSocket):  # its accept() would wait for a handshake; a connection does that itself
+            sock = socket.socket(fileno=sock.detach())
         self.transportServer.selector.close()
         self.transportServer = _Server(self, sock, host, threads, lanes)
         self.locationStr = self.transportServer.locationStr
@@ -127,6 +131,7 @@ class _Server:
             name: queue.SimpleQueue() for name in ("", *lanes)
         }
         self._daemon = daemon
+        self._context = server_context()
         self._answered: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self._connections: dict[int, Connection] = {}
         self._strangers: dict[int, Connection] = {}
@@ -216,7 +221,7 @@ class _Server:
                 accepted.close()
                 continue
             try:
-                connection = Connection(accepted, time.monotonic() + HANDSHAKE_S)
+                connection = Connection(accepted, time.monotonic() + HANDSHAKE_S, self._context)
             except OSError:
                 accepted.close()
                 continue

@@ -30,7 +30,7 @@ class Directory:
         """
         answer = mapping(self._remote.call("dispatchers", worker), "the nameserver's answer")
         found = {
-            text(name, "a run's name"): text(where, "an address")
+            text(name, "a run's name"): text(where, "an address", most=512)
             for name, where in mapping(answer.get("dispatchers"), "dispatchers").items()
         }
         return found, finite(answer.get("wait_s"), "wait_s", least=0, most=3600)

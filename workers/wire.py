@@ -226,10 +226,15 @@ def _translated(error: Exception, address: str, keys: KeyFile | None) -> Cluster
         return AuthenticationError(
             f"{address} holds another key than we do ({ours}): copy the key file of the nameserver's machine here"
         )
-    if isinstance(error.__cause__, ssl.SSLError) or isinstance(error, ssl.SSLError):
+    if isinstance(error.__cause__, ssl.SSLEOFError):
+        return AuthenticationError(f"{address} does not use TLS, and we do")
+    if isinstance(error.__cause__, ssl.SSLError) or isinstance(error, ssl.SSLError) or "[SSL" in str(error):
         return AuthenticationError(f"{address} and we do not trust each other's TLS certificates: {error}")
     if isinstance(error, errors.ProtocolError):
         return WireError(f"{address} does not answer as das-hpo does: {error}")
+    if isinstance(error, errors.ConnectionClosedError):
+        reason = "does not trust our certificate" if config.SSL else "uses TLS and we do not"
+        return UnreachableError(f"{address} closed the connection: it has ended, or {reason}")
     if isinstance(error, errors.CommunicationError | OSError):
         return UnreachableError(f"nobody answers at {address} ({_short(error)})")
     return WireError(f"{address} refused the call: {type(error).__name__}: {error}")

@@ -24,23 +24,34 @@ LEASE_S = 30.0
 
 
 def add_security(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--insecure``; read it with :func:`keys`."""
-    parser.add_argument(
+    """Adds ``--insecure`` and TLS; read it with :func:`keys`."""
+    group = parser.add_argument_group("security")
+    group.add_argument(
         "--insecure",
         action="store_true",
         help="use no key; on loopback only, and all processes that speak to each other have to agree on it",
     )
+    for option, what, name in (
+        ("--tls-cert", "certificate, for mutual TLS", "DAS_HPO_TLS_CERT"),
+        ("--tls-key", "the certificate's private key", "DAS_HPO_TLS_KEY"),
+        ("--tls-ca", "certificate of the authority that signs everybody's", "DAS_HPO_TLS_CA"),
+    ):
+        group.add_argument(
+            option, metavar="FILE", help=f"{what}, as das-hpo tls init makes it (default: the environment's {name})"
+        )
 
 
 def keys(args: argparse.Namespace, *hosts: str) -> KeyFile | None:
-    """The key file, made on first use; None with ``--insecure``.
+    """The key file, made on first use; None with ``--insecure``. Has this process use TLS, if that is configured.
 
     Raises:
-        InvalidValueError: For ``--insecure`` anywhere but on loopback.
-        AuthenticationError: If the file cannot be used.
+        InvalidValueError: For ``--insecure`` anywhere but on loopback, or for a part of the options of TLS.
+        AuthenticationError: If a file cannot be used.
     """
+    from workers import tls
     from workers.keys import KeyFile
 
+    tls.use(tls.choose(args.tls_cert, args.tls_key, args.tls_ca))
     if not args.insecure:
         return KeyFile()
     for host in hosts:
