@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check bench clean help
+.PHONY: run test check bench chaos clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -31,6 +31,9 @@ check: $(READY)  ## lint, format, types, import directions
 
 bench: $(READY)  ## benchmarks: ratios measured side by side
 	$(BIN)/python -m benchmarks
+
+chaos: $(READY)  ## kill, stop and part everything at random for CHAOS_MINUTES (2), and compare with a calm run
+	$(BIN)/python -m tests.chaos
 
 clean:  ## remove what make and the tools made
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

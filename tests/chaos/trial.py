@@ -1,0 +1,157 @@
+"""The chaos test itself: the same runs, calm and under the monkey, must leave the same results."""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.hosts import network
+from tests.chaos.lab import Lab
+from tests.chaos.monkey import Event, Monkey
+
+#: What must be equal in both: everything but times, names, workers and attempts.
+COMPARED = (
+    "iteration, stage, number, budget, replicate, seed, status, loss, one_shot_psnr, architecture_psnr, architecture,"
+    " origin, parameter_learning_rate, parameter_weight_decay, parameter_warm_up, alpha_learning_rate,"
+    " alpha_weight_decay, alpha_warm_up, alpha_scheduler, alpha_optimizer"
+)
+
+
+def runs(iterations: int) -> dict[str, list[str]]:
+    """The runs, by name: BOHB one evaluation at a time (so its order is unique), Hyperband on all workers."""
+    budgets = ["--min-budget", "0.5", "--max-budget", "4.5", "--seed", "7", "--iterations", str(iterations)]
+    return {
+        "ordered": ["--objective", "architecture", "--optimizer", "bohb", "--parallel", "1", *budgets],
+        "parallel": ["--objective", "one-shot", "--optimizer", "hyperband", "--operations", "all", *budgets],
+    }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out.
+
+    Attributes:
+        problems: Broken promises; empty if all held.
+        events: What the monkey did.
+        evaluations: How many there are.
+        attempts: Attempts by how they ended.
+        recovery_s: For each kind of event, seconds until the next evaluation was finished.
+        seconds: How long the runs took under the monkey.
+        hosts: How the hosts were made.
+    """
+
+    problems: list[str]
+    events: list[Event]
+    evaluations: int
+    attempts: dict[str, int]
+    recovery_s: dict[tuple[str, str], list[float]]
+    seconds: float
+    hosts: str
+
+    def report(self) -> str:
+        """As a Markdown table with a line above and below."""
+        disturbed = f"{self.seconds:.0f} s under {len(self.events)} disturbances"
+        lines = [
+            f"{self.evaluations} evaluations in {disturbed}; {self.hosts}",
+            "",
+            "| what | times | next evaluation finished after, median | at most |",
+            "|---|---|---|---|",
+        ]
+        counts = Counter((event.trick, event.kind) for event in self.events)
+        for key, count in sorted(counts.items()):
+            times = self.recovery_s.get(key, [])
+            middle = f"{statistics.median(times):.1f} s | {max(times):.1f} s" if times else "- | -"
+            lines.append(f"| {key[0]} {key[1]} | {count} | {middle} |")
+        attempts = ", ".join(f"{count} {status}" for status, count in sorted(self.attempts.items()))
+        lines += ["", f"attempts: {attempts}", "", *(self.problems or ["every promise held"])]
+        return "\n".join(lines)
+
+
+def chaos(seed: int, minutes: float) -> Verdict:
+    """Runs calm, then under the monkey for about ``minutes``, and compares."""
+    iterations = max(2, round(6 * minutes))
+    hosts = ["nameserver", "worker-0", "worker-1", "worker-2", "master-0", "master-1"]
+    with tempfile.TemporaryDirectory(prefix="das-hpo-chaos-") as name, network(hosts) as net:
+        lab = Lab(Path(name), net)
+        calm_url = f"sqlite:///{lab.folder / 'calm.db'}"
+        for run, settings in runs(iterations).items():
+            lab.call("run", "--name", run, *settings, "--workers", "2", "--quiet", "--db", calm_url)
+        monkey = Monkey(lab, seed, pause_s=(1.0, 5.0), cut_s=8.0 if minutes < 5 else 60.0)
+        lab.add_nameserver()
+        for number in range(3):
+            lab.add_worker(number)
+        for index, (run, settings) in enumerate(runs(iterations).items()):
+            lab.add_master(run, f"master-{index}", settings)
+        begun, end = time.time(), time.time() + max(120.0, 240.0 * minutes)
+        while time.time() < end and not (lab.completed and monkey.quiet):
+            lab.look()
+            monkey.tick(mischief=not lab.completed and not lab.unexpected)
+            if lab.unexpected and monkey.quiet:
+                break
+            time.sleep(0.1)
+        seconds = time.time() - begun
+        problems = list(lab.unexpected)
+        if not lab.completed:
+            problems.append("the runs did not complete")
+            problems += [
+                f"{p.name}:\n" + (lab.folder / f"{p.name}.log").read_text()[-1500:] for p in lab.processes.values()
+            ]
+        problems += [f"{name} did not end within 10 s of SIGTERM" for name in lab.close()]
+        problems += _compare(lab)
+        attempts = dict(lab.rows("select status, count(*) from attempts group by status"))
+        if lab.completed:
+            lab.call("db", "check", "--db", lab.url)
+        (total,) = lab.rows("select count(*) from results")[0]
+        where = "hosts are network namespaces" if net.reason is None else f"all on loopback: {net.reason}"
+        return Verdict(problems, monkey.events, total, attempts, _recovery(lab, monkey.events), seconds, where)  # type: ignore[arg-type]
+
+
+def _compare(lab: Lab) -> list[str]:
+    """What differs between the calm results and these."""
+    problems = []
+    calm = Lab(lab.folder, lab.network)
+    calm_database = lab.folder / "calm.db"
+    for run in runs(1):
+        sql = f"select {COMPARED} from results where run = ? order by 1, 2, 3, 4, 5"
+        with sqlite3.connect(calm_database) as connection:
+            expected = connection.execute(sql, (run,)).fetchall()
+        found = calm.rows(sql, run)
+        double = [key for key, count in Counter(row[:5] for row in found).items() if count > 1]
+        missing = {row[:5] for row in expected} - {row[:5] for row in found}
+        more = {row[:5] for row in found} - {row[:5] for row in expected}
+        other = [row[:5] for row in expected if row not in found and row[:5] not in missing]
+        failed = [row[:5] for row in found if row[6] not in ("completed", "diverged")]
+        for what, keys in (("double", double), ("missing", missing), ("too many", more), ("other numbers", other)):
+            if keys:
+                problems.append(f"{run}: {len(keys)} evaluations {what}: {sorted(keys)[:3]}")
+        if failed:
+            problems.append(f"{run}: {len(failed)} not completed: {failed[:3]}")
+    return problems
+
+
+def _recovery(lab: Lab, events: list[Event]) -> dict[tuple[str, str], list[float]]:
+    """Seconds from each event to the next finished evaluation (of that run, where it hit a master)."""
+    sql = (
+        "select run, (julianday(finished_at) - 2440587.5) * 86400 from results where finished_at is not null order by 2"
+    )
+    finished = lab.rows(sql)
+    found: dict[tuple[str, str], list[float]] = {}
+    for event in events:
+        heard = [float(at) for run, at in finished if event.kind != "master" or run == event.name]  # type: ignore[arg-type]
+        later = [at - event.at for at in heard if at > event.at]
+        if later:
+            found.setdefault((event.trick, event.kind), []).append(min(later))
+    return found
+
+
+def main(seed: int, minutes: float) -> int:
+    """Prints the report; 0 if every promise held."""
+    verdict = chaos(seed, minutes)
+    sys.stdout.write(f"seed {seed}: {verdict.report()}\n")
+    return 1 if verdict.problems else 0
