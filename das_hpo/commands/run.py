@@ -61,6 +61,7 @@ def execute(args: argparse.Namespace) -> int:
         return show_best(args, asked.name)
     where = service(args)
     from das_hpo import execution
+    from storage.location import locate
 
     if stored is not None:
         return watch(
@@ -69,7 +70,7 @@ def execute(args: argparse.Namespace) -> int:
     return watch(
         args,
         asked.name,
-        f"has begun, results in {url}",
+        f"has begun, results in {locate(url).name}",
         lambda **watching: execution.execute(asked, url, where, **watching),
     )
 
