@@ -12,18 +12,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from das_hpo import __version__
 from das_hpo.cluster import Cluster, Service, cluster_of
-from das_hpo.desk import Attempt, Desk
+from das_hpo.desk import Attempt
 from das_hpo.durations import format_duration
 from das_hpo.ownership import LEASE_S, Ownership
 from das_hpo.progress import Snapshot
 from das_hpo.recorder import Recorder
 from das_hpo.settings import RunSettings
+from das_hpo.work import Work
 from spaces.errors import ClusterError, DasHpoError, StorageError, UsageError
 from storage import queries, writes
 from storage.engine import Database, open_database
@@ -65,32 +66,6 @@ class Summary:
     message: str | None
     snapshot: Snapshot
     signalled: bool
-
-
-class Work(Desk, Protocol):
-    """A desk whose work ends: a master or a campaign."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether all has been evaluated."""
-        ...
-
-    @property
-    def open_evaluations(self) -> int:
-        """How many evaluations were given out and have not ended."""
-        ...
-
-    def stop(self, why: str) -> None:
-        """Ends new work."""
-        ...
-
-    def give_up(self, attempts: Sequence[Attempt], why: str) -> None:
-        """Ends open attempts whose workers cannot live any more."""
-        ...
-
-    def snapshot(self, workers: int = 0, deadline_s: float | None = None) -> Snapshot:
-        """Where the run is."""
-        ...
 
 
 #: Makes the work of a stored run: new, or brought to where it was. Gives the open attempts, too.

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import copy
 import statistics
-import threading
 import time
-from collections import deque
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,13 +18,13 @@ from hpbandster.core.dispatcher import Job as ReportedJob
 from hpbandster.core.result import Result
 
 from das_hpo.brackets import ConfigurationId, SeededHalving, bracket_sizes, rung_budgets
-from das_hpo.desk import HANDED_BACK, Attempt, Evaluation
-from das_hpo.progress import Snapshot
+from das_hpo.desk import Evaluation
 from das_hpo.recorder import Recorder
 from das_hpo.settings import RunSettings
+from das_hpo.work import Work
 from spaces.hyperparameters import Hyperparameters, from_configuration
 from spaces.seeds import evaluation_seed
-from spaces.trial import WORST_LOSS, TrialOutcome
+from spaces.trial import WORST_LOSS
 from storage.records import NewConfiguration, NewEvaluation, WorkerInfo
 
 
@@ -50,6 +47,7 @@ class Job:
         losses: What the model is told of each replicate that has ended; None for a failed one.
         submitted_at: Seconds since the epoch when it was decided.
         started_at: Seconds since the epoch when a worker first took one of its evaluations.
+        finished_at: The same when its last evaluation had ended; None is now.
         message: Why the last failed replicate failed.
     """
 
@@ -60,10 +58,11 @@ class Job:
     losses: dict[int, float | None] = field(default_factory=dict)
     submitted_at: float = 0.0
     started_at: float | None = None
+    finished_at: float | None = None
     message: str | None = None
 
 
-class DeskMaster:
+class DeskMaster(Work):
     """The Desk of an optimisation; abstract: an optimiser of hpbandster stands behind it.
 
     Args:
@@ -82,85 +81,23 @@ class DeskMaster:
     def __init__(
         self, settings: RunSettings, recorder: Recorder, *, time_ref: float, parallel: int | None = None
     ) -> None:
-        self.condition = threading.Condition(threading.RLock())
+        Work.__init__(self, settings.name, settings.objective, recorder, settings.parallel or parallel)
         self.settings = settings
-        self.recorder = recorder
-        self.stopped: str | None = None
-        """Why there is no more new work; None while there may be."""
         self._begin(settings)
         self.budgets = rung_budgets(settings.min_budget, settings.max_budget, settings.eta)
         self.max_SH_iter = len(self.budgets)
         self.time_ref = time_ref
         self.config.update(time_ref=time_ref, budgets=list(self.budgets), max_SH_iter=self.max_SH_iter)
-        self._parallel = settings.parallel or parallel
         self._first_active = 0
         self._undecided: Job | None = None
         self._stored: set[ConfigurationId] = set()
-        self._waiting: deque[Evaluation] = deque()
-        self._open: dict[int, tuple[Job, Evaluation]] = {}
-        self._counts = {"completed": 0, "diverged": 0, "failed": 0}
-        self._epochs_done = 0.0
-        self.latest_budget: float | None = None
-        """Budget of the job that was queued last."""
+        self._jobs: dict[tuple[ConfigurationId, float], Job] = {}
         self._best: dict[float, float] = {}
-        self._expected, self._epochs_expected = self._plan()
+        self.expected, self.epochs_expected = self._plan()
 
     def _begin(self, settings: RunSettings) -> None:
         """Calls the ``__init__`` of hpbandster's optimiser and puts a seeded generator in the place of its own."""
         raise NotImplementedError
-
-    # The Desk: what the dispatcher calls with the condition held.
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing more will ever come from this master."""
-        return self.stopped is not None or self.complete
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """One commit for all that happens inside."""
-        return self.recorder.transaction()
-
-    def next_evaluations(self, wanted: int) -> list[Evaluation]:
-        """New work: what is waiting, else what hpbandster decides now."""
-        given: list[Evaluation] = []
-        try:
-            while len(given) < wanted and self.stopped is None and self._has_room():
-                if not self._waiting:
-                    job = self._decide()
-                    if job is None:
-                        break
-                    self._waiting.extend(self._queue(job))
-                given.append(self._waiting.popleft())
-        except BaseException:
-            self._waiting.extendleft(reversed(given))
-            raise
-        return given
-
-    def started(self, evaluation: Evaluation, token: str, worker: WorkerInfo) -> int:
-        """A worker takes an evaluation."""
-        number = self.recorder.start(evaluation.id, token, worker)
-        if evaluation.id in self._open:
-            job = self._open[evaluation.id][0]
-            job.started_at = job.started_at or time.time()
-        return number
-
-    def lost(self, evaluation: Evaluation, token: str, result: str, message: str, final: bool) -> None:
-        """An attempt ended without an outcome; a failed evaluation is not told to the model."""
-        self.recorder.end(token, result, message, final=final)
-        if final and evaluation.id in self._open:
-            job = self._open.pop(evaluation.id)[0]
-            job.message = message
-            self.tell(job, evaluation.replicate, "failed", None)
-
-    def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
-        """The outcome is recorded; with the last of a job's, hpbandster is told."""
-        loss = outcome.loss(self.settings.objective)
-        self.recorder.outcome(token, outcome, loss, duration_s)
-        if evaluation.id in self._open:
-            job = self._open.pop(evaluation.id)[0]
-            self.tell(job, evaluation.replicate, outcome.status, WORST_LOSS if loss is None else loss)
-
-    # What the service and the resume call, with the condition held.
 
     @property
     def complete(self) -> bool:
@@ -168,16 +105,23 @@ class DeskMaster:
         self._skip_finished()
         return self._first_active >= self.settings.iterations
 
-    def stop(self, why: str) -> None:
-        """Ends new work; evaluations that are open may still be reported."""
-        with self.condition:
-            self.stopped = self.stopped or why
-            self.condition.notify_all()
+    def started(self, evaluation: Evaluation, token: str, worker: WorkerInfo) -> int:
+        """A worker takes an evaluation; hpbandster keeps the time of the first."""
+        job = self._jobs.get(_key(evaluation))
+        if job is not None:
+            job.started_at = job.started_at or time.time()
+        return super().started(evaluation, token, worker)
 
-    @property
-    def open_evaluations(self) -> int:
-        """How many evaluations were given out, or wait to be, and have not ended."""
-        return len(self._open)
+    def learn(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None = None) -> None:
+        """With the last replicate of a job, hpbandster and its model learn the aggregate."""
+        job = self._jobs[_key(evaluation)]
+        job.losses[evaluation.replicate] = loss
+        job.message = message or job.message
+        if len(job.losses) == self.settings.repeats:
+            del self._jobs[_key(evaluation)]
+            self._end(job)
+
+    # What the resume calls.
 
     def begin_iterations(self, count: int) -> None:
         """Makes hpbandster's iterations up to so many."""
@@ -197,69 +141,24 @@ class DeskMaster:
         return SeededHalving(iteration, sizes, budgets, self._propose)
 
     def take_up(self, identifier: ConfigurationId, budget: float) -> Job:
-        """A job that hpbandster gives out, or that the database says it gave out."""
-        datum = self.iterations[identifier[0]].data[identifier]
-        self.num_running_jobs += 1
-        hyperparameters = from_configuration(datum.config, self.settings.method)
-        return Job(identifier, float(budget), datum.config, hyperparameters, submitted_at=time.time())
-
-    def give_again(self, evaluation: Evaluation, job: Job, *, waiting: bool) -> None:
-        """An evaluation that a master before this one queued; ``waiting`` unless a worker may have it."""
-        self._open[evaluation.id] = (job, evaluation)
-        if waiting:
-            self._waiting.append(evaluation)
-
-    def give_up(self, attempts: Sequence[Attempt], why: str) -> None:
-        """Ends open attempts whose workers cannot live any more; their evaluations are offered first of all."""
-        if attempts:
-            with self.condition, self.transaction():
-                for attempt in attempts:
-                    self.lost(attempt.evaluation, attempt.token, HANDED_BACK, why, False)
-                self._waiting.extendleft(attempt.evaluation for attempt in reversed(attempts))
+        """A job that hpbandster gives out, or that the database says it gave out; the same one until it has ended."""
+        key = (identifier, budget)
+        if key not in self._jobs:
+            datum = self.iterations[identifier[0]].data[identifier]
+            hyperparameters = from_configuration(datum.config, self.settings.method)
+            self.num_running_jobs += 1
+            self._jobs[key] = Job(identifier, budget, datum.config, hyperparameters, submitted_at=time.time())
+        return self._jobs[key]
 
     def know_stored(self, identifier: ConfigurationId) -> None:
         """That configuration is in the database."""
         self._stored.add(identifier)
 
-    def tell(self, job: Job, replicate: int, status: str, loss: float | None, at: float | None = None) -> None:
-        """A replicate has ended; with the last of the job's, hpbandster and its model learn the aggregate."""
-        job.losses[replicate] = loss
-        self._counts[status] += 1
-        self._epochs_done += job.budget
-        if len(job.losses) == self.settings.repeats:
-            self._end(job, time.time() if at is None else at)
-        self.condition.notify_all()
-
     def result(self) -> Result:
         """hpbandster's Result of what is known so far."""
         return Result([copy.deepcopy(iteration.data) for iteration in self.iterations], dict(self.config))
 
-    def snapshot(self, workers: int = 0, deadline_s: float | None = None) -> Snapshot:
-        """Where the run is."""
-        with self.condition:
-            largest = max(self._best, default=None)
-            return Snapshot(
-                run=self.settings.name,
-                objective=self.settings.objective,
-                finished=sum(self._counts.values()),
-                expected=self._expected,
-                running=len(self._open) - len(self._waiting),
-                workers=workers,
-                iteration=len(self.iterations),
-                iterations=self.settings.iterations,
-                budget=self.latest_budget,
-                best_psnr=None if largest is None else -self._best[largest],
-                epochs_done=self._epochs_done,
-                epochs_expected=self._epochs_expected,
-                diverged=self._counts["diverged"],
-                failed=self._counts["failed"],
-                deadline_s=deadline_s,
-            )
-
     # Deciding and learning.
-
-    def _has_room(self) -> bool:
-        return self._parallel is None or len(self._open) - len(self._waiting) < self._parallel
 
     def _decide(self) -> Job | None:
         """The next job as hpbandster's ``Master.run`` chooses it; None if there is none at present."""
@@ -269,15 +168,18 @@ class DeskMaster:
                 for index in range(self._first_active, len(self.iterations)):
                     chosen = self.iterations[index].get_next_run()
                     if chosen is not None:
-                        self._undecided = self.take_up(chosen[0], chosen[2])
+                        self._undecided = self.take_up(chosen[0], float(chosen[2]))
                         break
                 if self._undecided is not None or len(self.iterations) >= self.settings.iterations:
                     break
                 self.begin_iterations(len(self.iterations) + 1)
         return self._undecided
 
-    def _queue(self, job: Job) -> list[Evaluation]:
-        """Stores the job's configuration, if it is new, and its evaluations."""
+    def _refill(self) -> list[Evaluation]:
+        """Decides on a job, and stores its configuration, if it is new, and its evaluations."""
+        job = self._decide()
+        if job is None:
+            return []
         iteration, stage, number = job.id
         configuration = None
         if job.id not in self._stored:
@@ -294,8 +196,7 @@ class DeskMaster:
         ids = self.recorder.add_job(configuration, new)
         self._stored.add(job.id)
         self._undecided = None
-        self.latest_budget = job.budget
-        evaluations = [
+        return [
             Evaluation(
                 id=row,
                 iteration=iteration,
@@ -307,9 +208,11 @@ class DeskMaster:
             )
             for row, entry in zip(ids, new, strict=True)
         ]
-        for evaluation in evaluations:
-            self._open[evaluation.id] = (job, evaluation)
-        return evaluations
+
+    def _position(self) -> tuple[int, int, float | None]:
+        largest = max(self._best, default=None)
+        best_psnr = None if largest is None else -self._best[largest]
+        return len(self.iterations), self.settings.iterations, best_psnr
 
     def _propose(self, budget: float, identifier: ConfigurationId) -> tuple[dict[str, Any], dict[str, Any]]:
         pending: list[dict[str, Any]] = []
@@ -323,14 +226,14 @@ class DeskMaster:
         proposal: tuple[dict[str, Any], dict[str, Any]] = self.config_generator.get_config(budget, identifier, pending)
         return proposal
 
-    def _end(self, job: Job, at: float) -> None:
+    def _end(self, job: Job) -> None:
         """Tells hpbandster what a job gave; nothing of a job that failed reaches the model."""
         losses = [loss for loss in job.losses.values() if loss is not None]
         report = ReportedJob(job.id, config=job.configuration, budget=job.budget)
         report.timestamps = {
             "submitted": job.submitted_at,
             "started": job.started_at or job.submitted_at,
-            "finished": at,
+            "finished": job.finished_at or time.time(),
         }
         if losses:
             loss = aggregate(losses, self.settings.aggregate)
@@ -365,3 +268,8 @@ class DeskMaster:
     def _skip_finished(self) -> None:
         while self._first_active < len(self.iterations) and self.iterations[self._first_active].is_finished:
             self._first_active += 1
+
+
+def _key(evaluation: Evaluation) -> tuple[ConfigurationId, float]:
+    """Names the job of an evaluation."""
+    return (evaluation.iteration, evaluation.stage, evaluation.number), evaluation.budget

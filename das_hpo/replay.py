@@ -71,7 +71,6 @@ class _Restoration:
         self._rungs: dict[tuple[int, int], list[ConfigurationRecord]] = defaultdict(list)
         for record in sorted(replay.configurations, key=lambda record: record.configuration_id):
             self._rungs[record.iteration, record.stage].append(record)
-        self._jobs: dict[tuple[ConfigurationId, float], Job] = {}
 
     def run(self) -> list[Attempt]:
         master = self._master
@@ -80,28 +79,19 @@ class _Restoration:
             if record.started_at is not None:
                 started_at = record.started_at.timestamp()
                 job.started_at = min(started_at, job.started_at or started_at)
-            job.submitted_at = min(job.submitted_at, job.started_at or job.submitted_at)
-            job.message = record.message
-            at = None if record.finished_at is None else record.finished_at.timestamp()
-            master.tell(job, record.replicate, record.status, self._told(record), at)
+                job.submitted_at = min(job.submitted_at, job.started_at)
+            if record.finished_at is not None:
+                job.finished_at = record.finished_at.timestamp()
+            master.learn_again(self._evaluation(record, job), record.status, self._told(record), record.message)
+            job.finished_at = None
         attempts = {attempt.evaluation_id: attempt for attempt in self._replay.attempts}
         adopted: list[Attempt] = []
         for record in self._replay.evaluations:
             if record.sequence is not None:
                 continue
-            job = self._job(record)
-            evaluation = Evaluation(
-                id=record.id,
-                iteration=record.iteration,
-                stage=record.stage,
-                number=record.number,
-                budget=record.budget,
-                replicate=record.replicate,
-                spec=master.settings.spec(job.hyperparameters, record.budget, record.seed),
-                failures=record.failures,
-            )
+            evaluation = self._evaluation(record, self._job(record))
             running = attempts.get(record.id)
-            master.give_again(evaluation, job, waiting=running is None)
+            master.give_again(evaluation, waiting=running is None)
             if running is not None:
                 adopted.append(Attempt(evaluation, running.token, running.worker))
         for identifier in [record.configuration_id for rung in self._rungs.values() for record in rung]:
@@ -118,18 +108,28 @@ class _Restoration:
         psnr = record.one_shot_psnr if one_shot else record.architecture_psnr
         return WORST_LOSS if psnr is None else -psnr
 
+    def _evaluation(self, record: EvaluationRecord, job: Job) -> Evaluation:
+        return Evaluation(
+            id=record.id,
+            iteration=record.iteration,
+            stage=record.stage,
+            number=record.number,
+            budget=record.budget,
+            replicate=record.replicate,
+            spec=self._master.settings.spec(job.hyperparameters, record.budget, record.seed),
+            failures=record.failures,
+        )
+
     def _job(self, record: EvaluationRecord) -> Job:
         """The job of an evaluation, given out as hpbandster gave it out."""
-        key = (record.configuration_id, record.budget)
-        if key not in self._jobs:
-            iteration = self._add(record.configuration_id)
-            datum = iteration.data[record.configuration_id]
-            if datum.budget != record.budget:
-                raise self._wrong(f"{record.configuration_id} cannot be at budget {record.budget:g} yet")
+        iteration = self._add(record.configuration_id)
+        datum = iteration.data[record.configuration_id]
+        if datum.status == "QUEUED" and datum.budget == record.budget:
             datum.status = "RUNNING"
             iteration.num_running += 1
-            self._jobs[key] = self._master.take_up(record.configuration_id, record.budget)
-        return self._jobs[key]
+        elif datum.status != "RUNNING" or datum.budget != record.budget:
+            raise self._wrong(f"{record.configuration_id} cannot be at budget {record.budget:g} yet")
+        return self._master.take_up(record.configuration_id, record.budget)
 
     def _add(self, identifier: ConfigurationId) -> SeededHalving:
         """Adds a configuration, and those before it in its rung, unless that has been done; gives its iteration."""
