@@ -15,6 +15,7 @@ from spaces.networks import discrete_network, relaxed_network
 from spaces.trial import TrialSpec
 from workers.batches import Batches, generators
 from workers.curves import Curves, Meter
+from workers.gradients import alpha_gradient, weight_gradient
 from workers.kernels import forward_for
 from workers.training import (
     Adam,
@@ -26,7 +27,7 @@ from workers.training import (
     train,
     weight_rates,
 )
-from workers.validation import sample_errors, validate
+from workers.validation import validate
 
 
 @dataclass(frozen=True)
@@ -117,24 +118,16 @@ def learn(
         training_meter, validation_meter = Meter(len(specs), device), Meter(len(specs), device)
         training_batches = training.draw(length) if learn_weights else iter(())
         for batch in validation.draw(length):
-            alpha.requires_grad_()
-            errors = sample_errors(forward(weights, buffers, alpha.softmax(dim=2), batch.y, batch.noise, True), batch.x)
-            loss = scale * errors.mean(dim=1)
-            (gradient,) = torch.autograd.grad(loss.sum(), alpha)
-            alpha.requires_grad_(False)
+            errors, gradient = alpha_gradient(forward, weights, buffers, alpha, batch, scale)
             alpha_optimizer.step(alpha, gradient, alpha_rate[step], alpha_decay)
-            validation_meter.add(loss, errors)
+            validation_meter.add(scale * errors.mean(dim=1), errors)
 
             if learn_weights:
                 batch = next(training_batches)
-                mix = alpha.softmax(dim=2)
-                weights.requires_grad_()
-                errors = sample_errors(forward(weights, buffers, mix, batch.y, batch.noise, True), batch.x)
-                loss = scale * errors.mean(dim=1)
-                (gradient,) = torch.autograd.grad(loss.sum(), weights)
-                weights.requires_grad_(False)
-                weight_optimizer.step(weights, gradient, weight_rate[step], weight_decay)
-                training_meter.add(loss, errors)
+                errors, weight_change = weight_gradient(forward, weights, buffers, alpha.softmax(dim=2), batch, scale)
+                if weight_change is not None:
+                    weight_optimizer.step(weights, weight_change, weight_rate[step], weight_decay)
+                training_meter.add(scale * errors.mean(dim=1), errors)
             step += 1
         curves.add("search", epoch, training_meter if learn_weights else None, validation_meter, alpha)
         if curves.all_diverged:
