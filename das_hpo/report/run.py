@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 
 from das_hpo.figures.architectures import architectures
@@ -66,7 +65,7 @@ def _settings(material: Material) -> Block:
     ]
     for name, value in run.settings.items():
         if isinstance(value, dict):
-            rows += [(f"{name}: {inner}", json.dumps(value[inner], ensure_ascii=False)) for inner in value]
+            rows += [(f"{name}: {inner}", value[inner]) for inner in value]
         elif name not in ("name", "status"):
             rows.append((name, value))
     if run.message:
