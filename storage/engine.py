@@ -47,6 +47,11 @@ class Database:
         self.location = location
         self.read_only = read_only
         self._engine = engine
+        self._write_engine = engine.execution_options(**{_WRITES: True})
+        self._read_engine = engine
+        if location.path is None:
+            self._read_engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._file = _identity(location.path)
         self._busy_timeout_s = busy_timeout_s
         # SQLite's own wait polls and is not fair; threads of one process queue up here instead.
         self._writing = threading.Lock() if location.path is not None else None
@@ -57,19 +62,20 @@ class Database:
 
         Raises:
             DatabaseBusyError: If it stays locked, the disk is full or the server is away; nothing was written.
-            DatabaseUnusableError: If it can only be read.
+            DatabaseUnusableError: If it can only be read, or its file was removed or replaced.
             StorageError: If a constraint refuses what the block wrote.
         """
         if self.read_only:
             raise DatabaseUnusableError(
                 f"the database {self.location.name} can only be read: check the rights on the file and its directory"
             )
+        self._require_file()
         if self._writing is not None and not self._writing.acquire(timeout=self._busy_timeout_s):
             raise DatabaseBusyError(f"the database {self.location.name} stayed locked by a thread of this process")
         try:
             with (
                 translated(self.location.name),
-                Session(self._engine.execution_options(**{_WRITES: True})) as session,
+                Session(self._write_engine) as session,
                 session.begin(),
             ):
                 session.connection()  # takes the lock now: what the block reads first stays as it is
@@ -81,16 +87,21 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One transaction that reads a single state of the database, whatever is written meanwhile."""
-        engine = self._engine
-        if self.location.path is None:
-            engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        with translated(self.location.name), Session(engine) as session:
+        self._require_file()
+        with translated(self.location.name), Session(self._read_engine) as session:
             yield session
 
     @property
     def read_uri(self) -> str:
         """SQLite's URI for connections that can only read."""
         return _uri(self.location.path, read_only=True) if self.location.path is not None else ""
+
+    def _require_file(self) -> None:
+        """What is written to a file without a name is lost, and SQLite would not say so."""
+        if self.location.path is not None and _identity(self.location.path) != self._file:
+            raise DatabaseUnusableError(
+                f"the database {self.location.name} was removed or replaced while it was open: put it back, start again"
+            )
 
     def close(self) -> None:
         """Closes all connections; SQLite's log is merged into the file if nobody else has it open."""
@@ -256,6 +267,15 @@ def _set_wal(engine: Engine) -> None:
         cursor.close()
     finally:
         raw.close()
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; None if there is none."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None
 
 
 def _writable(path: Path) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -25,13 +25,6 @@ AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
     "median": statistics.median,
     "max": max,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    configuration_id: int
-    psnr: float
-    rows: tuple[Row[Any], ...]
 
 
 def incumbents(database: Database, run: str, objective: str | None = None, top: int = 1) -> list[Incumbent]:
@@ -62,10 +55,11 @@ def incumbents(database: Database, run: str, objective: str | None = None, top: 
         if row is None:
             raise RunMissingError(f"no run is named {run!r} in this database: `das-hpo runs` lists them")
         how = row.settings.get("aggregate", "mean")
+        objective = objective or row.objective
         for budget in _budgets(session, row.id):
-            best = _ranked(session, row.id, budget, objective or row.objective, how)[:top]
+            best = _ranked(session, row.id, budget, objective, how, top)
             if best:
-                return _records(session, best, budget, how)
+                return _records(session, best, budget, objective, how)
     return []
 
 
@@ -88,43 +82,52 @@ def _budgets(session: Session, run_id: int) -> list[float]:
     return list(session.scalars(query.distinct().order_by(EVALUATIONS.c.budget.desc())))
 
 
-def _ranked(session: Session, run_id: int, budget: float, objective: str, how: str) -> list[_Candidate]:
-    columns = ("configuration_id", "status", "one_shot_psnr", "architecture_psnr", "architecture")
-    query = select(*(EVALUATIONS.c[name] for name in columns)).where(
+def _ranked(
+    session: Session, run_id: int, budget: float, objective: str, how: str, top: int
+) -> list[tuple[float, int]]:
+    """The best configurations as (PSNR, id in the database): only what decides is read of all of them."""
+    psnr_column = EVALUATIONS.c.one_shot_psnr if objective == "one-shot" else EVALUATIONS.c.architecture_psnr
+    query = select(EVALUATIONS.c.configuration_id, EVALUATIONS.c.status, psnr_column).where(
         EVALUATIONS.c.run_id == run_id,
         # Every status, named: so the index by run, status and budget finds the rows.
         EVALUATIONS.c.status.in_(EVALUATION_STATUSES),
         EVALUATIONS.c.budget == budget,
     )
+    replicates: dict[int, list[float | None]] = defaultdict(list)
+    unfinished = set()
+    for configuration_id, status, psnr in session.connection().execute(query):
+        if status not in FINISHED_STATUSES:
+            unfinished.add(configuration_id)
+        elif status != "failed":
+            replicates[configuration_id].append(psnr if status == "completed" else None)
+    ranked = []
+    for configuration_id, psnrs in replicates.items():
+        value = None if configuration_id in unfinished else aggregate(psnrs, how)
+        if value is not None:
+            ranked.append((-value, configuration_id))
+    return [(-loss, configuration_id) for loss, configuration_id in heapq.nsmallest(top, ranked)]
+
+
+def _records(
+    session: Session, best: list[tuple[float, int]], budget: float, objective: str, how: str
+) -> list[Incumbent]:
+    """The same configurations with everything that is known of them."""
+    ids = [configuration_id for _, configuration_id in best]
+    configurations = {
+        row.id: row for row in session.execute(select(CONFIGURATIONS).where(CONFIGURATIONS.c.id.in_(ids)))
+    }
     replicates: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in session.execute(query):
+    counted = select(EVALUATIONS).where(
+        EVALUATIONS.c.configuration_id.in_(ids),
+        EVALUATIONS.c.budget == budget,
+        EVALUATIONS.c.status.in_(("completed", "diverged")),
+    )
+    for row in session.execute(counted.order_by(EVALUATIONS.c.replicate)):
         replicates[row.configuration_id].append(row)
-    candidates = []
-    for configuration_id, rows in replicates.items():
-        if any(row.status not in FINISHED_STATUSES for row in rows):
-            continue
-        counted = tuple(row for row in rows if row.status != "failed")
-        psnr = aggregate([_psnr(row, objective) for row in counted], how)
-        if psnr is not None:
-            best_first = sorted(counted, key=lambda row: -math.inf if (p := _psnr(row, objective)) is None else p)[::-1]
-            candidates.append(_Candidate(configuration_id, psnr, tuple(best_first)))
-    return sorted(candidates, key=lambda candidate: (-candidate.psnr, candidate.configuration_id))
-
-
-def _psnr(row: Row[Any], objective: str) -> float | None:
-    if row.status != "completed":
-        return None
-    psnr: float | None = row.one_shot_psnr if objective == "one-shot" else row.architecture_psnr
-    return psnr
-
-
-def _records(session: Session, best: list[_Candidate], budget: float, how: str) -> list[Incumbent]:
-    ids = [candidate.configuration_id for candidate in best]
-    found = session.execute(select(CONFIGURATIONS).where(CONFIGURATIONS.c.id.in_(ids)))
-    configurations = {row.id: row for row in found}
     records = []
-    for rank, candidate in enumerate(best, start=1):
-        configuration = configurations[candidate.configuration_id]
+    for rank, (psnr, configuration_id) in enumerate(best, start=1):
+        configuration, rows = configurations[configuration_id], replicates[configuration_id]
+        best_row = max(rows, key=lambda row: -math.inf if (value := _psnr(row, objective)) is None else value)
         records.append(
             Incumbent(
                 rank=rank,
@@ -132,13 +135,20 @@ def _records(session: Session, best: list[_Candidate], budget: float, how: str) 
                 stage=configuration.stage,
                 number=configuration.number,
                 budget=budget,
-                psnr=candidate.psnr,
-                one_shot_psnr=aggregate([_psnr(row, "one-shot") for row in candidate.rows], how),
-                architecture_psnr=aggregate([_psnr(row, "architecture") for row in candidate.rows], how),
-                replicates=len(candidate.rows),
-                architecture=candidate.rows[0].architecture or configuration.architecture,
+                psnr=psnr,
+                one_shot_psnr=aggregate([_psnr(row, "one-shot") for row in rows], how),
+                architecture_psnr=aggregate([_psnr(row, "architecture") for row in rows], how),
+                replicates=len(rows),
+                architecture=best_row.architecture or configuration.architecture,
                 origin=configuration.origin,
                 hyperparameters=Hyperparameters(**{name: configuration._mapping[name] for name in HYPERPARAMETERS}),
             )
         )
     return records
+
+
+def _psnr(row: Row[Any], objective: str) -> float | None:
+    if row.status != "completed":
+        return None
+    psnr: float | None = row.one_shot_psnr if objective == "one-shot" else row.architecture_psnr
+    return psnr

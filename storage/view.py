@@ -32,9 +32,10 @@ CREATE_RESULTS = (
     "CREATE VIEW results AS\nSELECT "
     + ",\n       ".join(f"{source} AS {name}" for name, source in SOURCES.items())
     + "\nFROM evaluations"
-    + "\nJOIN configurations ON configurations.run_id = evaluations.run_id"
+    # Foreign keys hold that there is exactly one of each; LEFT lets databases leave out what a query does not use.
+    + "\nLEFT JOIN configurations ON configurations.run_id = evaluations.run_id"
     + " AND configurations.id = evaluations.configuration_id"
-    + "\nJOIN runs ON runs.id = evaluations.run_id"
+    + "\nLEFT JOIN runs ON runs.id = evaluations.run_id"
     + "\nLEFT JOIN workers ON workers.id = evaluations.worker_id"
 )
 

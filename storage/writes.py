@@ -67,6 +67,17 @@ def set_run_status(session: Session, run_id: int, status: str, message: str | No
         raise RunMissingError(f"no run has the id {run_id} in this database")
 
 
+def set_run_settings(session: Session, run_id: int, settings: dict[str, Any]) -> None:
+    """Writes other settings of a run: more trials of a campaign, for example.
+
+    Raises:
+        RunMissingError: If there is no such run.
+    """
+    changed = session.execute(update(Run).where(Run.id == run_id).values(settings=settings).returning(Run.id)).first()
+    if changed is None:
+        raise RunMissingError(f"no run has the id {run_id} in this database")
+
+
 def add_configuration(session: Session, run_id: int, new: NewConfiguration) -> int:
     """Adds a configuration to a run and returns the database's id of it."""
     return _insert(

@@ -307,3 +307,20 @@ def test_an_open_database_goes_with_its_process(sqlite_url: str) -> None:
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
     assert maintenance.check(sqlite_url) == []
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_a_removed_file_is_noticed(sqlite_url: str, tmp_path: Path, samples: Any, replaced: bool) -> None:
+    """SQLite would go on writing into a file that nobody can open any more."""
+    with open_database(sqlite_url, create=True) as database:
+        (tmp_path / "test.db").rename(tmp_path / "away.db")
+        if replaced:
+            (tmp_path / "test.db").write_bytes((tmp_path / "away.db").read_bytes())
+        with pytest.raises(DatabaseUnusableError, match="was removed or replaced while it was open"), database.begin():
+            pass
+        with pytest.raises(DatabaseUnusableError, match="was removed or replaced while it was open"):
+            queries.runs(database)
+        (tmp_path / "away.db").rename(tmp_path / "test.db")
+        with database.begin() as session:
+            writes.create_run(session, samples.run())
+        assert len(queries.runs(database)) == 1
