@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,21 +45,23 @@ class Service:
     command: tuple[str, ...] = (sys.executable, "-m", "das_hpo", "worker")
 
 
-@dataclass(frozen=True, slots=True)
 class Cluster:
-    """A nameserver that answers, and what is needed to start local workers.
+    """A nameserver that answers, and local workers, which are started when they are first needed.
 
-    Attributes:
+    Args:
         service: What was asked for.
         address: ``HOST:PORT`` of the nameserver.
-        own: Whether it is this run's own, so that nobody else's workers can have its evaluations.
+        own: Whether it is this process's own, so that nobody else's workers can have its evaluations.
         plan: The devices of the local workers, one each.
     """
 
-    service: Service
-    address: str
-    own: bool
-    plan: tuple[str, ...]
+    def __init__(self, service: Service, address: str, *, own: bool, plan: Sequence[str]) -> None:
+        self.service = service
+        self.address = address
+        self.own = own
+        self.plan = tuple(plan)
+        self._local: LocalWorkers | None = None
+        self._served: Dispatcher | None = None
 
     @property
     def parallel(self) -> int | None:
@@ -71,26 +73,52 @@ class Cluster:
             return None
         return len(self.plan) * (self.service.capacity or 1)
 
+    @property
+    def lost(self) -> bool:
+        """Whether all local workers have ended again and again."""
+        return self._local is not None and self._local.given_up
+
     @contextmanager
-    def workers(self, dispatcher: Dispatcher) -> Iterator[LocalWorkers | None]:
-        """Local workers while the block lasts, if there are any."""
+    def serving(self, dispatcher: Dispatcher) -> Iterator[None]:
+        """The workers serve that dispatcher while the block lasts; if it raises, local ones end first."""
+        self._served = dispatcher
+        try:
+            if self.plan and self._local is None:
+                self._local = self._start()
+            yield
+        except BaseException:
+            self.end_workers()
+            raise
+        finally:
+            self._served = None
+
+    def end_workers(self) -> None:
+        """Ends local workers; while a dispatcher is served, what they compute is handed back to it."""
+        if self._local is not None:
+            self._local.close()
+            self._local = None
+
+    def _start(self) -> LocalWorkers:
         from workers.local import LocalWorkers
 
-        if not self.plan:
-            yield None
-            return
         options = ["--kernel", self.service.kernel] if self.service.kernel != "auto" else []
         if self.service.capacity is not None:
             options += ["--capacity", str(self.service.capacity)]
-        with LocalWorkers(
+        local = LocalWorkers(
             self.address,
             self.plan,
             keys=self.service.keys,
             options=options,
-            exited=dispatcher.worker_exited,
+            exited=self._exited,
             command=self.service.command,
-        ) as local:
-            yield local
+        )
+        local.start()
+        return local
+
+    def _exited(self, name: str) -> None:
+        served = self._served
+        if served is not None:
+            served.worker_exited(name)
 
 
 @contextmanager
@@ -107,13 +135,16 @@ def cluster_of(service: Service) -> Iterator[Cluster]:
     from workers.devices import local_devices
     from workers.directory import locate
 
-    if service.nameserver is not None:
-        plan = local_devices(service.device, service.workers) if service.workers else []
-        locate(service.nameserver, service.keys, wait_s=service.wait_s).close()
-        yield Cluster(service, service.nameserver, own=False, plan=tuple(plan))
-        return
-    if service.workers == 0:
-        raise InvalidValueError("without a nameserver a run needs local workers: 0 came, 1 or more is valid")
-    plan = local_devices(service.device, service.workers)
-    with NameServer(keys=service.keys) as nameserver:
-        yield Cluster(service, nameserver.address, own=True, plan=tuple(plan))
+    with ExitStack() as stack:
+        if service.nameserver is not None:
+            plan = local_devices(service.device, service.workers) if service.workers else []
+            locate(service.nameserver, service.keys, wait_s=service.wait_s).close()
+            cluster = Cluster(service, service.nameserver, own=False, plan=plan)
+        else:
+            if service.workers == 0:
+                raise InvalidValueError("without a nameserver a run needs local workers: 0 came, 1 or more is valid")
+            plan = local_devices(service.device, service.workers)
+            nameserver = stack.enter_context(NameServer(keys=service.keys))
+            cluster = Cluster(service, nameserver.address, own=True, plan=plan)
+        stack.callback(cluster.end_workers)
+        yield cluster

@@ -1,7 +1,8 @@
 """Executing a run: database, nameserver, dispatcher, local workers and master, wired, watched and taken down.
 
-    execute(settings, url, service)    a new run            (das-hpo run)
-    resume(name, url, service)         an interrupted run   (das-hpo resume)
+    execute(settings, url, service)                a new run             (das-hpo run)
+    execute_campaigns(campaigns, url, service)     what is missing       (das-hpo evaluate, baseline, reproduce)
+    resume(name, url, service)                     an interrupted run    (das-hpo resume)
 
 Everything that can be refused is refused before anything is written. A run ends when all is evaluated,
 when its time limit is over, or when ``stop`` is set; what is done by then is in the database.
@@ -12,11 +13,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from das_hpo import __version__
+from das_hpo.campaign import CampaignSettings
+from das_hpo.campaign_work import make_campaign
 from das_hpo.cluster import Cluster, Service, cluster_of
 from das_hpo.desk import Attempt
 from das_hpo.durations import format_duration
@@ -25,7 +28,7 @@ from das_hpo.progress import Snapshot
 from das_hpo.recorder import Recorder
 from das_hpo.settings import RunSettings
 from das_hpo.work import Work
-from spaces.errors import ClusterError, DasHpoError, StorageError, UsageError
+from spaces.errors import ClusterError, DasHpoError, RunExistsError, RunMissingError, StorageError, UsageError
 from storage import queries, writes
 from storage.engine import Database, open_database
 from storage.records import NewRun, Replay, RunRecord
@@ -33,9 +36,8 @@ from storage.spool import Spool, SpooledOutcome
 
 if TYPE_CHECKING:
     from das_hpo.dispatcher import Dispatcher
-    from workers.local import LocalWorkers
 
-__all__ = ["Service", "Summary", "Work", "execute", "execute_new", "make_optimisation", "resume"]
+__all__ = ["Service", "Summary", "execute", "execute_campaigns", "resume"]
 
 #: After the end of new work, running evaluations are awaited for so long.
 GRACE_S = 1.0
@@ -106,24 +108,73 @@ def execute(
         settings=settings.to_dict(),
         version=__version__,
     )
-    return execute_new(new, make_optimisation, url, service, stop=stop, progress=progress)
+    stop = stop or threading.Event()
+    with cluster_of(service) as cluster, open_database(url, create=True) as database:
+        with database.begin() as session:
+            writes.create_run(session, new)
+        record = queries.run(database, new.name)
+        return _Execution(database, record, make_optimisation, cluster, stop, progress).run()
 
 
-def execute_new(
-    new: NewRun,
-    make: Maker,
+def execute_campaigns(
+    campaigns: Sequence[CampaignSettings],
     url: str,
     service: Service,
     *,
     stop: threading.Event | None = None,
     progress: Callable[[Snapshot], None] | None = None,
-) -> Summary:
-    """As :func:`execute`, for whatever work ``make`` makes."""
+) -> list[Summary]:
+    """Executes what is missing of campaigns, one after the other, on the same workers.
+
+    A campaign of the database under that name is continued, and one with fewer trials is extended; what is
+    there already is not repeated.
+
+    Args:
+        campaigns: The campaigns.
+        url: The database; made if there is none.
+        service: Where and by whom they are evaluated.
+        stop: Ends the one that is going on, and begins no other, when it is set.
+        progress: Is told where the one that is going on is.
+
+    Returns:
+        How each ended, the one that was interrupted last; those after it are not begun.
+
+    Raises:
+        RunExistsError: If a name is taken by a run, or by a campaign with other settings.
+        DasHpoError: If nameserver, database, key or device cannot be used.
+    """
     stop = stop or threading.Event()
+    summaries: list[Summary] = []
     with cluster_of(service) as cluster, open_database(url, create=True) as database:
+        for campaign in campaigns:
+            record, missing = _stored_campaign(database, campaign)
+            if missing:
+                summaries.append(_Execution(database, record, make_campaign, cluster, stop, progress).run())
+            else:
+                work, _ = make_campaign(queries.replay(database, record.id), Recorder(database, record.id), None)
+                summaries.append(Summary(record.name, record.status, None, work.snapshot(), signalled=False))
+            if summaries[-1].status != "completed":
+                break
+    return summaries
+
+
+def _stored_campaign(database: Database, asked: CampaignSettings) -> tuple[RunRecord, bool]:
+    """The stored campaign of that name, made or extended, and whether anything of it is missing."""
+    try:
+        stored = queries.run(database, asked.name)
+    except RunMissingError:
         with database.begin() as session:
-            writes.create_run(session, new)
-        return _Execution(database, queries.run(database, new.name), make, cluster, stop, progress).run()
+            writes.create_run(session, asked.new_run())
+        return queries.run(database, asked.name), True
+    if stored.kind != "campaign" or not CampaignSettings.from_mapping(stored.settings).is_extended_by(asked):
+        raise RunExistsError(
+            f"the name {asked.name!r} is taken by a {stored.kind} with other settings: choose another --name"
+        )
+    extended = CampaignSettings.from_mapping(stored.settings) != asked
+    if extended:
+        with database.begin() as session:
+            writes.set_run_settings(session, stored.id, asked.to_dict())
+    return stored, extended or stored.status != "completed"
 
 
 def resume(
@@ -131,7 +182,6 @@ def resume(
     url: str,
     service: Service,
     *,
-    make: Maker | None = None,
     time_limit_s: float | None = None,
     stop: threading.Event | None = None,
     progress: Callable[[Snapshot], None] | None = None,
@@ -142,7 +192,6 @@ def resume(
         name: The run's name.
         url: The database.
         service: Where and by whom it is evaluated.
-        make: Makes its work; None is an optimisation's master.
         time_limit_s: From now on; None is the run's own limit, counted from now.
         stop: Ends the run when it is set.
         progress: Is told where the run is.
@@ -159,7 +208,8 @@ def resume(
         if record.status == "completed":
             raise UsageError(f"the run {name!r} is completed: there is nothing to resume; see `das-hpo show {name}`")
         with cluster_of(service) as cluster:
-            execution = _Execution(database, record, make or make_optimisation, cluster, stop, progress)
+            make = make_campaign if record.kind == "campaign" else make_optimisation
+            execution = _Execution(database, record, make, cluster, stop, progress)
             return execution.run(time_limit_s)
 
 
@@ -239,9 +289,9 @@ class _Execution:
                 attempts=attempts,
                 wait_s=self._cluster.service.wait_s,
             ) as dispatcher,
-            self._cluster.workers(dispatcher) as local,
+            self._cluster.serving(dispatcher),
         ):
-            why = self._watch(work, dispatcher, local, time_limit_s or settings.get("time_limit_s"))
+            why = self._watch(work, dispatcher, time_limit_s or settings.get("time_limit_s"))
             if why is not None:
                 self._wind_down(work, dispatcher, why)
         snapshot = work.snapshot()
@@ -252,9 +302,7 @@ class _Execution:
         self._set_status(status, why)
         return Summary(self._record.name, status, why, snapshot, signalled=self._stop.is_set() and why is not None)
 
-    def _watch(
-        self, work: Work, dispatcher: Dispatcher, local: LocalWorkers | None, time_limit_s: float | None
-    ) -> str | None:
+    def _watch(self, work: Work, dispatcher: Dispatcher, time_limit_s: float | None) -> str | None:
         """Waits for the end; returns why it came early, None if all is evaluated."""
         begun = renewed = time.monotonic()
         while True:
@@ -269,7 +317,7 @@ class _Execution:
                 return f"its time limit of {format_duration(time_limit_s or 0)} is over"
             if self._recorder.failing_since is not None and now - self._recorder.failing_since > FAILING_S:
                 raise StorageError(f"the run is stopped, as nothing can be recorded: {self._recorder.failure}")
-            if local is not None and local.given_up:
+            if self._cluster.lost:
                 raise ClusterError("the run is stopped, as all local workers ended again and again: see the log above")
             if now - renewed > LEASE_S / 4:
                 renewed = now
@@ -298,6 +346,7 @@ class _Execution:
         while dispatcher.running and time.monotonic() < until:
             with work.condition:
                 work.condition.wait(0.05)
+        self._cluster.end_workers()
         self._show(work.snapshot(dispatcher.number_of_workers()))
 
     def _leave(self, why: str) -> None:
