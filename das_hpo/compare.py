@@ -189,7 +189,7 @@ def run_subject(
     Raises:
         InvalidValueError: If nothing is finished yet.
     """
-    done = finished(frame)
+    done = finished(trials_of(frame))
     if done.empty:
         raise InvalidValueError(f"{name} has no finished evaluation to compare yet")
     objective = str(frame["objective"].iloc[0])
@@ -305,6 +305,29 @@ def best_under(frame: pandas.DataFrame, objective: str, aggregate: str = "mean")
     )
 
 
+def trials_of(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """One row a trial: those of a random search, of which a trial is the best of several, are joined.
+
+    The joined row is the draw with the best architecture PSNR, with the time of all and the first draw's seed,
+    by which trials are paired. A trial with an unfinished draw is left out.
+    """
+    searches = frame["method"] == "random-search"
+    if not searches.any():
+        return frame
+    import pandas
+
+    rows = [frame[~searches]] if (~searches).any() else []
+    for _, draws in frame[searches].groupby(["run", "iteration"], sort=False):
+        if draws["status"].isin(["queued", "running"]).any():
+            continue
+        order = draws["architecture_psnr"].fillna(-math.inf)
+        best = draws.loc[[order.idxmax()]].copy()
+        best["duration_s"] = draws["duration_s"].sum()
+        best["seed"] = draws.sort_values("number")["seed"].iloc[0]
+        rows.append(best)
+    return pandas.concat(rows) if rows else frame.iloc[:0]
+
+
 def cost_of(frame: pandas.DataFrame) -> Cost:
     """What the rows cost."""
     import pandas
@@ -360,7 +383,7 @@ def _sample(
         rows = finished(matching(campaigns, {name: chosen[name] for name in HYPERPARAMETERS}))
         for column in (*PROBLEM, "method"):
             rows = rows[rows[column] == done[column].iloc[0]]
-        rows = rows[(rows["budget"] == own.budget) & (rows["origin"] != "fixed")].drop_duplicates(subset=["seed"])
+        rows = rows[rows["budget"] == own.budget].drop_duplicates(subset=["seed"])
         if len(rows):
             return rows, INCUMBENT_TRIALS
     return here, EVALUATIONS

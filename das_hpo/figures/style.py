@@ -108,10 +108,10 @@ def render(figure: Figure, name: str = "svg") -> bytes:
     """The figure as the bytes of a file; equal data give equal bytes."""
     stream = io.BytesIO()
     with styled():
-        if figure.get_layout_engine() is not None:
-            # Each drawing lays out from where the one before ended: fixed here, every file is of one layout.
-            for _ in range(2):
-                figure.draw_without_rendering()
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            # Each drawing would lay out again, from where the one before ended: so every file is of one layout.
+            engine.execute(figure)
             figure.set_layout_engine("none")
         figure.savefig(stream, format=name, metadata={"Date": None} if name == "svg" else None)
     return stream.getvalue()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from das_hpo.compare import PSNR_OF, finished
+from das_hpo.compare import PSNR_OF, finished, trials_of
 
 if TYPE_CHECKING:
     import pandas
@@ -55,8 +55,8 @@ class Material:
 
     @property
     def trials(self) -> pandas.DataFrame:
-        """The finished rows at the largest budget."""
-        return at_largest_budget(self.finished)
+        """The finished rows at the largest budget, one a trial."""
+        return at_largest_budget(finished(trials_of(self.frame)))
 
 
 def at_largest_budget(done: pandas.DataFrame) -> pandas.DataFrame:

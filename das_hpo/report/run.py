@@ -215,8 +215,13 @@ def _hyperparameters(material: Material) -> list[Block]:
         "gets when that hyperparameter is shuffled, the line one standard deviation. Where the model explains little, "
         "the bars mean little."
     )
+    shown: Block = picture(f"hyperparameter importance of {material.name}", caption, importance(result, material.value))
+    if not result.defined:
+        shown = Text(
+            f"{result.evaluations} evaluations at one budget are too few to tell which hyperparameters matter."
+        )
     return [
-        picture(f"hyperparameter importance of {material.name}", caption, importance(result, material.value)),
+        shown,
         picture(
             f"parallel coordinates of {material.name}",
             "One line an evaluation, at all budgets, the best drawn last; rates are on a logarithmic scale.",

@@ -258,3 +258,17 @@ def test_wrong_names_are_one_line(url: str, tmp_path: Path) -> None:
     assert_one_line_error(das_hpo("compare", "BOHB-Blur", "--db", url), 2, "das-hpo evaluate BOHB-Blur")
     assert_one_line_error(das_hpo("compare", "h1", "--level", "95", "--db", url), 2, "'95'")
     assert_one_line_error(das_hpo("compare", "h1", "--db", f"sqlite:///{tmp_path}/none.db"), 1, "none.db")
+
+
+def test_a_trial_of_a_random_search_is_the_best_of_its_draws() -> None:
+    """Paired by the first draw's seed; unfinished trials are left out; time is that of all draws."""
+    frame = frames.campaign("s", [10.0, 12.0, None, 11.0, None, None, 5.0, 6.0], duration_s=2.0)
+    frame["method"] = "random-search"
+    frame["iteration"], frame["number"] = [0, 0, 1, 1, 2, 2, 3, 3], [0, 1] * 4
+    frame.loc[7, "status"] = "running"
+    subject = run_subject(frame, name="s", kind="campaign")
+    assert subject.sample.seeds == [0, 2, 4]
+    assert subject.summary.trials == 3
+    assert subject.summary.diverged == 1
+    assert (subject.summary.maximum, subject.summary.mean) == (12.0, 11.5)
+    assert subject.cost.worker_s == 14.0
