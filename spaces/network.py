@@ -158,6 +158,7 @@ class Network(abc.ABC):
         self.layout = layout
         self.formation = formation
         self.choices = choices
+        self._indices: dict[tuple[int, ...], Tensor] = {}
 
     @abc.abstractmethod
     def forward(
@@ -199,57 +200,93 @@ class Network(abc.ABC):
 
         The edges share the gradient step, the neighbours of u and their statistics.
         """
-        layout, choices = self.layout, self.choices
-        sums: list[Tensor | None] = [None] * len(edges)
-
-        def add(place: int, name: str, value: Tensor) -> None:
-            edge = edges[place]
-            if mix is not None:
-                value = mix[:, edge, layout.edges[edge].index(name), None, None] * value
-            before = sums[place]
-            sums[place] = value if before is None else before + value
-
-        present = {name for edge in edges for name in layout.edges[edge]}
-        step = None
+        present = {name for edge in edges for name in self.layout.edges[edge]}
+        step = learned = rolled = None
         if LEARNABLE_GRADIENT in present or NOISE in present:
-            step = ops.gradient_step(u, u0, self.formation.normal_matrix, choices.tau)
-        maps = [index for index, (edge, _) in enumerate(layout.maps) if edge in edges]
+            step = ops.gradient_step(u, u0, self.formation.normal_matrix, self.choices.tau)
+        maps = tuple(index for index, (edge, _) in enumerate(self.layout.maps) if edge in edges)
         if maps:
             learned = self._learned(u, maps, parts, buffers, training)
-        for place, edge in enumerate(edges):
-            for name in layout.edges[edge]:
-                if name in LEARNED:
-                    value = learned[:, maps.index(layout.map_index[edge, name])]
-                    if name == LEARNABLE_GRADIENT:
-                        assert step is not None
-                        value = step - choices.tau * value
-                    add(place, name, value)
-                elif name == NOISE:
-                    assert step is not None
-                    assert noise is not None
-                    drawn = noise[:, layout.noise_edges.index(edge)]
-                    add(place, name, step + choices.layer_noise_sigma * drawn)
-                elif name == ROLL:
-                    add(place, name, ops.roll(u, choices.roll_batch))
-        return sums
+        if ROLL in present:
+            rolled = ops.roll(u, self.choices.roll_batch)
+        if mix is not None:
+            return self._mix(edges, maps, mix, step, learned, rolled, noise)
+        return [self._pick(edge, maps, step, learned, rolled, noise) for edge in edges]
 
-    def _learned(self, u: Tensor, maps: list[int], parts: Weights, buffers: Buffers, training: bool) -> Tensor:
+    def _pick(
+        self,
+        edge: int,
+        maps: tuple[int, ...],
+        step: Tensor | None,
+        learned: Tensor | None,
+        rolled: Tensor | None,
+        noise: Tensor | None,
+    ) -> Tensor | None:
+        """A discrete network's one operation of an edge; None for zero. ``learned`` holds the maps of those indices."""
+        (name,) = self.layout.edges[edge]
+        if name == ROLL:
+            return rolled
+        if name == NOISE:
+            assert step is not None
+            assert noise is not None
+            return step + self.choices.layer_noise_sigma * noise[:, self.layout.noise_edges.index(edge)]
+        if name not in LEARNED:
+            return None
+        assert learned is not None
+        value = learned[:, maps.index(self.layout.map_index[edge, name])]
+        if name == NET:
+            return value
+        assert step is not None
+        return step - self.choices.tau * value
+
+    def _mix(
+        self,
+        edges: Sequence[int],
+        maps: tuple[int, ...],
+        mix: Tensor,
+        step: Tensor | None,
+        learned: Tensor | None,
+        rolled: Tensor | None,
+        noise: Tensor | None,
+    ) -> list[Tensor | None]:
+        """The mixes of a relaxed network's operations, all edges at once: they have the same candidates (Eq. 2)."""
+        names = self.layout.edges[edges[0]]
+        chosen = mix.index_select(1, self._index(tuple(edges)))[..., None, None]  # [T, E', O, 1, 1]
+        weight = dict(zip(names, chosen.unbind(dim=2), strict=True))
+        sums: list[Tensor] = []
+        if learned is not None:
+            # Two maps an edge, learnable-gradient first; or one that both operations share.
+            trials, _, samples, positions = learned.shape
+            by_edge = learned.view(trials, len(edges), -1, samples, positions)
+            if LEARNABLE_GRADIENT in names:
+                assert step is not None
+                sums.append(weight[LEARNABLE_GRADIENT] * (step[:, None] - self.choices.tau * by_edge[:, :, 0]))
+            if NET in names:
+                sums.append(weight[NET] * by_edge[:, :, -1])
+        if ROLL in names:
+            assert rolled is not None
+            sums.append(weight[ROLL] * rolled[:, None])
+        if NOISE in names:
+            assert step is not None
+            assert noise is not None
+            drawn = noise.index_select(1, self._index(tuple(edges)))
+            sums.append(weight[NOISE] * (step[:, None] + self.choices.layer_noise_sigma * drawn))
+        return list(sum(sums[1:], start=sums[0]).unbind(dim=1))
+
+    def _learned(self, u: Tensor, maps: tuple[int, ...], parts: Weights, buffers: Buffers, training: bool) -> Tensor:
         """The learned maps of those indices, [T, len(maps), B, N]; updates their running statistics."""
-        # A slice where there is one: its gradient is a copy, that of a gather an addition by index.
-        chosen = slice(maps[0], maps[-1] + 1) if maps[-1] - maps[0] + 1 == len(maps) else maps
+        index = self._index(maps)
         learned, batch_mean, batch_var = ops.learned_maps(
-            u,
-            parts.conv1[:, chosen],
-            parts.gamma[:, chosen],
-            parts.beta[:, chosen],
-            parts.conv2[:, chosen],
-            parts.bias[:, chosen],
-            buffers.running_mean[:, chosen],
-            buffers.running_var[:, chosen],
-            training,
+            u, training, *(tensor.index_select(1, index) for tensor in (*parts[:5], *buffers))
         )
         if training:
             with torch.no_grad():
                 for buffer, batch in zip(buffers, (batch_mean, batch_var), strict=True):
-                    buffer[:, chosen] += ops.MOMENTUM * (batch - buffer[:, chosen])
+                    buffer.index_copy_(1, index, torch.lerp(buffer.index_select(1, index), batch, ops.MOMENTUM))
         return learned
+
+    def _index(self, entries: tuple[int, ...]) -> Tensor:
+        """The entries as a tensor on the device; kept, since a copy to a GPU waits for it (and breaks CUDA graphs)."""
+        if entries not in self._indices:
+            self._indices[entries] = torch.tensor(entries, device=self.formation.matrix.device)
+        return self._indices[entries]

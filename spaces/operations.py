@@ -41,6 +41,7 @@ def neighbours(u: Tensor) -> Tensor:
 
 def learned_maps(
     u: Tensor,
+    training: bool,
     conv1: Tensor,
     gamma: Tensor,
     beta: Tensor,
@@ -48,7 +49,6 @@ def learned_maps(
     bias: Tensor,
     running_mean: Tensor,
     running_var: Tensor,
-    training: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The maps n(u) = conv2(relu(batchnorm(conv1(u)))) of K operations that share their input.
 
@@ -58,6 +58,7 @@ def learned_maps(
 
     Args:
         u: The state, [T, B, N].
+        training: Whether to normalise by the batch's statistics.
         conv1: [T, K, C, 3].
         gamma: [T, K, C].
         beta: [T, K, C].
@@ -65,7 +66,6 @@ def learned_maps(
         bias: [T, K].
         running_mean: [T, K, C], used where not ``training``.
         running_var: [T, K, C], used where not ``training``.
-        training: Whether to normalise by the batch's statistics.
 
     Returns:
         The maps [T, K, B, N], and the batch's mean and unbiased variance, each [T, K, C]
