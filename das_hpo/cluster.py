@@ -30,6 +30,7 @@ class Service:
         host: Address the dispatcher listens on; None is the one that leads to the nameserver.
         wait_s: How long to wait for the nameserver at the start.
         lease_s: A worker that is silent for so long has lost its evaluation.
+        failing_s: A run whose commits have failed for so long (disk full, database locked) is stopped.
         command: What is started as a local worker, without its options.
     """
 
@@ -42,6 +43,7 @@ class Service:
     host: str | None = None
     wait_s: float = 0.0
     lease_s: float = 30.0
+    failing_s: float = 120.0
     command: tuple[str, ...] = (sys.executable, "-m", "das_hpo", "worker")
 
 

@@ -42,9 +42,6 @@ __all__ = ["Service", "Summary", "execute", "execute_campaigns", "resume"]
 #: After the end of new work, running evaluations are awaited for so long.
 GRACE_S = 1.0
 
-#: A run whose commits have failed for so long is stopped.
-FAILING_S = 120.0
-
 #: How often the run is looked after: its limits, its lease, its progress.
 _TICK_S = 0.2
 
@@ -315,7 +312,8 @@ class _Execution:
                 return "interrupted by a signal"
             if left_s is not None and left_s <= 0:
                 return f"its time limit of {format_duration(time_limit_s or 0)} is over"
-            if self._recorder.failing_since is not None and now - self._recorder.failing_since > FAILING_S:
+            failing_since = self._recorder.failing_since
+            if failing_since is not None and now - failing_since > self._cluster.service.failing_s:
                 raise StorageError(f"the run is stopped, as nothing can be recorded: {self._recorder.failure}")
             if self._cluster.lost:
                 raise ClusterError("the run is stopped, as all local workers ended again and again: see the log above")

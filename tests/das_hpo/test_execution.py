@@ -141,6 +141,37 @@ def test_a_killed_master_is_resumed_at_once(url: str, keys: KeyFile, tmp_path: P
     assert rows(url) == rows(url, "calm")
 
 
+def test_a_full_disk_stops_the_run_and_loses_nothing(url: str, keys: KeyFile) -> None:
+    """Where nothing can be recorded any more the run ends with the reason; resume takes in what was spooled."""
+    execute(settings(seed=5, name="calm", iterations=9), url, service(keys, workers=2))
+    script = (
+        "import resource, sys; from das_hpo.execution import execute; from workers.keys import KeyFile\n"
+        "from tests.das_hpo.desks import settings; from tests.das_hpo.test_execution import service\n"
+        "from spaces.errors import StorageError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (330_000, resource.RLIM_INFINITY))\n"
+        f"keys = KeyFile({str(keys.path)!r})\n"
+        "try:\n"
+        f"    execute(settings(seed=5, iterations=9), {url!r}, service(keys, workers=2, failing_s=2.0))\n"
+        "except StorageError as error:\n"
+        "    sys.exit(f'stopped: {error}')\n"
+    )
+    master = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert "stopped: the run is stopped, as nothing can be recorded" in master.stderr
+    spooled = list(Path(url.removeprefix("sqlite:///") + ".spool").glob("*.outcome.json"))
+    assert spooled
+    with open_database(url) as database:
+        before = len([r for r in queries.results(database, "run") if r.sequence is not None])
+    ended = resume("run", url, service(keys, workers=2))
+    assert (ended.status, ended.snapshot.finished) == ("completed", 60)
+    with open_database(url) as database:
+        attempts = queries.attempts(database, "run")
+    assert before < 60
+    tokens = {path.name.removesuffix(".outcome.json") for path in spooled}
+    assert {attempt.status for attempt in attempts if attempt.token in tokens} == {"completed"}
+
+
 def test_a_time_limit_ends_a_run_cleanly(url: str, keys: KeyFile) -> None:
     """What is done by then is kept, and the rest can be resumed."""
     slow = service(keys, options=("--seconds", "0.1"))
