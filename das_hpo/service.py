@@ -7,20 +7,15 @@ and answered with "ask again".
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import Pyro4.core
 
+from das_hpo.exchange import AGAIN_S, Exchange
 from spaces.errors import DasHpoError, WireError
 from spaces.trial import TrialOutcome
 from workers.messages import AGAIN, ERROR, HANDED_BACK, REFUSED, WAIT, Answer, Caller, capacity, tokens
 from workers.wire import checked, finite, mapping, text
-
-if TYPE_CHECKING:
-    from das_hpo.dispatcher import Dispatcher
-
-#: How long a worker waits after something went wrong here.
-AGAIN_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +23,14 @@ log = logging.getLogger(__name__)
 class Service:
     """The dispatcher's exposed methods; see :mod:`workers.messages` for what they mean."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     @Pyro4.core.expose  # type: ignore[untyped-decorator]
     def claim(self, worker: Any, wanted: Any) -> dict[str, Any]:
         """A worker asks for work."""
         try:
-            return self._dispatcher.claim(Caller.from_mapping(worker), capacity(wanted)).to_dict()
+            return self._exchange.claim(Caller.from_mapping(worker), capacity(wanted)).to_dict()
         except Exception as error:  # noqa: BLE001 (answered, and logged there)
             return _failed(error, "").to_dict()
 
@@ -50,8 +45,8 @@ class Service:
                 found = TrialOutcome.from_mapping(mapping(outcome, "the outcome"))
             except DasHpoError as error:
                 message = f"the outcome is not of the agreed form: {error}"
-                return self._dispatcher.hand_back(caller, (named,), ERROR, message).to_dict()
-            return self._dispatcher.report(caller, named, found, seconds, capacity(wanted)).to_dict()
+                return self._exchange.hand_back(caller, (named,), ERROR, message).to_dict()
+            return self._exchange.report(caller, named, found, seconds, capacity(wanted)).to_dict()
         except Exception as error:  # noqa: BLE001 (answered, and logged there)
             return _failed(error, AGAIN).to_dict()
 
@@ -60,7 +55,7 @@ class Service:
         """A worker is alive and computes these tokens. Takes no lock."""
         try:
             words = text(name, "name"), text(session, "session")
-            return {"stop": self._dispatcher.beat(*words, tokens(held))}
+            return {"stop": self._exchange.beat(*words, tokens(held))}
         except WireError as error:
             log.warning("a beat is refused: %s", error)
             return {"stop": []}
@@ -73,7 +68,7 @@ class Service:
                 raise WireError(f"result must be {HANDED_BACK} or {ERROR}")
             checked(message)
             reason = str(message)[:8000]
-            return self._dispatcher.hand_back(Caller.from_mapping(worker), tokens(held), result, reason).to_dict()
+            return self._exchange.hand_back(Caller.from_mapping(worker), tokens(held), result, reason).to_dict()
         except Exception as error:  # noqa: BLE001 (answered, and logged there)
             return _failed(error, AGAIN).to_dict()
 
@@ -81,7 +76,7 @@ class Service:
     def leave(self, worker: Any) -> dict[str, Any]:
         """A worker ends."""
         try:
-            return self._dispatcher.leave(Caller.from_mapping(worker)).to_dict()
+            return self._exchange.leave(Caller.from_mapping(worker)).to_dict()
         except Exception as error:  # noqa: BLE001 (answered, and logged there)
             return _failed(error, AGAIN).to_dict()
 

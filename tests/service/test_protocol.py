@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from das_hpo import __version__
 from das_hpo.dispatcher import Dispatcher
+from das_hpo.nameserver import NameServer
 from spaces.errors import AuthenticationError, VersionError, WireError
 from spaces.trial import COMPLETED, TrialOutcome
 from workers.directory import locate
@@ -291,3 +293,33 @@ def test_another_key_is_refused_by_name(serve, nameserver, tmp_path, keys):
         where = str(client.remote._uri)
         with pytest.raises(AuthenticationError, match="holds another key than we do"), Remote(where, wrong) as remote:
             remote.call("claim", client.caller.to_dict(), 1)
+
+
+def test_a_late_outcome_is_not_asked_for_again(serve):
+    """Its evaluation waits to be computed again when the first worker reports after all: it waits no longer."""
+    work, client, dispatcher = serve(2)
+    token = client.claim().work[0].token
+    dispatcher.worker_exited("hand.1")
+    assert dispatcher.queued == 1
+    answer = client.report(token, capacity=1, holding=(token,))
+    assert answer.report == "recorded"
+    assert [item.spec.seed for item in answer.work] == [1]
+    assert dispatcher.queued == 0
+    assert len(work.attempts) == 2
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::1", "localhost"])
+def test_addresses_to_listen_on(desk, keys, host):
+    """Everywhere (then the address that leads to the nameserver is named), IPv6, and by name."""
+    if host == "::1" and not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6")
+    at = "127.0.0.1" if host == "0.0.0.0" else host
+    with (
+        NameServer(at, keys=keys) as nameserver,
+        Dispatcher(desk(1), "a", nameserver=nameserver.address, keys=keys, host=host),
+        locate(nameserver.address, keys) as directory,
+    ):
+        client = Client(directory.dispatchers()[0]["a"], keys)
+        assert client.claim().status == "work"
+        assert "0.0.0.0" not in client.remote.address
+        client.remote.close()
