@@ -22,6 +22,9 @@ DEFAULT_PORT = 9090
 KERNELS = ("auto", "torch", "fused")
 LEASE_S = 30.0
 
+#: A search step of one trial on a GPU is bound by kernel launches; of so many, hardly slower.
+GPU_CAPACITY = 16
+
 
 def add_security(parser: argparse.ArgumentParser) -> None:
     """Adds ``--insecure`` and TLS; read it with :func:`keys`."""
@@ -85,7 +88,8 @@ def add_computing(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> 
         "--capacity",
         type=positive,
         metavar="N",
-        help="evaluations that a worker computes at once; more pay on GPUs alone (default: judged by the device)",
+        help="evaluations that a worker computes at once; more pay on GPUs alone "
+        f"(default: 1 on a CPU, {GPU_CAPACITY} on a GPU)",
     )
 
 

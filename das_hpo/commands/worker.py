@@ -8,7 +8,7 @@ import os
 
 from das_hpo import __version__, logs
 from das_hpo.commands.command import Command, duration
-from das_hpo.commands.connecting import add_computing, add_security, add_waiting, keys
+from das_hpo.commands.connecting import GPU_CAPACITY, add_computing, add_security, add_waiting, keys
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,18 +34,19 @@ def execute(args: argparse.Namespace) -> int:
         # A run's own worker: its terminal shows the run's progress, not each of its workers' comings and goings.
         logs.start(verbose=args.verbose, least=logging.WARNING)
     local.die_with_parent()
-    from workers.devices import check_device
+    from workers.devices import CPU, check_device
     from workers.wire import parse_address
     from workers.worker import Worker
 
     key_file = keys(args, parse_address(args.nameserver)[0])
+    device = check_device(args.device)
     worker = Worker(
         args.nameserver,
         key_file,
         version=__version__,
-        device=check_device(args.device),
+        device=device,
         kernel=args.kernel,
-        capacity=args.capacity or 1,
+        capacity=args.capacity or (1 if device == CPU else GPU_CAPACITY),
         run=args.run,
         idle_timeout_s=args.idle_timeout,
         wait_s=args.wait,
