@@ -45,6 +45,11 @@ def add_problem(parser: argparse.ArgumentParser) -> None:
         default=_DEFAULTS["method"],
         help="das, or das-single, which learns alpha alone on pre-trained networks and tunes its 5 hyperparameters",
     )
+    add_choices(group)
+
+
+def add_choices(group: argparse._ArgumentGroup) -> None:
+    """Adds ``--set``; :func:`choices` reads it."""
     group.add_argument(
         "--set",
         dest="choices",
@@ -53,6 +58,15 @@ def add_problem(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help=f"a choice that the paper leaves open; may be repeated; names with their defaults: {_listed(Choices())}",
     )
+
+
+def choices(args: argparse.Namespace) -> Choices:
+    """What ``--set`` was given, over the defaults.
+
+    Raises:
+        UsageError: For an unknown choice, or a value that is not valid.
+    """
+    return Choices.from_mapping(dict(args.choices or ()))
 
 
 def add_optimisation(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,328 @@
+"""``das-hpo reproduce``: the paper's tables and figures, from trials that are computed where they are missing."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from das_hpo import logs, paper
+from das_hpo.commands.command import (
+    Command,
+    add_database,
+    add_format,
+    checked,
+    database,
+    natural,
+    number,
+    positive,
+    say,
+)
+from das_hpo.commands.connecting import add_service, service, stop_on_signals
+from das_hpo.commands.problem import add_choices, choices
+from das_hpo.output import Table, as_json, as_text, render
+from das_hpo.progress import Progress, Snapshot
+from spaces.errors import InvalidValueError, RunExistsError
+
+if TYPE_CHECKING:
+    import pandas
+
+    from das_hpo.execution import Summary
+    from das_hpo.reproduction import Plan
+    from das_hpo.settings import RunSettings
+
+TARGETS = (*paper.TARGETS, "all")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument(
+        "targets",
+        nargs="+",
+        choices=TARGETS,
+        metavar="TARGET",
+        help=f"what to reproduce, one or several of {', '.join(TARGETS)}; all is every table and figure, without bohb",
+    )
+    group = parser.add_argument_group("the trials")
+    group.add_argument(
+        "--trials", type=positive, metavar="N", help="trials of every cell (default: 75, as the paper; 5 with --quick)"
+    )
+    group.add_argument(
+        "--quick",
+        action="store_true",
+        help="a first look: 5 epochs in the place of 50, and 5 trials; its numbers are not the paper's",
+    )
+    group.add_argument(
+        "--epochs",
+        type=number,
+        metavar="EPOCHS",
+        help="epochs of every search and retraining, and of the highest rung of bohb "
+        "(default: 50, as the paper; 5 with --quick)",
+    )
+    group.add_argument(
+        "--iterations", type=positive, metavar="N", help="brackets of each run of bohb (default: 128; 3 with --quick)"
+    )
+    group.add_argument("--seed", type=natural, default=0, metavar="N", help="every random number follows from it")
+    group.add_argument(
+        "--prefix",
+        type=checked(_prefix),
+        help="names of new runs begin with it (default: paper, or with other epochs than 50 e and their number)",
+    )
+    group.add_argument("--no-run", action="store_true", help="compute nothing: show what the database has")
+    add_choices(group)
+    add_service(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("reproduction"),
+        metavar="FOLDER",
+        help="where tables (CSV and text) and figures (PNG and SVG) are written",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    add_database(parser)
+    add_format(parser)
+
+
+def _prefix(text: str) -> str:
+    from das_hpo.settings import check_run_name
+
+    check_run_name(text)
+    if len(text) > 5:
+        raise InvalidValueError(f"a prefix has at most 5 characters, so that the longest name fits; {text!r} came")
+    return text
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Computes what is missing, then shows every target, also after an interruption."""
+    if args.output.exists() and not args.output.is_dir():
+        raise InvalidValueError(f"-o takes a folder, {str(args.output)!r} is none")
+    plan = _plan(args)
+    asked = [
+        target for target in paper.TARGETS if target in args.targets or ("all" in args.targets and target != "bohb")
+    ]
+    status = 0 if args.no_run else _compute(args, plan, asked)
+    _show(args, plan, asked)
+    return status
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    from das_hpo.reproduction import EPOCHS, QUICK_EPOCHS, QUICK_ITERATIONS, QUICK_TRIALS, TRIALS, Plan
+
+    epochs = args.epochs or (QUICK_EPOCHS if args.quick else EPOCHS)
+    return Plan(
+        trials=args.trials or (QUICK_TRIALS if args.quick else TRIALS),
+        epochs=epochs,
+        prefix=args.prefix or ("paper" if epochs == EPOCHS else _prefix(f"e{epochs:.3g}")),
+        seed=args.seed,
+        choices=choices(args),
+        iterations=args.iterations or (QUICK_ITERATIONS if args.quick else 128),
+    )
+
+
+def _compute(args: argparse.Namespace, plan: Plan, asked: list[str]) -> int:
+    """Executes what is missing; the exit status."""
+    from das_hpo import reproduction
+
+    url = database(args)
+    stored = reproduction.stored_campaigns(url)
+    campaigns = reproduction.campaigns_for(plan, reproduction.cells_of(asked), stored)
+    records = reproduction.records_of(url)
+    taken = {found.name: found for found in stored}
+    missing = []
+    for campaign in campaigns.values():
+        known = taken.get(campaign.name)
+        if campaign.name in records and (known is None or not known.is_extended_by(campaign)):
+            raise RunExistsError(
+                f"the {records[campaign.name].kind} {campaign.name!r} of this database has other settings: "
+                f"choose another --prefix or --db"
+            )
+        if known != campaign or records[campaign.name].status != "completed":
+            missing.append(campaign)
+    optimisations = [each for each in _optimisations(plan, asked, url) if each[1] != "completed"]
+    if not missing and not optimisations:
+        return 0
+    where = service(args)
+    from das_hpo import execution
+
+    logs.start(verbose=args.verbose, least=logging.WARNING)
+    with stop_on_signals() as stop, _Watch(quiet=args.quiet) as watch:
+        if missing:
+            say(
+                f"{len(missing)} of {len(campaigns)} campaigns of {plan.trials} trials of {plan.epochs:g} epochs are "
+                f"not complete yet"
+            )
+            watch.expected = len(missing)
+            ended = execution.execute_campaigns(missing, url, where, stop=stop, progress=watch)
+            if len(ended) < len(missing) or ended[-1].status != "completed":
+                return _interrupted(ended[-1])
+        watch.expected = watch.begun + len(optimisations)
+        for settings, state in optimisations:
+            if state is None:
+                summary = execution.execute(settings, url, where, stop=stop, progress=watch)
+            else:
+                summary = execution.resume(settings.name, url, where, stop=stop, progress=watch)
+            if summary.status != "completed":
+                return _interrupted(summary)
+    return 0
+
+
+def _interrupted(summary: Summary) -> int:
+    say(f"{summary.run} ended early, as {summary.message}: what is done is kept, the same command goes on")
+    return 130 if summary.signalled else 1
+
+
+def _optimisations(plan: Plan, asked: list[str], url: str) -> list[tuple[RunSettings, str | None]]:
+    """The runs that bohb needs, with their status in the database; None if they are not there.
+
+    Raises:
+        RunExistsError: If a name is taken by something else.
+    """
+    if "bohb" not in asked:
+        return []
+    from dataclasses import replace
+
+    from das_hpo.reproduction import records_of
+    from das_hpo.settings import RunSettings
+
+    there = records_of(url)
+    found: list[tuple[RunSettings, str | None]] = []
+    for campaign in paper.BOHB_CAMPAIGNS:
+        settings = plan.optimisation(campaign)
+        record = there.get(settings.name)
+        if record is not None:
+            known = RunSettings.from_mapping(record.settings) if record.kind == "run" else None
+            if known is None or replace(known, time_limit_s=None, evaluation_timeout_s=None) != settings:
+                raise RunExistsError(
+                    f"the {record.kind} {settings.name!r} of this database has other settings: choose another --prefix"
+                )
+        found.append((settings, None if record is None else record.status))
+    return found
+
+
+class _Watch:
+    """Progress of one run after the other: each begins with a line of its own.
+
+    Attributes:
+        begun: Runs so far.
+        expected: Runs there are going to be.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.begun = 0
+        self.expected = 0
+        self._quiet = quiet
+        self._progress: Progress | None = None
+        self._run: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._progress is not None:
+            self._progress.__exit__(None, None, None)
+            self._progress = None
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        if self._quiet:
+            return
+        if snapshot.run != self._run:
+            self.__exit__()
+            self._run = snapshot.run
+            self.begun += 1
+            say(
+                f"{self.begun} of {self.expected}, {snapshot.run}: {snapshot.finished} of {snapshot.expected} evaluations are there"
+            )
+            self._progress = Progress().__enter__()
+        if self._progress is not None:
+            self._progress.update(snapshot)
+
+
+def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
+    """Prints the tables, and writes them and the figures into the folder."""
+    from das_hpo import reproduction
+    from das_hpo.figures.style import save
+
+    url = database(args)
+    campaigns = reproduction.campaigns_for(plan, reproduction.cells_of(asked), reproduction.stored_campaigns(url))
+    frames = reproduction.load_cells(url, campaigns, plan.trials)
+    printed: dict[str, Table] = {}
+    for target in asked:
+        for name, complete, reading in _tables(target, frames, plan, url):
+            reproduction.write_tables(args.output, name, complete, reading)
+            printed[name] = complete
+            if args.format == "table":
+                sys.stdout.write(f"{TITLES.get(name, name)}\n\n{as_text(reading)}\n")
+        if target.startswith("figure"):
+            paths = save(reproduction.figure(target, frames), args.output / target)
+            say(f"{target}: {' and '.join(str(path) for path in paths)}")
+    if args.format == "json":
+        sys.stdout.write(
+            as_json({name: [dict(zip(t.columns, row, strict=True)) for row in t.rows] for name, t in printed.items()})
+        )
+    elif args.format == "csv":
+        sys.stdout.write("\n".join(render(table, "csv") for table in printed.values()))
+    else:
+        from das_hpo.tables import LEGEND
+
+        say(LEGEND)
+    missing = [cell.name for cell in campaigns if cell not in frames]
+    if missing:
+        say(f"{len(missing)} of {len(campaigns)} campaigns have no trials yet: {', '.join(missing[:3])}, ...")
+    if plan.epochs != reproduction.EPOCHS:
+        say(f"trials of {plan.epochs:g} epochs are not to be compared with the paper's, which have 50")
+
+
+def _tables(
+    target: str, frames: Mapping[paper.Cell, pandas.DataFrame], plan: Plan, url: str
+) -> Iterator[tuple[str, Table, Table]]:
+    """Names of a target's tables, each with all numbers and for people."""
+    from das_hpo import reproduction
+
+    if target in paper.TABLES:
+        yield (
+            target,
+            reproduction.table(target, frames, reading=False),
+            reproduction.table(target, frames, reading=True),
+        )
+    if target in ("table1", "table2"):
+        draws = reproduction.draws_table(frames, "sequential" if target == "table1" else "cell")
+        yield f"{target}-draws", draws, draws
+    if target in paper.FIGURES:
+        found = reproduction.correlation_table(target, frames)
+        yield f"{target}-correlations", found, found
+    if target == "bohb":
+        found = reproduction.bohb_table(reproduction.incumbents_of(url, plan))
+        yield target, found, reproduction.turned(found)
+
+
+TITLES = {
+    "table1": "Table 1: sequential space",
+    "table1-draws": "Random architectures needed to beat a DAS median, sequential space",
+    "table2": "Table 2: cell space",
+    "table2-draws": "Random architectures needed to beat a DAS median, cell space",
+    "table3": "Table 3: hyperparameters, sequential space",
+    "table4": "Table 4: hyperparameters, cell space",
+    "bohb": "Tables 7 and 8: the hyperparameters that BOHB finds",
+    **{f"{name}-correlations": f"{name.capitalize()}: one-shot against architecture PSNR" for name in paper.FIGURES},
+}
+
+
+COMMAND = Command(
+    summary="the paper's tables and figures beside its published numbers",
+    description="Computes the trials that a table or figure of the paper needs and the database does not have, in "
+    "campaigns that any interruption leaves continuable and that nothing repeats, prints the table beside the "
+    "published one with differences and intervals in dB, and writes tables and figures into a folder. bohb runs the "
+    "six optimisations behind Tables 7 and 8.",
+    examples=(
+        "das-hpo reproduce table1 --trials 10",
+        "das-hpo reproduce table3 figure3 figure4 --nameserver host:9090 --db sqlite:///lab.db",
+        "das-hpo reproduce all --no-run -o docs/results",
+        "das-hpo reproduce bohb --iterations 8",
+    ),
+    configure=configure,
+    execute=execute,
+)

@@ -1,0 +1,327 @@
+"""From a table's or figure's name to the campaigns it needs, and from their trials to the table or figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from das_hpo import paper
+from das_hpo.campaign import CampaignSettings
+from das_hpo.output import Table
+from das_hpo.settings import RunSettings
+from spaces.choices import Choices
+from spaces.hyperparameters import HYPERPARAMETERS, PRESETS
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+    from storage.records import Incumbent, RunRecord
+
+#: What the paper's trials are, and what a quick look makes of them.
+EPOCHS, TRIALS = 50.0, 75
+QUICK_EPOCHS, QUICK_TRIALS = 5.0, 5
+QUICK_ITERATIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the trials of all cells are made.
+
+    Attributes:
+        trials: Trials a cell.
+        epochs: Epochs of a search and of a retraining.
+        prefix: The names of new campaigns begin with it.
+        seed: Of all campaigns: trial r of every cell has the same seed.
+        choices: What the paper leaves open.
+        iterations: Brackets of each optimisation of ``bohb``.
+    """
+
+    trials: int = TRIALS
+    epochs: float = EPOCHS
+    prefix: str = "paper"
+    seed: int = 0
+    choices: Choices = field(default_factory=Choices)
+    iterations: int = 128
+
+    def campaign(self, cell: paper.Cell) -> CampaignSettings:
+        """The campaign of one cell, under the name that a new one gets."""
+        return CampaignSettings(
+            name=f"{self.prefix}-{cell.name}",
+            method=cell.method,
+            hyperparameters=PRESETS[cell.preset],
+            label=cell.preset,
+            trials=self.trials,
+            budget=self.epochs,
+            space=cell.space,
+            operations=cell.operations,
+            data=cell.data,
+            seed=self.seed,
+            choices=self.choices,
+        )
+
+    def optimisation(self, campaign: paper.Campaign) -> RunSettings:
+        """One of the optimisations of Tables 7 and 8."""
+        return RunSettings(
+            name=f"{self.prefix}-tune-{campaign.preset}",
+            objective=campaign.objective,
+            space=campaign.space,
+            operations=campaign.operations,
+            data=campaign.data,
+            method=campaign.method,
+            iterations=self.iterations,
+            min_budget=self.epochs / 10,
+            max_budget=self.epochs,
+            seed=self.seed,
+            choices=self.choices,
+        )
+
+
+def cells_of(targets: Sequence[str]) -> tuple[paper.Cell, ...]:
+    """The cells of all targets, each once, in the order in which they are asked for."""
+    return tuple(dict.fromkeys(cell for target in targets for cell in paper.cells_of(target)))
+
+
+def campaigns_for(
+    plan: Plan, cells: Sequence[paper.Cell], stored: Sequence[CampaignSettings]
+) -> dict[paper.Cell, CampaignSettings]:
+    """What is asked for each cell: a stored campaign of these settings, extended if it is short, else a new one.
+
+    Whatever its name, so that nothing is computed twice.
+    """
+    asked = {}
+    for cell in cells:
+        wanted = plan.campaign(cell)
+        same = [found for found in stored if _same_trials(found, wanted)]
+        # The one with most trials has least missing.
+        best = max(same, key=lambda found: found.trials, default=None)
+        if best is not None:
+            wanted = replace(best, trials=max(best.trials, plan.trials))
+        asked[cell] = wanted
+    return asked
+
+
+def _same_trials(found: CampaignSettings, wanted: CampaignSettings) -> bool:
+    ignored = ("name", "label", "trials", "draws", "time_limit_s", "evaluation_timeout_s")
+    return replace(wanted, **{name: getattr(found, name) for name in ignored}) == found
+
+
+def records_of(url: str) -> dict[str, RunRecord]:
+    """All runs of the database by name; none if there is no database yet."""
+    from das_hpo.subjects import run_records
+    from spaces.errors import DatabaseMissingError
+
+    try:
+        return run_records(url)
+    except DatabaseMissingError:
+        return {}
+
+
+def stored_campaigns(url: str) -> list[CampaignSettings]:
+    """All campaigns of the database."""
+    records = records_of(url).values()
+    return [CampaignSettings.from_mapping(record.settings) for record in records if record.kind == "campaign"]
+
+
+def load_cells(
+    url: str, asked: Mapping[paper.Cell, CampaignSettings], trials: int
+) -> dict[paper.Cell, pandas.DataFrame]:
+    """The finished trials of each cell that the database has any of, the first ``trials`` of each."""
+    from das_hpo.tables import finished
+    from storage.frames import load_results
+
+    there = records_of(url)
+    frames = {}
+    for cell, campaign in asked.items():
+        if campaign.name in there:
+            rows = finished(load_results(url, campaign.name))
+            key = "iteration" if campaign.method == "random" else "replicate"
+            rows = rows[rows[key] < trials]
+            if len(rows):
+                frames[cell] = rows
+    return frames
+
+
+def table(target: str, frames: Mapping[paper.Cell, pandas.DataFrame], *, reading: bool) -> Table:
+    """A reproduced table: with all numbers, or for people."""
+    from das_hpo import tables
+
+    rows = tables.rows(target, {cell: tables.sample_of(frame) for cell, frame in frames.items()})
+    return tables.as_reading_table(rows) if reading else tables.as_table(rows)
+
+
+DRAWS_COLUMNS = (
+    "operations", "data", "psnr_to_beat", "of", "random_trials", "beating", "draws", "draws_low", "draws_high",
+    "draws_paper", "das_s", "random_s", "draws_in_the_time_of_one_das",
+)  # fmt: skip
+
+
+def draws_table(frames: Mapping[paper.Cell, pandas.DataFrame], space: str = "sequential") -> Table:
+    """How many random architectures it takes to beat a DAS median (section 5.2), by ours and by the published one."""
+    from das_hpo.statistics import draws_to_beat, summarise
+
+    published = {row.cell: row.median for row in paper.published_rows("table1" if space == "sequential" else "table2")}
+    paper_draws = paper.published()["text_findings"]["random_search_steps_to_beat_das_median_all_ops_blur"]
+    records = []
+    for operations in paper.OPERATIONS:
+        for data in paper.DATA:
+            das, random = (paper.Cell(space, operations, data, method) for method in ("das", "random"))
+            if das not in frames or random not in frames:
+                continue
+            ours = summarise(frames[das]["architecture_psnr"]).median
+            seconds = [float(frames[cell]["duration_s"].mean()) for cell in (das, random)]
+            for of, psnr in (("our DAS median", ours), ("the paper's DAS median", published[das])):
+                if math.isnan(psnr):
+                    continue
+                found = draws_to_beat(frames[random]["architecture_psnr"], psnr)
+                theirs = of.startswith("the") and (space, operations, data) == ("sequential", "all", "blur")
+                records.append(
+                    {
+                        "operations": operations,
+                        "data": data,
+                        "psnr_to_beat": psnr,
+                        "of": of,
+                        "random_trials": found.trials,
+                        "beating": found.beating,
+                        "draws": found.expected,
+                        "draws_low": found.interval.low,
+                        "draws_high": found.interval.high,
+                        "draws_paper": paper_draws if theirs else None,
+                        "das_s": seconds[0],
+                        "random_s": seconds[1],
+                        "draws_in_the_time_of_one_das": seconds[0] / seconds[1] if seconds[1] > 0 else None,
+                    }
+                )
+    return Table.of(records, DRAWS_COLUMNS, DRAWS_COLUMNS[:-3])
+
+
+CORRELATION_COLUMNS = (
+    "figure", "panel", "series", "trials", "pairs", "pearson", "pearson_low", "pearson_high",
+    "spearman", "spearman_low", "spearman_high", "kendall", "kendall_low", "kendall_high",
+    "slope", "slope_low", "slope_high",
+)  # fmt: skip
+
+
+def correlation_table(target: str, frames: Mapping[paper.Cell, pandas.DataFrame]) -> Table:
+    """The correlations behind a scatter plot, with intervals."""
+    from das_hpo.statistics import correlations, regression_line
+
+    records = []
+    for panel in paper.FIGURES[target]:
+        for name, cell in panel.cells:
+            if cell not in frames:
+                continue
+            x, y = frames[cell]["one_shot_psnr"], frames[cell]["architecture_psnr"]
+            record: dict[str, object] = {"figure": target, "panel": panel.title, "series": name, "trials": len(x)}
+            for kind, found in correlations(x, y).items():
+                record |= {
+                    kind: found.coefficient,
+                    f"{kind}_low": found.interval.low,
+                    f"{kind}_high": found.interval.high,
+                    "pairs": found.pairs,
+                }
+            line = regression_line(x, y)
+            record |= {
+                "slope": line.slope,
+                "slope_low": line.slope_interval.low,
+                "slope_high": line.slope_interval.high,
+            }
+            records.append({column: _known(value) for column, value in record.items()})
+    return Table.of(records, CORRELATION_COLUMNS, CORRELATION_COLUMNS[1:11])
+
+
+def figure(target: str, frames: Mapping[paper.Cell, pandas.DataFrame]) -> Figure:
+    """A figure like the paper's, of whatever trials there are."""
+    from das_hpo.figures.scatter import Panel, Series, scatter
+
+    if target == "figure9":
+        return _drawn(frames)
+    panels = []
+    for panel in paper.FIGURES[target]:
+        series = [
+            Series(name, frames[cell]["one_shot_psnr"], frames[cell]["architecture_psnr"])
+            for name, cell in panel.cells
+            if cell in frames
+        ]
+        panels.append(Panel(panel.title, tuple(series)))
+    return scatter(panels)
+
+
+def _drawn(frames: Mapping[paper.Cell, pandas.DataFrame]) -> Figure:
+    """The found architecture with the best PSNR of each cell of Figure 9."""
+    from das_hpo.figures.architectures import architectures
+    from spaces.architecture import Architecture
+
+    drawn = []
+    for cell in paper.FIGURE9:
+        if cell not in frames:
+            continue
+        ranked = frames[cell].dropna(subset=["architecture_psnr"]).sort_values("architecture_psnr", kind="stable")
+        if len(ranked):
+            best = ranked.iloc[-1]
+            title = f"{cell.operations} operations, {cell.data}, {cell.preset}: {best['architecture_psnr']:.2f} dB"
+            drawn.append((f"{title}, the best of {len(ranked)}", Architecture.parse(str(best["architecture"]))))
+    return architectures(drawn)
+
+
+BOHB_COLUMNS = (
+    "preset", "objective", "space", "data", "method", "what", "psnr", "one_shot_psnr", "architecture_psnr",
+    *HYPERPARAMETERS,
+)  # fmt: skip
+
+
+def incumbents_of(url: str, plan: Plan) -> dict[str, Incumbent | None]:
+    """The incumbent of each optimisation of ``bohb``, None where there is none yet."""
+    from storage import queries
+    from storage.engine import open_database
+
+    there = records_of(url)
+    found: dict[str, Incumbent | None] = {}
+    for campaign in paper.BOHB_CAMPAIGNS:
+        name = plan.optimisation(campaign).name
+        found[campaign.preset] = None
+        if name in there:
+            with open_database(url) as database:
+                found[campaign.preset] = next(iter(queries.incumbents(database, name)), None)
+    return found
+
+
+def turned(table: Table) -> Table:
+    """The table with a column for every row: for few rows of many columns with long names."""
+    heads = [f"{row[0]} ({row[table.columns.index('what')]})" for row in table.rows]
+    places = [place for place, name in enumerate(table.columns) if name not in ("preset", "what")]
+    return Table(("", *heads), tuple((table.columns[place], *(row[place] for row in table.rows)) for place in places))
+
+
+def bohb_table(found: Mapping[str, Incumbent | None]) -> Table:
+    """The hyperparameters of each optimisation beside the published ones (Tables 7 and 8)."""
+    records: list[dict[str, object]] = []
+    for campaign in paper.BOHB_CAMPAIGNS:
+        if campaign.preset not in found:
+            continue
+        head = {name: getattr(campaign, name) for name in ("preset", "objective", "space", "data", "method")}
+        best = found[campaign.preset]
+        if best is not None:
+            numbers = {name: getattr(best, name) for name in ("psnr", "one_shot_psnr", "architecture_psnr")}
+            records.append({**head, "what": "ours", **numbers, **best.hyperparameters.to_dict()})
+        records.append({**head, "what": "paper", **PRESETS[campaign.preset].to_dict()})
+    return Table.of(records, BOHB_COLUMNS)
+
+
+def write_tables(folder: Path, name: str, complete: Table, reading: Table) -> None:
+    """Writes a table as CSV with all numbers and as text for people."""
+    from das_hpo.output import as_csv, as_text
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix, text in (("csv", as_csv(complete)), ("txt", as_text(reading))):
+        target = folder / f"{name}.{suffix}"
+        partial = target.with_name(f".{target.name}.part")
+        partial.write_text(text, encoding="utf-8", newline="")
+        partial.replace(target)
+
+
+def _known(value: object) -> object:
+    return None if isinstance(value, float) and math.isnan(value) else value
