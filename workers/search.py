@@ -13,7 +13,8 @@ from spaces.data_formation import DataFormation
 from spaces.network import Buffers, Forward, Layout
 from spaces.networks import discrete_network, relaxed_network
 from spaces.trial import TrialSpec
-from workers.batches import Batches, generators
+from workers.batches import Batch, Batches, generators
+from workers.cuda_graphs import replayed
 from workers.curves import Curves, Meter
 from workers.gradients import alpha_gradient, weight_gradient
 from workers.kernels import forward_for
@@ -113,20 +114,28 @@ def learn(
     weight_rate, weight_decay = weight_rates(specs, device), decays(specs, "parameter_weight_decay", device)
     alpha_optimizer = PerTrial(alpha, [spec.hyperparameters.alpha_optimizer for spec in specs])
     alpha_rate, alpha_decay = alpha_rates(specs, device), decays(specs, "alpha_weight_decay", device)
+
+    def alpha_step(batch: Batch, rate: Tensor) -> Tensor:
+        errors, gradient = alpha_gradient(forward, weights, buffers, alpha, batch, scale)
+        alpha_optimizer.step(alpha, gradient, rate, alpha_decay)
+        return errors
+
+    def weight_step(batch: Batch, rate: Tensor) -> Tensor:
+        errors, gradient = weight_gradient(forward, weights, buffers, alpha.softmax(dim=2), batch, scale)
+        if gradient is not None:
+            weight_optimizer.step(weights, gradient, rate, weight_decay)
+        return errors
+
+    step_alpha, step_weights = replayed(alpha_step, device), replayed(weight_step, device)
     step = 0
     for epoch, length in enumerate(epoch_lengths(specs[0].steps), start=1):
         training_meter, validation_meter = Meter(len(specs), device), Meter(len(specs), device)
         training_batches = training.draw(length) if learn_weights else iter(())
         for batch in validation.draw(length):
-            errors, gradient = alpha_gradient(forward, weights, buffers, alpha, batch, scale)
-            alpha_optimizer.step(alpha, gradient, alpha_rate[step], alpha_decay)
+            errors = step_alpha(batch, alpha_rate[step])
             validation_meter.add(scale * errors.mean(dim=1), errors)
-
             if learn_weights:
-                batch = next(training_batches)
-                errors, weight_change = weight_gradient(forward, weights, buffers, alpha.softmax(dim=2), batch, scale)
-                if weight_change is not None:
-                    weight_optimizer.step(weights, weight_change, weight_rate[step], weight_decay)
+                errors = step_weights(next(training_batches), weight_rate[step])
                 training_meter.add(scale * errors.mean(dim=1), errors)
             step += 1
         curves.add("search", epoch, training_meter if learn_weights else None, validation_meter, alpha)

@@ -14,9 +14,10 @@ from torch import Tensor
 from spaces.choices import Choices
 from spaces.network import Buffers, Forward, Layout
 from spaces.trial import BATCHES_PER_EPOCH, TrialSpec
-from workers.batches import Batches, generators
+from workers.batches import Batch, Batches, generators
+from workers.cuda_graphs import replayed
 from workers.curves import Curves, Meter
-from workers.validation import sample_errors
+from workers.gradients import weight_gradient
 
 #: Adam's decay rates and epsilon: torch.optim.Adam's defaults.
 BETAS = (0.9, 0.999)
@@ -162,18 +163,20 @@ def train(
     optimizer = Adam(weights)
     rates, decay = weight_rates(specs, device), decays(specs, "parameter_weight_decay", device)
     scale = specs[0].choices.loss_scale
+
+    def weight_step(batch: Batch, rate: Tensor) -> Tensor:
+        errors, gradient = weight_gradient(forward, weights, buffers, mix, batch, scale)
+        if gradient is not None:
+            optimizer.step(weights, gradient, rate, decay)
+        return errors
+
+    take_step = replayed(weight_step, device)
     step = 0
     for epoch, length in enumerate(epoch_lengths(specs[0].steps), start=1):
         meter = Meter(len(specs), device)
         for batch in batches.draw(length):
-            weights.requires_grad_()
-            errors = sample_errors(forward(weights, buffers, mix, batch.y, batch.noise, True), batch.x)
-            loss = scale * errors.mean(dim=1)
-            gradient = torch.autograd.grad(loss.sum(), weights)[0] if loss.requires_grad else None
-            weights.requires_grad_(False)
-            if gradient is not None:
-                optimizer.step(weights, gradient, rates[step], decay)
-            meter.add(loss, errors)
+            errors = take_step(batch, rates[step])
+            meter.add(scale * errors.mean(dim=1), errors)
             step += 1
         curves.add(phase, epoch, training=meter)
         if curves.all_diverged:

@@ -5,10 +5,49 @@ The contract with workers.search and workers.retrain is :func:`forward_for` alon
 
 from __future__ import annotations
 
+import abc
+
+from torch import Tensor
+
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.network import Forward, Network
+from spaces.network import Buffers, Forward, Network
 
 KERNELS = ("auto", "torch", "fused")
+
+
+class Direct(abc.ABC):
+    """A forward pass that makes the loss's gradient itself, with neither a graph nor the calls around it."""
+
+    @abc.abstractmethod
+    def __call__(
+        self,
+        weights: Tensor,
+        buffers: Buffers,
+        mix: Tensor | None,
+        y: Tensor,
+        noise: Tensor | None,
+        training: bool,
+    ) -> Tensor:
+        """See :meth:`spaces.network.Network.forward`."""
+
+    @abc.abstractmethod
+    def errors_and_gradient(
+        self,
+        weights: Tensor,
+        buffers: Buffers,
+        mix: Tensor | None,
+        x: Tensor,
+        y: Tensor,
+        noise: Tensor | None,
+        scale: float,
+        to_mix: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """A forward pass in training mode, and the gradient of ``scale`` times the mean squared error.
+
+        Returns:
+            The mean squared error of each sample [T, B], and the gradient of the mix where ``to_mix``, else of the
+            weights; both as autograd makes them from ``sample_errors``.
+        """
 
 
 def forward_for(network: Network, trials: int, device: str, kernel: str) -> tuple[Forward, str]:

@@ -1,0 +1,45 @@
+"""The gradients of a training step: of the weights, or of alpha; by autograd, or by the kernel itself."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from spaces.network import Buffers, Forward
+from workers.batches import Batch
+from workers.kernels import Direct
+from workers.validation import sample_errors
+
+
+def weight_gradient(
+    forward: Forward, weights: Tensor, buffers: Buffers, mix: Tensor | None, batch: Batch, scale: float
+) -> tuple[Tensor, Tensor | None]:
+    """The gradient of each trial's loss ``scale * MSE`` in its weights, batch norm in training mode.
+
+    Returns:
+        Mean squared errors of the samples [T, B], and the gradient [T, P]; None where the network has no weights.
+    """
+    if isinstance(forward, Direct):
+        return forward.errors_and_gradient(weights, buffers, mix, *batch, scale, to_mix=False)
+    weights.requires_grad_()
+    errors = sample_errors(forward(weights, buffers, mix, batch.y, batch.noise, True), batch.x)
+    loss = scale * errors.mean(dim=1).sum()
+    gradient = torch.autograd.grad(loss, weights)[0] if loss.requires_grad else None
+    weights.requires_grad_(False)
+    return errors.detach(), gradient
+
+
+def alpha_gradient(
+    forward: Forward, weights: Tensor, buffers: Buffers, alpha: Tensor, batch: Batch, scale: float
+) -> tuple[Tensor, Tensor]:
+    """The same in alpha [T, E, O]; the weights are constant."""
+    if isinstance(forward, Direct):
+        mix = alpha.softmax(dim=2)
+        errors, gradient = forward.errors_and_gradient(weights, buffers, mix, *batch, scale, to_mix=True)
+        product = mix * gradient
+        return errors, product - mix * product.sum(dim=2, keepdim=True)
+    alpha.requires_grad_()
+    errors = sample_errors(forward(weights, buffers, alpha.softmax(dim=2), batch.y, batch.noise, True), batch.x)
+    (gradient,) = torch.autograd.grad(scale * errors.mean(dim=1).sum(), alpha)
+    alpha.requires_grad_(False)
+    return errors.detach(), gradient
