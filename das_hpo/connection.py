@@ -12,7 +12,7 @@ import time
 
 from Pyro4 import constants, errors, message
 
-from workers.wire import MAX_MESSAGE_SIZE
+from workers.wire import MAX_MESSAGE_SIZE, STAMP, stamp
 
 #: The largest first message, and the largest set of annotations, of which das-hpo sends two short ones.
 MAX_FIRST_MESSAGE = 4096
@@ -42,6 +42,8 @@ class Connection:
         key: The key that the peer signs with; None before its first message.
         trusted: Whether the peer has proved a key (or none is asked for).
         lane: Which threads answer it.
+        session: Drawn for this connection; empty for a plain Pyro client, which cannot stamp its messages.
+        count: How many stamped messages have come.
         busy: Whether an answering thread has it.
         until: Monotonic time at which it is closed if nothing is heard.
     """
@@ -62,6 +64,8 @@ class Connection:
         self.closed = False
         self.until = until
         self.wanted = selectors.EVENT_READ
+        self.session = b""
+        self.count = 0
         self.objectId = None
         self.pyroInstances: dict[object, object] = {}
         self._received = bytearray()
@@ -165,6 +169,32 @@ class Connection:
         finally:
             self._position = 0
         return True
+
+    def stamp(self) -> bytes:
+        """The stamp of the held message, if it is the one that is due on this connection.
+
+        It is an annotation, and so it is signed: a message that was recorded elsewhere, or earlier, bears
+        another one.
+
+        Raises:
+            SecurityError: If it is not.
+        """
+        found = self._annotation(STAMP.encode())
+        self.count += 1
+        due = stamp(self.session, self.count) if self.session else b""
+        if found != due:
+            raise errors.SecurityError("a message of another connection, or an earlier one")
+        return due
+
+    def _annotation(self, name: bytes) -> bytes:
+        position = _HEADER.size
+        end = position + struct.unpack_from("!H", self._message, 18)[0]
+        while position + 6 <= end:
+            found, length = struct.unpack_from("!4sH", self._message, position)
+            position += 6 + length
+            if found == name:
+                return self._message[position - length : position]
+        return b""
 
     def recv(self, size: int) -> bytes:
         """The next bytes of the held message."""

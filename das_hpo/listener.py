@@ -13,6 +13,7 @@ import errno
 import logging
 import queue
 import resource
+import secrets
 import selectors
 import socket
 import ssl
@@ -27,7 +28,7 @@ from das_hpo.connection import MALFORMED, Connection
 from spaces.errors import UnreachableError
 from workers.keys import KeyFile
 from workers.tls import server_context
-from workers.wire import configure, format_address
+from workers.wire import STAMP, configure, format_address
 
 #: How long a connection may take to prove its key, and how long a message may take to arrive.
 HANDSHAKE_S = 5.0
@@ -95,16 +96,27 @@ class KeyedDaemon(Pyro4.core.Daemon):  # type: ignore[misc]
         """``HOST:PORT`` it listens on."""
         return str(self.locationStr)
 
-    def validateHandshake(self, conn: Connection, data: Any) -> str:  # noqa: N802 (Pyro's name)
-        """Notes the lane that the client asks for."""
-        lane = data.get("lane") if type(data) is dict else None
+    def validateHandshake(self, conn: Connection, data: Any) -> str | dict[str, str]:  # noqa: N802 (Pyro's name)
+        """Notes the lane that the client asks for, and draws what its messages are to be stamped with."""
+        if type(data) is not dict:
+            return "das-hpo"
+        lane, nonce = data.get("lane"), data.get("nonce")
         conn.lane = lane if type(lane) is str and lane in self.transportServer.lanes else ""
-        return "das-hpo"
+        if type(nonce) is not str:
+            return "das-hpo"
+        conn.session = secrets.token_bytes(16)
+        return {"nonce": nonce, "session": conn.session.hex()}
+
+    def annotations(self) -> dict[str, bytes]:
+        """Stamps an answer as its question was, so that no recorded one can be put in its place."""
+        stamp = getattr(self._current, "stamp", b"")
+        return {STAMP: stamp} if stamp else {}
 
     def answer(self, connection: Connection) -> bool:
         """Answers the message that the connection holds; False if the connection is to be closed."""
         if connection.trusted:
             self._current.key = connection.key
+            self._current.stamp = connection.stamp()
             self.handleRequest(connection)
             return True
         refusal = None
@@ -113,6 +125,7 @@ class KeyedDaemon(Pyro4.core.Daemon):  # type: ignore[misc]
             # A refusal is not signed: nothing that a stranger sends makes us sign anything.
             refusal = None if connection.key else "hmac key refused"
         self._current.key = connection.key
+        self._current.stamp = b""
         connection.trusted = bool(self._handshake(connection, denied_reason=refusal))
         return connection.trusted
 

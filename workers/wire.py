@@ -6,6 +6,7 @@ Nothing but builtin types crosses it, nothing is ever unpickled, and every messa
 from __future__ import annotations
 
 import math
+import secrets
 import ssl
 from collections.abc import Mapping
 from typing import Any, Self
@@ -34,6 +35,15 @@ TIMEOUT_S = 10.0
 
 DISPATCHER_PREFIX = "das-hpo.dispatcher."
 NAMESERVER_ID = "Pyro.NameServer"
+
+
+#: The annotation that binds a message to its connection and its place in it.
+STAMP = "DHPO"
+
+
+def stamp(session: bytes, count: int) -> bytes:
+    """The stamp of the ``count``-th message of a session and of its answer."""
+    return session + count.to_bytes(8, "big")
 
 
 def configure() -> None:
@@ -126,6 +136,17 @@ def uri(object_id: str, address: str) -> str:
     return f"PYRO:{object_id}@{address}"
 
 
+class _Proxy(Pyro4.core.Proxy):  # type: ignore[misc]
+    """A Pyro4 proxy that keeps what the other side said when it took the connection."""
+
+    def __init__(self, uri: Pyro4.core.URI) -> None:
+        super().__init__(uri)
+        object.__setattr__(self, "greeting", None)  # Pyro would look for it on the other side
+
+    def _pyroValidateHandshake(self, response: Any) -> None:  # noqa: N802 (Pyro's name)
+        object.__setattr__(self, "greeting", response)
+
+
 class Remote:
     """An object of another process. One connection is kept; one thread at a time may call.
 
@@ -148,7 +169,9 @@ class Remote:
         self._keys = keys
         self._timeout_s = timeout_s
         self._lane = lane
-        self._proxy: Pyro4.core.Proxy | None = None
+        self._proxy: _Proxy | None = None
+        self._session = b""
+        self._count = 0
 
     @property
     def address(self) -> str:
@@ -166,7 +189,7 @@ class Remote:
         for attempt in (1, 2):
             kept = self._proxy is not None
             try:
-                return checked(self._connected()._pyroInvoke(method, arguments, {}))
+                return checked(self._invoke(method, arguments))
             except errors.ConnectionClosedError as error:
                 self.close()
                 if not kept or attempt == 2:
@@ -188,24 +211,48 @@ class Remote:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _connected(self) -> Pyro4.core.Proxy:
+    def _invoke(self, method: str, arguments: tuple[Any, ...]) -> Any:
+        """One call, stamped: whoever records messages can use them neither again nor elsewhere."""
+        proxy = self._connected()
+        self._count += 1
+        mine = stamp(self._session, self._count)
+        Pyro4.core.current_context.annotations = {STAMP: mine}
+        answer = proxy._pyroInvoke(method, arguments, {})
+        if bytes(Pyro4.core.current_context.response_annotations.get(STAMP, b"")) != mine:
+            raise WireError(f"{self.address} has answered another question")
+        return answer
+
+    def _connected(self) -> _Proxy:
         if self._proxy is None:
             keys: tuple[bytes | None, ...] = (None,) if self._keys is None else self._keys.current()
             for key in keys:
-                proxy = Pyro4.core.Proxy(self._uri)
+                nonce = secrets.token_hex(16)
+                proxy = _Proxy(self._uri)
                 proxy._pyroHmacKey = key
                 proxy._pyroTimeout = self._timeout_s
-                proxy._pyroHandshake = {"lane": self._lane}
+                proxy._pyroHandshake = {"lane": self._lane, "nonce": nonce}
                 try:
                     proxy._pyroBind()
+                    self._session, self._count = _session(proxy.greeting, nonce), 0
                 except Exception as error:
                     proxy._pyroRelease()
                     if key == keys[-1] or not _is_security(error):
                         raise
                 else:
                     self._proxy = proxy
-                    break
+                    return proxy
+            raise AssertionError("there is at least one key")
         return self._proxy
+
+
+def _session(greeting: Any, nonce: str) -> bytes:
+    """The session that the other side has drawn, having read our nonce."""
+    if type(greeting) is not dict or greeting.get("nonce") != nonce or type(greeting.get("session")) is not str:
+        raise WireError("this is no nameserver or dispatcher of das-hpo, or one of another version")
+    try:
+        return bytes.fromhex(greeting["session"])
+    except ValueError:
+        raise WireError("the other side's session is no session") from None
 
 
 def _is_security(error: BaseException | None) -> bool:

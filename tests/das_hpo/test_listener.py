@@ -22,7 +22,7 @@ from Pyro4.util import SerpentSerializer
 from das_hpo import listener
 from das_hpo.connection import MAX_FIRST_MESSAGE
 from das_hpo.nameserver import NameServer, locate
-from spaces.errors import AuthenticationError, ClusterError
+from spaces.errors import AuthenticationError, ClusterError, WireError
 from workers.keys import KeyFile, new_key, retire_keys
 from workers.wire import MAX_MESSAGE_SIZE, NAMESERVER_ID, Remote, parse_address, uri
 
@@ -283,6 +283,46 @@ def test_a_client_with_a_newer_key_first_tries_the_older(tmp_path: Path):
     new_key(client.path)
     with NameServer(keys=server_keys) as nameserver, locate(nameserver.address, KeyFile(client.path)) as directory:
         directory.ping()
+
+
+def test_recorded_messages_are_refused(served):
+    """Who records a client's whole conversation can replay none of it, neither question nor answer."""
+    nameserver, keys = served
+    recorded: list[bytes] = []
+    answered: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as spy:
+
+        def listen(replay: bool) -> None:
+            victim, _ = spy.accept()
+            with victim, connect(nameserver) as there:
+                for turn in range(2):
+                    question = victim.recv(65536)
+                    recorded.append(question)
+                    there.sendall(question)
+                    answer = there.recv(65536)
+                    answered.append(answer)
+                    victim.sendall(answered[1] if replay and turn else answer)
+
+        address = f"127.0.0.1:{spy.getsockname()[1]}"
+        for replay in (False, True):
+            thread = threading.Thread(target=listen, args=(replay,))
+            thread.start()
+            with Remote(uri(NAMESERVER_ID, address), keys) as remote:
+                if replay:
+                    with pytest.raises(WireError, match="has answered another question"):
+                        remote.call("register", "das-hpo.dispatcher.second", "PYRO:x@127.0.0.1:1")
+                else:
+                    remote.call("register", "das-hpo.dispatcher.first", "PYRO:x@127.0.0.1:1")
+            thread.join()
+    with locate(nameserver.address, keys) as directory:
+        directory.remove("first")
+        directory.remove("second")
+        with connect(nameserver) as sock:
+            sock.sendall(recorded[0])
+            assert sock.recv(65536)
+            sock.sendall(recorded[1])
+            assert ended(sock)
+        assert directory.dispatchers()[0] == {}
 
 
 CONNECTIONS = 4_000
