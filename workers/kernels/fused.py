@@ -14,7 +14,7 @@ from spaces.architecture import CELL_EDGES, CELL_STATES, LEARNABLE_GRADIENT, NET
 from spaces.cell import CellNetwork, edge_index
 from spaces.network import Buffers, Network
 from spaces.sequential import SequentialNetwork
-from workers.kernels import passes, signals
+from workers.kernels import Direct, passes, signals
 from workers.kernels.cache import compile_kernels
 from workers.kernels.normalisation import TAPS
 
@@ -23,8 +23,8 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 #: Operations the passes know, in the order of the edge table's columns.
 OPERATIONS = (LEARNABLE_GRADIENT, NET, ROLL, NOISE)
 
-#: Place of the mix among the arguments of the passes.
-MIX = 4
+#: Places among the arguments of the passes.
+WEIGHTS, MIX = 3, 4
 
 #: Networks the passes know, exactly: a subclass may do anything.
 NETWORKS = (SequentialNetwork, CellNetwork)
@@ -43,10 +43,18 @@ def supports(network: Network) -> bool:
     )
 
 
+class Compiled(NamedTuple):
+    """The functions of :mod:`workers.kernels.passes`."""
+
+    forward: Callable[..., None]
+    backward: Callable[..., None]
+    errors: Callable[..., None]
+
+
 @functools.cache
-def compiled() -> list[Callable[..., Any]]:
-    """The forward and the backward pass; compiled, or loaded from disk, on the first call."""
-    return compile_kernels(passes.SIGNATURES)
+def compiled() -> Compiled:
+    """The passes; compiled, or loaded from disk, on the first call."""
+    return Compiled(*compile_kernels(passes.SIGNATURES))
 
 
 class Graph:
@@ -124,7 +132,7 @@ class Run(NamedTuple):
     samples: int
 
 
-class FusedForward:
+class FusedForward(Direct):
     """Callable as ``Network.forward``, for float32 tensors on the CPU; several trials one after the other."""
 
     def __init__(self, network: Network) -> None:
@@ -169,7 +177,7 @@ class FusedForward:
         training: bool,
     ) -> tuple[Tensor, list[Run]]:
         """x_hat, and of each trial what its backward pass takes."""
-        forward, _ = compiled()
+        forward = compiled().forward
         x_hat = torch.empty(len(y), len(self.band), y.shape[1])
         weights, mix = weights.detach().contiguous(), None if mix is None else mix.detach().contiguous()
         noise = None if noise is None else noise.transpose(2, 3).contiguous()
@@ -202,6 +210,47 @@ class FusedForward:
             runs.append(run)
         return x_hat.transpose(1, 2), runs
 
+    def errors_and_gradient(
+        self,
+        weights: Tensor,
+        buffers: Buffers,
+        mix: Tensor | None,
+        x: Tensor,
+        y: Tensor,
+        noise: Tensor | None,
+        scale: float,
+        to_mix: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """See :meth:`Direct.errors_and_gradient`."""
+        x_hat, runs = self.run(weights, mix, buffers, y, noise, True)
+        trials, samples, positions = x.shape
+        errors, grad = torch.empty(trials, samples), torch.empty(trials, positions, samples)
+        factor = 2 * scale / (samples * positions)
+        compiled().errors(
+            x_hat.transpose(1, 2).numpy(), x.transpose(1, 2).contiguous().numpy(), factor, errors.numpy(), grad.numpy()
+        )
+        grad_weights, grad_mix = self.backward(runs, grad, not to_mix, to_mix)
+        return errors, grad_mix if to_mix else grad_weights
+
+    def backward(self, runs: list[Run], grad: Tensor, to_weights: bool, to_mix: bool) -> tuple[Tensor, Tensor]:
+        """The gradients of the weights [T, P] and of the mix [T, E, O], where asked; grad is dL/dx_hat [T, N, B]."""
+        arguments = runs[0].arguments
+        grad_weights = torch.empty(len(runs), len(arguments[WEIGHTS]))
+        grad_mix = torch.empty(len(runs), *arguments[MIX].shape)
+        for trial, run in enumerate(runs):
+            compiled().backward(
+                *run.arguments,
+                grad[trial].numpy(),
+                run.workspace.grads,
+                run.workspace.sums,
+                to_weights,
+                to_mix,
+                grad_weights[trial].numpy(),
+                grad_mix[trial].numpy(),
+            )
+        self.give_back(runs)
+        return grad_weights, grad_mix
+
     def _take(self, samples: int) -> Workspace:
         """A workspace of that batch size."""
         free = self._free.setdefault(samples, [])
@@ -233,24 +282,7 @@ class _Pass(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        weights = ctx.saved_tensors[0]
-        _, backward = compiled()
+        ctx.saved_tensors  # noqa: B018 - raises where one was changed
         to_weights, to_mix = ctx.needs_input_grad[:2]
-        grad = grad.transpose(1, 2).contiguous()
-        grad_weights, grad_mix = (
-            torch.empty(weights.shape),
-            torch.empty((len(weights), *ctx.runs[0].arguments[MIX].shape)),
-        )
-        for trial, run in enumerate(ctx.runs):
-            backward(
-                *run.arguments,
-                grad[trial].numpy(),
-                run.workspace.grads,
-                run.workspace.sums,
-                to_weights,
-                to_mix,
-                grad_weights[trial].numpy(),
-                grad_mix[trial].numpy(),
-            )
-        ctx.fused.give_back(ctx.runs)
+        grad_weights, grad_mix = ctx.fused.backward(ctx.runs, grad.transpose(1, 2).contiguous(), to_weights, to_mix)
         return grad_weights if to_weights else None, grad_mix if to_mix else None, *[None] * 5

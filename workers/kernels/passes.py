@@ -326,6 +326,21 @@ def backward(
                 )  # fmt: skip
 
 
+def errors(x_hat: Any, x: Any, factor: float, mean_squares: Any, grad: Any) -> None:
+    """Of each sample the mean square of x_hat - x [T, N, B] -> [T, B], and ``factor`` times x_hat - x."""
+    trials, N, samples = x.shape
+    share, scale = np.float32(1 / N), np.float32(factor)
+    for trial in range(trials):
+        total = mean_squares[trial]
+        total[:] = ZERO
+        for q in range(N):
+            one, other, out = x_hat[trial, q], x[trial, q], grad[trial, q]
+            for b in range(samples):
+                difference = one[b] - other[b]
+                total[b] += share * difference * difference
+                out[b] = scale * difference
+
+
 _GRAPH = "int64[:,::1], int64[::1], int64, float32[::1], float32[:,::1]"  # edges to mix
 _OPERATOR = "float32[:,:,::1], float32[:,::1], float32, float32, int64"  # noise to shift
 _STATISTICS = "float32[:,::1], float32[:,::1], boolean"
@@ -336,4 +351,5 @@ SIGNATURES: dict[Callable[..., Any], str] = {
     forward: f"void({_GRAPH}, {_OPERATOR}, {_STATISTICS}, {_KEPT}, float32[:,::1], boolean, float32[:,::1])",
     backward: f"void({_GRAPH}, {_OPERATOR}, {_STATISTICS}, {_KEPT}, float32[:,::1], float32[:,:,::1], "
     "float32[:,::1], boolean, boolean, float32[::1], float32[:,::1])",
+    errors: "void(float32[:,:,::1], float32[:,:,::1], float64, float32[:,::1], float32[:,:,::1])",
 }

@@ -46,7 +46,8 @@ def test_another_network_is_left_to_torch() -> None:
 @pytest.mark.parametrize("data", ["blur", "downsampling"])
 def test_short_trial_agrees_with_torch(space: str, data: str) -> None:
     """A short search and retraining give the same curves, within what the order of sums changes over the steps."""
-    spec = TrialSpec(preset("H1"), budget=0.3, seed=3, space=space, operations="all", data=data)
+    choices = Choices(channels=4, batch_size=24)
+    spec = TrialSpec(preset("H1"), budget=0.5, seed=3, space=space, operations="all", data=data, choices=choices)
     fused, torch = (run_trial(spec, kernel=kernel) for kernel in ("auto", "torch"))
     assert (fused.kernel, torch.kernel) == ("fused", "torch")
     assert fused.architecture == torch.architecture
