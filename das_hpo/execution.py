@@ -42,6 +42,9 @@ __all__ = ["Service", "Summary", "execute", "execute_campaigns", "resume"]
 #: After the end of new work, running evaluations are awaited for so long.
 GRACE_S = 1.0
 
+#: A commit waits for so long for another process's; then it fails, and is tried again.
+BUSY_TIMEOUT_S = 5.0
+
 #: How often the run is looked after: its limits, its lease, its progress.
 _TICK_S = 0.2
 
@@ -106,7 +109,7 @@ def execute(
         version=__version__,
     )
     stop = stop or threading.Event()
-    with cluster_of(service) as cluster, open_database(url, create=True) as database:
+    with cluster_of(service) as cluster, open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database:
         with database.begin() as session:
             writes.create_run(session, new)
         record = queries.run(database, new.name)
@@ -142,7 +145,7 @@ def execute_campaigns(
     """
     stop = stop or threading.Event()
     summaries: list[Summary] = []
-    with cluster_of(service) as cluster, open_database(url, create=True) as database:
+    with cluster_of(service) as cluster, open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database:
         for campaign in campaigns:
             record, missing = _stored_campaign(database, campaign)
             if missing:
@@ -200,7 +203,7 @@ def resume(
         DasHpoError: If nameserver, database, key or device cannot be used.
     """
     stop = stop or threading.Event()
-    with open_database(url) as database:
+    with open_database(url, busy_timeout_s=BUSY_TIMEOUT_S) as database:
         record = queries.run(database, name)
         if record.status == "completed":
             raise UsageError(f"the run {name!r} is completed: there is nothing to resume; see `das-hpo show {name}`")
@@ -294,6 +297,8 @@ class _Execution:
         snapshot = work.snapshot()
         self._show(snapshot)
         status = "completed" if work.complete else "interrupted"
+        if work.complete:
+            why = None
         with work.condition, work.transaction():
             pass  # Whatever a commit before this one could not write.
         self._set_status(status, why)
@@ -306,22 +311,22 @@ class _Execution:
             now = time.monotonic()
             left_s = None if time_limit_s is None else time_limit_s - (now - begun)
             self._show(work.snapshot(dispatcher.number_of_workers(), left_s))
-            if work.complete:
+            failing_since = self._recorder.failing_since
+            if work.complete and failing_since is None:
                 return None
             if self._stop.is_set():
                 return "interrupted by a signal"
             if left_s is not None and left_s <= 0:
                 return f"its time limit of {format_duration(time_limit_s or 0)} is over"
-            failing_since = self._recorder.failing_since
             if failing_since is not None and now - failing_since > self._cluster.service.failing_s:
                 raise StorageError(f"the run is stopped, as nothing can be recorded: {self._recorder.failure}")
             if self._cluster.lost:
                 raise ClusterError("the run is stopped, as all local workers ended again and again: see the log above")
-            if now - renewed > LEASE_S / 4:
+            if now - renewed > (LEASE_S / 4 if failing_since is None else 1.0):
                 renewed = now
                 self._renew(work)
             with work.condition:
-                if not work.complete and not self._stop.is_set():
+                if not self._stop.is_set() and (not work.complete or failing_since is not None):
                     work.condition.wait(_TICK_S)
 
     def _renew(self, work: Work) -> None:
