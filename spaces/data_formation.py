@@ -114,13 +114,13 @@ def data_formation(name: str, choices: Choices | None = None, device: torch.devi
 def draw_signals(generator: torch.Generator, batches: int, samples: int) -> Tensor:
     """Draws x_i = cos(f omega_i + O_x) + O_y, f ~ U[0, 2 pi], O_x, O_y ~ N(0, 1): [batches, samples, N].
 
-    The signals are made on the generator's device.
+    The signals are made on the generator's device; in memory the samples come last.
     """
     device = generator.device
-    f = 2 * math.pi * torch.rand(batches, samples, 1, generator=generator, device=device)
-    offsets = torch.randn(2, batches, samples, 1, generator=generator, device=device)
-    omega = axis().to(device, torch.float32)
-    return torch.cos(f * omega + offsets[0]) + offsets[1]
+    f = 2 * math.pi * torch.rand(batches, 1, samples, generator=generator, device=device)
+    offsets = torch.randn(2, batches, 1, samples, generator=generator, device=device)
+    omega = axis().to(device, torch.float32)[:, None]
+    return (torch.cos(f * omega + offsets[0]) + offsets[1]).transpose(1, 2)
 
 
 def draw_measurements(formation: DataFormation, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -61,12 +61,14 @@ class Batches:
         self._signals = generators(seeds, device, name, "signals")
         self._noises = generators(seeds, device, name, "layer-noise")
         self._slots = [list(slots) for slots in noise_slots]
-        shape = (len(seeds), noise_edges, samples, POSITIONS)
+        # In memory the samples come last, as the kernels read them.
+        shape = (len(seeds), noise_edges, POSITIONS, samples)
         self._noise = torch.zeros(shape, device=device) if noise_edges else None
 
     def draw(self, count: int) -> Iterator[Batch]:
         """The next ``count`` mini-batches."""
-        x = torch.stack([draw_signals(generator, count, self._samples) for generator in self._signals])
+        signals = [draw_signals(generator, count, self._samples).transpose(1, 2) for generator in self._signals]
+        x = torch.stack(signals).transpose(2, 3)  # [T, count, B, N]
         y = torch.stack(
             [draw_measurements(self._formation, *pair) for pair in zip(x, self._signals, strict=True)]
         )  # [T, count, B, n]
@@ -82,4 +84,4 @@ class Batches:
             elif slots:
                 shape = (len(slots), *noise.shape[1:])
                 noise[slots] = torch.randn(shape, generator=generator, device=noise.device)
-        return self._noise
+        return self._noise.transpose(2, 3)

@@ -6,7 +6,7 @@ with L2 decay; torch.optim itself takes one rate for all trials and imports the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -44,9 +44,19 @@ class Adam:
         self._square = torch.zeros_like(parameter)
         # A tensor, so that a CUDA graph counts too; float64, since 1 - 0.999**t cancels.
         self._count = torch.zeros((), dtype=torch.float64, device=parameter.device)
+        self._steps = 0
+        self._fused: Callable[..., None] | None = None
+        if parameter.device.type == "cpu" and parameter.dtype == torch.float32:
+            from workers.kernels.adam import adam_step
+
+            self._fused = adam_step
 
     def step(self, parameter: Tensor, gradient: Tensor, rate: Tensor, decay: Tensor) -> None:
         """Changes ``parameter`` [T, ...] in place; ``rate`` and ``decay`` are [T]."""
+        if self._fused is not None:
+            self._steps += 1
+            self._fused(parameter, gradient, self._mean, self._square, rate, decay, self._steps, BETAS, ADAM_EPSILON)
+            return
         self._count += 1
         gradient = torch.addcmul(gradient, parameter, _per_trial(decay, parameter))
         self._mean.lerp_(gradient, 1 - BETAS[0])
