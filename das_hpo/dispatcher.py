@@ -26,13 +26,16 @@ from das_hpo.exchange import Exchange
 from das_hpo.listener import KeyedDaemon
 from das_hpo.roster import WorkerStatus
 from das_hpo.service import Service
-from spaces.errors import ClusterError
+from spaces.errors import ClusterError, RunExistsError
 from workers.directory import Directory, locate
 from workers.keys import KeyFile
-from workers.wire import DISPATCHER_PREFIX, format_address, parse_address, uri
+from workers.wire import DISPATCHER_PREFIX, Remote, format_address, parse_address, uri
 
 #: How often the entry in the nameserver is renewed.
 REGISTER_EVERY_S = 5.0
+
+#: How long a dispatcher that another master left in the nameserver may take to answer.
+REACH_S = 2.0
 
 _EVERYWHERE = ("0.0.0.0", "::")
 
@@ -97,9 +100,11 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         Raises:
             UnreachableError: If there is no nameserver, or the address cannot be listened on.
             AuthenticationError: If the nameserver does not hold one of our keys.
+            RunExistsError: If a run of that name is being served there.
         """
         directory = locate(self._address, self._keys, wait_s=self._wait_s)
         try:
+            self._be_the_only_one(directory)
             towards = _address_towards(*parse_address(self._address))
             self._daemon = KeyedDaemon(self.host or towards, 0, self._keys, lanes=("beat",))
             where = str(self._daemon.register(Service(self._exchange), DISPATCHER_PREFIX + self.run_name))
@@ -120,7 +125,10 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         log.debug("the dispatcher of %s listens on %s", self.run_name, self._daemon.address)
 
     def close(self) -> None:
-        """Leaves the nameserver and stops; returns when the threads have ended. May be called twice."""
+        """Leaves the nameserver and stops; returns when the threads have ended. May be called twice.
+
+        Not to be called with the desk's condition held: what is being answered waits for it.
+        """
         self.paused = True
         self._stop.set()
         for thread in self._threads:
@@ -194,6 +202,21 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
 
     def _told(self, job: Any) -> None:
         raise NotImplementedError("the desk is told, with finished()")
+
+    def _be_the_only_one(self, directory: Directory) -> None:
+        """Makes sure that nobody serves a run of this name; an entry that a killed master left is taken over."""
+        where = directory.dispatchers()[0].get(self.run_name)
+        if where is None:
+            return
+        try:
+            with Remote(where, self._keys, lane="beat", timeout_s=REACH_S) as remote:
+                remote.call("beat", "nobody", "none", ())
+        except ClusterError:
+            return
+        raise RunExistsError(
+            f"a run named {self.run_name} is being served at {remote.address} already, "
+            f"and workers could not tell the two apart: give this one another name"
+        )
 
     # Threads ------------------------------------------------------------------------------------
 

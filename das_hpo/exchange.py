@@ -114,8 +114,7 @@ class Exchange:
     def leave(self, caller: Caller) -> Answer:
         """A worker ends."""
         with self._desk.condition:
-            leases = [lease for lease in self._ledger.of_worker(caller.name) if lease.session in (caller.session, "")]
-            if not self._end(leases, HANDED_BACK, "the worker was stopped"):
+            if not self._end(self._of(caller), HANDED_BACK, "the worker was stopped"):
                 return _again()
             if self._roster.session(caller.name) == caller.session:
                 self._roster.remove(caller.name)
@@ -174,18 +173,22 @@ class Exchange:
     # With the lock held -------------------------------------------------------------------------
 
     def _hear(self, caller: Caller) -> None:
-        """Notes that a worker was heard of; another session under its name means that it was restarted."""
         before = self._roster.session(caller.name)
-        if before not in (caller.session, "", None):
-            lost = [lease for lease in self._ledger.of_worker(caller.name) if lease.session not in (caller.session, "")]
-            self._end(lost, LOST, "the worker was restarted")
         if before != caller.session:
             log.info("worker %s (%s) is here%s", caller.name, caller.device, "" if before is None else " again")
         self._roster.hear(caller)
 
     def _missing(self, caller: Caller) -> list[Lease]:
         """What the worker was given and does not have: an answer to it was lost on the way."""
-        return [lease for lease in self._ledger.of_worker(caller.name) if lease.token not in caller.holding]
+        return [lease for lease in self._of(caller) if lease.token not in caller.holding]
+
+    def _of(self, caller: Caller) -> list[Lease]:
+        """The worker's own leases: not those of a twin, or of an earlier process, of the same name.
+
+        Containers may well share a host name and a process id. So another session under a name is another
+        worker, and whether the one before it still lives is told by its beats alone.
+        """
+        return [lease for lease in self._ledger.of_worker(caller.name) if lease.session in (caller.session, "")]
 
     def _next(self, caller: Caller, capacity: int, report: str) -> Answer:
         """Work for a worker, in a transaction of its own."""

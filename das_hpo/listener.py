@@ -41,6 +41,9 @@ IDLE_S = 900.0
 MAX_STRANGERS = 256
 MAX_CONNECTIONS = 16384
 
+#: How long stopping waits for what is being answered.
+STOP_S = 5.0
+
 log = logging.getLogger(__name__)
 
 
@@ -178,9 +181,10 @@ class _Server:
             for _ in self._threads:
                 lane.put(None)
         if self._started:
+            until = time.monotonic() + STOP_S
             for thread in self._threads:
                 if thread is not threading.current_thread():
-                    thread.join(timeout=5.0)
+                    thread.join(timeout=max(0.0, until - time.monotonic()))
         for connection in self._connections.values():
             connection.close()
             connection.dispose()
@@ -204,10 +208,15 @@ class _Server:
         swept = time.monotonic()
         while not self._stopping:
             for key, _ in self.selector.select(1.0):
-                if isinstance(key.data, Connection):
-                    self._receive(key.data)
-                else:
-                    key.data()
+                try:
+                    if isinstance(key.data, Connection):
+                        self._receive(key.data)
+                    else:
+                        key.data()
+                except Exception:
+                    log.exception("reading from a connection failed")
+                    if isinstance(key.data, Connection):
+                        self._drop(key.data)
             if time.monotonic() - swept >= 1.0:
                 swept = time.monotonic()
                 self._sweep(swept)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate
 
+#: Every certificate is for these: a run's own nameserver and workers meet there.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 VALID_DAYS = 825
 AUTHORITY_DAYS = 3650
 
@@ -47,7 +50,7 @@ def make(directory: Path, name: str, hosts: Sequence[str]) -> Tls:
 
 def own_hosts() -> list[str]:
     """The names and addresses of this machine that can be found out."""
-    hosts = ["localhost", "127.0.0.1", "::1", socket.gethostname(), socket.getfqdn()]
+    hosts = [*LOOPBACK, socket.gethostname(), socket.getfqdn()]
     with contextlib.suppress(OSError):  # a host that does not know itself
         hosts += [str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None)]
     return list(dict.fromkeys(hosts))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import signal
 import socket
 import threading
@@ -75,7 +74,6 @@ class Heart:
         self._failing: set[str] = set()
         self._beat_due = 0.0
         self._wake_read, self.wake_write = socket.socketpair()
-        self._wake_read.setblocking(False)
         self.wake_write.setblocking(False)
         self._thread = threading.Thread(target=self._run, name=f"{name} heart", daemon=True)
 
@@ -113,10 +111,11 @@ class Heart:
                 if now >= self._beat_due:
                     self._beat_due = now + self._beat()
                 self._end_what_hangs(time.monotonic())
+                self._sleep()
             except Exception:
                 log.exception("a heartbeat failed")
                 self._beat_due = time.monotonic() + RETRY_S
-            self._sleep()
+                time.sleep(0.1)
         self._lines.close()
 
     def _sleep(self) -> None:
@@ -125,13 +124,13 @@ class Heart:
             due = min(due, self._quit_at)
         if self._interrupted_at is not None:
             due = min(due, time.monotonic() + 1.0)
-        readable, _, _ = select.select([self._wake_read], [], [], max(0.0, due - time.monotonic()))
-        if not readable:
-            return
-        with contextlib.suppress(BlockingIOError):
+        self._wake_read.settimeout(max(0.001, due - time.monotonic()))
+        try:
             came = self._wake_read.recv(4096)
-            if _STOPS.intersection(came) and self._quit_at is None:
-                self._quit_at = time.monotonic() + SIGNAL_S
+        except TimeoutError:
+            return
+        if _STOPS.intersection(came) and self._quit_at is None:
+            self._quit_at = time.monotonic() + SIGNAL_S
         beat_s = self._holding.beat_s()
         if beat_s is not None:
             self._beat_due = min(self._beat_due, time.monotonic() + beat_s)

@@ -32,11 +32,16 @@ class Peers:
         keys: The key file; None for no keys.
         worker: Our name, by which the nameserver counts us.
         only: The one run to be served; None serves all.
-        appeared: Called, on the refreshing thread, when there is a run that was not there before.
+        appeared: Called, on the refreshing thread, with the runs that were not there, or elsewhere, before.
     """
 
     def __init__(
-        self, nameserver: str, keys: KeyFile | None, worker: str, only: str | None, appeared: Callable[[], None]
+        self,
+        nameserver: str,
+        keys: KeyFile | None,
+        worker: str,
+        only: str | None,
+        appeared: Callable[[list[str]], None],
     ) -> None:
         self._directory = Directory(nameserver, keys)
         self._worker = worker
@@ -87,7 +92,7 @@ class Peers:
             self._found = found
             self._remembered = dict(list({**self._remembered, **found}.items())[-MAX_REMEMBERED:])
         if new:
-            self._appeared()
+            self._appeared(new)
 
     def close(self) -> None:
         """Closes the connection to the nameserver."""

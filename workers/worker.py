@@ -13,13 +13,12 @@ import contextlib
 import logging
 import os
 import secrets
-import select
 import signal
 import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
 
 from hpbandster.core.worker import Worker as HpBandSterWorker
@@ -180,10 +179,9 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
             self._compute = _pipeline(self._device, self._kernel)
         locate(self._address, self._keys, wait_s=self._wait_s).close()
         self._wake_read, self._wake_write = socket.socketpair()
-        for end in (self._wake_read, self._wake_write):
-            end.setblocking(False)
+        self._wake_write.setblocking(False)
         self._main = threading.get_ident()
-        self._peers = Peers(self._address, self._keys, self.worker_id, self._only, self._poke)
+        self._peers = Peers(self._address, self._keys, self.worker_id, self._only, self._appeared)
         self._lines = Lines(self._peers, self._keys)
         self._heart = Heart(
             self.worker_id,
@@ -380,6 +378,13 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
 
     # Sleeping, signals, giving up ---------------------------------------------------------------
 
+    def _appeared(self, runs: Iterable[str]) -> None:
+        """Called by the heart: these runs were begun, or resumed, and are asked at once."""
+        for run in runs:
+            self._not_before.pop(run, None)
+            self._refused.discard(run)
+        self._poke()
+
     def _poke(self) -> None:
         with contextlib.suppress(OSError, AttributeError):  # before or after it runs
             self._wake_write.send(b"\0")
@@ -392,10 +397,9 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         seconds = max(0.0, due - now) if most_s is None else max(0.0, min(due - now, most_s))
         if self._stopping:
             return
-        readable, _, _ = select.select([self._wake_read], [], [], seconds)
-        if readable:
-            with contextlib.suppress(BlockingIOError):
-                self._wake_read.recv(4096)
+        self._wake_read.settimeout(max(0.001, seconds))
+        with contextlib.suppress(TimeoutError):
+            self._wake_read.recv(4096)
 
     def _give_up(self, unwanted: frozenset[str]) -> bool:
         """Called by the heart: interrupts the computation, and says so, if nothing of it is wanted any more."""

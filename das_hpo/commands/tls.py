@@ -33,14 +33,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Makes the files, and prints the environment that uses them."""
-    from workers.certificates import make, own_hosts
+    from workers.certificates import LOOPBACK, make, own_hosts
     from workers.keys import key_path
     from workers.tls import ENVIRONMENT
 
     if Path(args.name).name != args.name or args.name in ("", "ca", ".", ".."):
         raise InvalidValueError(f"--name is a file's name other than ca, {args.name!r} came")
     directory = args.directory or key_path().parent / "tls"
-    hosts = args.host or own_hosts()
+    hosts = [*args.host, *LOOPBACK] if args.host else own_hosts()
     made = make(directory, args.name, hosts)
     for name, path in zip(ENVIRONMENT, (made.certificate, made.key, made.authority), strict=True):
         sys.stdout.write(f"export {name}={path.absolute()}\n")

@@ -12,7 +12,7 @@ import pytest
 from das_hpo import __version__
 from das_hpo.dispatcher import Dispatcher
 from das_hpo.nameserver import NameServer
-from spaces.errors import AuthenticationError, VersionError, WireError
+from spaces.errors import AuthenticationError, RunExistsError, VersionError, WireError
 from spaces.trial import COMPLETED, TrialOutcome
 from workers.directory import locate
 from workers.keys import KeyFile
@@ -133,15 +133,38 @@ def test_a_beat_says_what_is_not_wanted(serve):
     assert client.beat(token) == [token]
 
 
-def test_a_restarted_worker_has_lost_its_work(serve):
-    """Another session under the same name: what the first one computed is offered again at once."""
-    work, client, _ = serve(1)
-    old = client.claim().work[0].token
-    client.caller = replace(client.caller, session="s2")
-    new = client.claim().work[0].token
-    assert new != old
-    assert work.losses == [(0, "lost", "the worker was restarted", False)]
-    assert client.report(old).report == "recorded"  # late, and still the first
+def test_twins_do_not_disturb_each_other(serve):
+    """Two workers of one name (containers may share host name and process id) are told apart by their sessions."""
+    work, client, _ = serve(3)
+    twin = replace(client.caller, session="s2")
+    first = client.claim().work[0]
+    client.caller, twin = twin, client.caller
+    second = client.claim().work[0]
+    assert (first.spec.seed, second.spec.seed) == (0, 1)
+    client.ask("leave", holding=(second.token,))
+    client.caller = twin
+    assert client.beat(first.token) == []
+    assert client.report(first.token, holding=(first.token,)).report == "recorded"
+    assert [(number, result) for number, result, _, _ in work.losses] == [(1, "handed-back")]
+
+
+def test_a_name_is_served_once(serve, desk, nameserver, keys):
+    """Two runs of one name, from two databases, at one nameserver: the second is refused, until the first has ended."""
+    _, client, dispatcher = serve(1)
+    second = Dispatcher(desk(1), "a", nameserver=nameserver.address, keys=keys)
+    with pytest.raises(RunExistsError, match=f"a run named a is being served at {client.remote.address} already"):
+        second.start()
+    dispatcher.close()
+    with Dispatcher(desk(1), "a", nameserver=nameserver.address, keys=keys):
+        pass
+
+
+def test_an_entry_of_a_killed_master_is_taken_over(desk, nameserver, keys):
+    """Nobody answers there."""
+    with locate(nameserver.address, keys) as directory:
+        directory.register("a", "PYRO:das-hpo.dispatcher.a@127.0.0.1:9")
+        with Dispatcher(desk(1), "a", nameserver=nameserver.address, keys=keys):
+            assert not directory.dispatchers()[0]["a"].endswith(":9")
 
 
 def test_a_process_that_was_seen_to_end_has_lost_its_work(serve):
