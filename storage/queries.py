@@ -34,7 +34,7 @@ from storage.records import (
     WorkerInfo,
 )
 from storage.statements import ATTEMPTS, CONFIGURATIONS, EPOCHS, EVALUATIONS, RUNS, WORKERS
-from storage.view import RESULTS
+from storage.view import select_results
 
 __all__ = [
     "attempts",
@@ -123,18 +123,14 @@ def results(
         raise UnknownNameError("status", status, EVALUATION_STATUSES)
     if limit is not None and limit < 0:
         raise InvalidValueError(f"a limit is 0 or more, {limit} came")
-    columns = RESULTS.c
-    query = select(RESULTS).order_by(
-        columns.run, columns.iteration, columns.stage, columns.number, columns.budget, columns.replicate
-    )
+    query = select_results().order_by(RUNS.c.name, *_ID, EVALUATIONS.c.budget, EVALUATIONS.c.replicate)
     if status is not None:
-        query = query.where(columns.status == status)
+        query = query.where(EVALUATIONS.c.status == status)
     if budget is not None:
-        query = query.where(columns.budget == budget)
+        query = query.where(EVALUATIONS.c.budget == budget)
     with database.read() as session:
         if run is not None:
-            require_run(session, run)
-            query = query.where(columns.run == run)
+            query = query.where(RUNS.c.id == require_run(session, run))
         return [ResultRecord(*row) for row in session.connection().execute(query.limit(limit))]
 
 

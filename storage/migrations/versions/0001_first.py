@@ -52,8 +52,8 @@ SELECT runs.name AS run,
        evaluations.parameters AS parameters,
        evaluations.sequence AS sequence
 FROM evaluations
-LEFT JOIN configurations ON configurations.run_id = evaluations.run_id AND configurations.id = evaluations.configuration_id
-LEFT JOIN runs ON runs.id = evaluations.run_id
+JOIN configurations ON configurations.run_id = evaluations.run_id AND configurations.id = evaluations.configuration_id
+JOIN runs ON runs.id = evaluations.run_id
 LEFT JOIN workers ON workers.id = evaluations.worker_id
 """
 

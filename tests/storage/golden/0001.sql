@@ -31,8 +31,8 @@ CREATE TABLE runs (
 	CONSTRAINT ck_runs_lease_whole CHECK ((lease_owner IS NULL) = (lease_expires_at IS NULL)), 
 	CONSTRAINT uq_runs_name UNIQUE (name)
 );
-INSERT INTO runs VALUES(1,'golden','run','running','one-shot','sequential','good','blur','das','bohb',9223372036854775807,'{"iterations": 4, "aggregate": "mean", "choices": {"tau": 0.1, "residual": true}}','0.1.0',5,'master-of-another-day','2026-11-24 04:10:21.580000','2026-11-24 05:10:21.477537',NULL,NULL);
-INSERT INTO runs VALUES(2,'baseline','campaign','completed','architecture','sequential','good','blur','das','random-search',9223372036854775807,'{"iterations": 4, "aggregate": "mean", "choices": {"tau": 0.1, "residual": true}}','0.1.0',1,NULL,NULL,'2026-11-24 05:10:21.595140','2026-11-24 05:10:21.596161',NULL);
+INSERT INTO runs VALUES(1,'golden','run','running','one-shot','sequential','good','blur','das','bohb',9223372036854775807,'{"iterations": 4, "aggregate": "mean", "choices": {"tau": 0.1, "residual": true}}','0.1.0',5,'master-of-another-day','2026-11-24 04:18:05.185000','2026-11-24 05:18:05.138802',NULL,NULL);
+INSERT INTO runs VALUES(2,'baseline','campaign','completed','architecture','sequential','good','blur','das','random-search',9223372036854775807,'{"iterations": 4, "aggregate": "mean", "choices": {"tau": 0.1, "residual": true}}','0.1.0',1,NULL,NULL,'2026-11-24 05:18:05.197572','2026-11-24 05:18:05.198844',NULL);
 CREATE TABLE workers (
 	id INTEGER NOT NULL, 
 	name VARCHAR NOT NULL, 
@@ -44,7 +44,7 @@ CREATE TABLE workers (
 	CONSTRAINT pk_workers PRIMARY KEY (id), 
 	CONSTRAINT uq_workers_name_host_pid_device_version UNIQUE (name, host, pid, device, version)
 );
-INSERT INTO workers VALUES(1,'worker-1','node-1',4711,'cpu','0.1.0','2026-11-24 05:10:21.510581');
+INSERT INTO workers VALUES(1,'worker-1','node-1',4711,'cpu','0.1.0','2026-11-24 05:18:05.148183');
 CREATE TABLE configurations (
 	id INTEGER NOT NULL, 
 	run_id INTEGER NOT NULL, 
@@ -70,12 +70,12 @@ CREATE TABLE configurations (
 	CONSTRAINT uq_configurations_run_id_id UNIQUE (run_id, id), 
 	CONSTRAINT uq_configurations_run_id_iteration_stage_number UNIQUE (run_id, iteration, stage, number)
 );
-INSERT INTO configurations VALUES(1,1,0,0,0,'random','{"model_based_pick": true}',0.0010000000000000000208,1.0000000000000000209e-08,0,0.0010000000000000000208,0.0010000000000000000208,1,'linear','gradient-descent',NULL,'2026-11-24 05:10:21.478518');
-INSERT INTO configurations VALUES(2,1,0,0,1,'model','{"model_based_pick": true}',0.0010000000000000000208,1.0000000000000000209e-08,0,0.00010000000000000000479,0.00010000000000000000479,1,'linear','gradient-descent',NULL,'2026-11-24 05:10:21.480282');
-INSERT INTO configurations VALUES(3,1,0,0,2,'model','{"model_based_pick": true}',0.0014232405000000000489,8.6160000000000003892e-07,0,0.083680876500000000994,5.0509900000000002373e-05,0,'linear','adam',NULL,'2026-11-24 05:10:21.480525');
-INSERT INTO configurations VALUES(4,1,0,0,3,'random','{"model_based_pick": true}',0.0020448381999999998455,5.0400000000000001318e-08,1,0.010006374599999999508,0.0058022775999999999865,1,'linear','gradient-descent',NULL,'2026-11-24 05:10:21.509117');
-INSERT INTO configurations VALUES(5,1,0,0,4,'model','{"model_based_pick": true}',0.0020882282999999998013,4.3999999999999996952e-08,0,8.4319499999999997967e-05,0.012742578299999999733,1,'linear','adam',NULL,'2026-11-24 05:10:21.509374');
-INSERT INTO configurations VALUES(6,2,0,0,0,'fixed','{"model_based_pick": true}',0.0010000000000000000208,1.0000000000000000209e-08,0,0.0010000000000000000208,0.0010000000000000000208,1,'linear','gradient-descent','sequential:learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient','2026-11-24 05:10:21.595292');
+INSERT INTO configurations VALUES(1,1,0,0,0,'random','{"model_based_pick": true}',0.0010000000000000000208,1.0000000000000000209e-08,0,0.0010000000000000000208,0.0010000000000000000208,1,'linear','gradient-descent',NULL,'2026-11-24 05:18:05.140172');
+INSERT INTO configurations VALUES(2,1,0,0,1,'model','{"model_based_pick": true}',0.0010000000000000000208,1.0000000000000000209e-08,0,0.00010000000000000000479,0.00010000000000000000479,1,'linear','gradient-descent',NULL,'2026-11-24 05:18:05.146353');
+INSERT INTO configurations VALUES(3,1,0,0,2,'model','{"model_based_pick": true}',0.0014232405000000000489,8.6160000000000003892e-07,0,0.083680876500000000994,5.0509900000000002373e-05,0,'linear','adam',NULL,'2026-11-24 05:18:05.146771');
+INSERT INTO configurations VALUES(4,1,0,0,3,'random','{"model_based_pick": true}',0.0020448381999999998455,5.0400000000000001318e-08,1,0.010006374599999999508,0.0058022775999999999865,1,'linear','gradient-descent',NULL,'2026-11-24 05:18:05.146980');
+INSERT INTO configurations VALUES(5,1,0,0,4,'model','{"model_based_pick": true}',0.0020882282999999998013,4.3999999999999996952e-08,0,8.4319499999999997967e-05,0.012742578299999999733,1,'linear','adam',NULL,'2026-11-24 05:18:05.147149');
+INSERT INTO configurations VALUES(6,2,0,0,0,'fixed','{"model_based_pick": true}',0.0010000000000000000208,1.0000000000000000209e-08,0,0.0010000000000000000208,0.0010000000000000000208,1,'linear','gradient-descent','sequential:learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient,learnable-gradient','2026-11-24 05:18:05.197794');
 CREATE TABLE evaluations (
 	id INTEGER NOT NULL, 
 	run_id INTEGER NOT NULL, 
@@ -113,13 +113,13 @@ CREATE TABLE evaluations (
 	CONSTRAINT uq_evaluations_configuration_id_budget_replicate UNIQUE (configuration_id, budget, replicate), 
 	CONSTRAINT uq_evaluations_run_id_sequence UNIQUE (run_id, sequence)
 );
-INSERT INTO evaluations VALUES(1,1,1,5.0,0,0,'completed',1,-20.499999999999999999,20.499999999999999999,19.5,'sequential:net,net,net,net,net,net,net,net,net,net',970,'fused','cpu',1,1,'2026-11-24 05:10:21.479757','2026-11-24 05:10:21.510995','2026-11-24 05:10:21.512487',2.5,1.0,0.5,NULL);
-INSERT INTO evaluations VALUES(2,1,2,5.0,0,1,'completed',2,-21.25,21.25,20.25,'sequential:net,net,net,net,net,net,net,net,net,net',970,'fused','cpu',1,1,'2026-11-24 05:10:21.480459','2026-11-24 05:10:21.552165','2026-11-24 05:10:21.552381',2.5,1.0,0.5,NULL);
-INSERT INTO evaluations VALUES(3,1,3,5.0,0,2,'diverged',3,NULL,NULL,NULL,NULL,NULL,'torch','cpu',1,1,'2026-11-24 05:10:21.509000','2026-11-24 05:10:21.577188','2026-11-24 05:10:21.577417',2.5,0.0,0.0,'the loss became infinite in step 3');
-INSERT INTO evaluations VALUES(4,1,4,5.0,0,3,'failed',4,NULL,NULL,NULL,NULL,NULL,NULL,NULL,3,1,'2026-11-24 05:10:21.509311','2026-11-24 05:10:21.579078','2026-11-24 05:10:21.579172',NULL,NULL,NULL,'no heartbeat for 30 s');
-INSERT INTO evaluations VALUES(5,1,5,5.0,0,4,'running',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,1,1,'2026-11-24 05:10:21.509691','2026-11-24 05:10:21.579566',NULL,NULL,NULL,NULL,NULL);
-INSERT INTO evaluations VALUES(6,1,2,15.0,0,1,'completed',5,-22.125,22.125,21.124999999999999999,'sequential:net,net,net,net,net,net,net,net,net,net',970,'fused','cpu',1,1,'2026-11-24 05:10:21.579792','2026-11-24 05:10:21.579919','2026-11-24 05:10:21.580065',2.5,1.0,0.5,NULL);
-INSERT INTO evaluations VALUES(7,2,6,5.0,0,0,'completed',1,NULL,NULL,18.0,'sequential:net,net,net,net,net,net,net,net,net,net',970,'fused','cpu',1,1,'2026-11-24 05:10:21.595472','2026-11-24 05:10:21.595618','2026-11-24 05:10:21.595799',2.5,1.0,0.5,NULL);
+INSERT INTO evaluations VALUES(1,1,1,5.0,0,0,'completed',1,-20.499999999999999999,20.499999999999999999,19.5,'sequential:net,net,net,net,net,net,net,net,net,net',970,'fused','cpu',1,1,'2026-11-24 05:18:05.145604','2026-11-24 05:18:05.156337','2026-11-24 05:18:05.158534',2.5,1.0,0.5,NULL);
+INSERT INTO evaluations VALUES(2,1,2,5.0,0,1,'completed',2,-21.25,21.25,20.25,'sequential:net,net,net,net,net,net,net,net,net,net',970,'fused','cpu',1,1,'2026-11-24 05:18:05.146677','2026-11-24 05:18:05.174602','2026-11-24 05:18:05.174876',2.5,1.0,0.5,NULL);
+INSERT INTO evaluations VALUES(3,1,3,5.0,0,2,'diverged',3,NULL,NULL,NULL,NULL,NULL,'torch','cpu',1,1,'2026-11-24 05:18:05.146916','2026-11-24 05:18:05.175354','2026-11-24 05:18:05.175536',2.5,0.0,0.0,'the loss became infinite in step 3');
+INSERT INTO evaluations VALUES(4,1,4,5.0,0,3,'failed',4,NULL,NULL,NULL,NULL,NULL,NULL,NULL,3,1,'2026-11-24 05:18:05.147094','2026-11-24 05:18:05.181536','2026-11-24 05:18:05.181636',NULL,NULL,NULL,'no heartbeat for 30 s');
+INSERT INTO evaluations VALUES(5,1,5,5.0,0,4,'running',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,1,1,'2026-11-24 05:18:05.147419','2026-11-24 05:18:05.183862',NULL,NULL,NULL,NULL,NULL);
+INSERT INTO evaluations VALUES(6,1,2,15.0,0,1,'completed',5,-22.125,22.125,21.124999999999999999,'sequential:net,net,net,net,net,net,net,net,net,net',970,'fused','cpu',1,1,'2026-11-24 05:18:05.184115','2026-11-24 05:18:05.184283','2026-11-24 05:18:05.184451',2.5,1.0,0.5,NULL);
+INSERT INTO evaluations VALUES(7,2,6,5.0,0,0,'completed',1,NULL,NULL,18.0,'sequential:net,net,net,net,net,net,net,net,net,net',970,'fused','cpu',1,1,'2026-11-24 05:18:05.198005','2026-11-24 05:18:05.198168','2026-11-24 05:18:05.198386',2.5,1.0,0.5,NULL);
 CREATE TABLE attempts (
 	id INTEGER NOT NULL, 
 	evaluation_id INTEGER NOT NULL, 
@@ -139,15 +139,15 @@ CREATE TABLE attempts (
 	CONSTRAINT uq_attempts_evaluation_id_number UNIQUE (evaluation_id, number), 
 	CONSTRAINT uq_attempts_token UNIQUE (token)
 );
-INSERT INTO attempts VALUES(1,1,1,'token-1',1,'completed','2026-11-24 05:10:21.510995','2026-11-24 05:10:21.512487',NULL);
-INSERT INTO attempts VALUES(2,2,1,'token-2',1,'completed','2026-11-24 05:10:21.552165','2026-11-24 05:10:21.552381',NULL);
-INSERT INTO attempts VALUES(3,3,1,'token-3',1,'completed','2026-11-24 05:10:21.577188','2026-11-24 05:10:21.577417',NULL);
-INSERT INTO attempts VALUES(4,4,1,'lost-1',1,'lost','2026-11-24 05:10:21.577798','2026-11-24 05:10:21.577899','no heartbeat for 30 s');
-INSERT INTO attempts VALUES(5,4,2,'lost-2',1,'lost','2026-11-24 05:10:21.578830','2026-11-24 05:10:21.578950','no heartbeat for 30 s');
-INSERT INTO attempts VALUES(6,4,3,'lost-3',1,'lost','2026-11-24 05:10:21.579078','2026-11-24 05:10:21.579172','no heartbeat for 30 s');
-INSERT INTO attempts VALUES(7,5,1,'open',1,'running','2026-11-24 05:10:21.579566',NULL,NULL);
-INSERT INTO attempts VALUES(8,6,1,'token-6',1,'completed','2026-11-24 05:10:21.579919','2026-11-24 05:10:21.580065',NULL);
-INSERT INTO attempts VALUES(9,7,1,'token-7',1,'completed','2026-11-24 05:10:21.595618','2026-11-24 05:10:21.595799',NULL);
+INSERT INTO attempts VALUES(1,1,1,'token-1',1,'completed','2026-11-24 05:18:05.156337','2026-11-24 05:18:05.158534',NULL);
+INSERT INTO attempts VALUES(2,2,1,'token-2',1,'completed','2026-11-24 05:18:05.174602','2026-11-24 05:18:05.174876',NULL);
+INSERT INTO attempts VALUES(3,3,1,'token-3',1,'completed','2026-11-24 05:18:05.175354','2026-11-24 05:18:05.175536',NULL);
+INSERT INTO attempts VALUES(4,4,1,'lost-1',1,'lost','2026-11-24 05:18:05.175845','2026-11-24 05:18:05.175947','no heartbeat for 30 s');
+INSERT INTO attempts VALUES(5,4,2,'lost-2',1,'lost','2026-11-24 05:18:05.181231','2026-11-24 05:18:05.181390','no heartbeat for 30 s');
+INSERT INTO attempts VALUES(6,4,3,'lost-3',1,'lost','2026-11-24 05:18:05.181536','2026-11-24 05:18:05.181636','no heartbeat for 30 s');
+INSERT INTO attempts VALUES(7,5,1,'open',1,'running','2026-11-24 05:18:05.183862',NULL,NULL);
+INSERT INTO attempts VALUES(8,6,1,'token-6',1,'completed','2026-11-24 05:18:05.184283','2026-11-24 05:18:05.184451',NULL);
+INSERT INTO attempts VALUES(9,7,1,'token-7',1,'completed','2026-11-24 05:18:05.198168','2026-11-24 05:18:05.198386',NULL);
 CREATE TABLE epochs (
 	evaluation_id INTEGER NOT NULL, 
 	phase VARCHAR(64) NOT NULL, 
@@ -212,7 +212,7 @@ SELECT runs.name AS run,
        evaluations.parameters AS parameters,
        evaluations.sequence AS sequence
 FROM evaluations
-LEFT JOIN configurations ON configurations.run_id = evaluations.run_id AND configurations.id = evaluations.configuration_id
-LEFT JOIN runs ON runs.id = evaluations.run_id
+JOIN configurations ON configurations.run_id = evaluations.run_id AND configurations.id = evaluations.configuration_id
+JOIN runs ON runs.id = evaluations.run_id
 LEFT JOIN workers ON workers.id = evaluations.worker_id;
 COMMIT;
