@@ -114,6 +114,7 @@ def test_the_files_that_the_readme_links_are_there(path: str) -> None:
     assert (ROOT / path).exists()
 
 
+@pytest.mark.timeout(900)
 def test_every_command_of_the_readme_runs(terminal: Terminal) -> None:
     """One after the other, as a new user would type them; searches are made short."""
     for language, command in commands():
