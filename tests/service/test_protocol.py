@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from das_hpo import __version__
 from das_hpo.dispatcher import Dispatcher
@@ -346,3 +349,34 @@ def test_addresses_to_listen_on(desk, keys, host):
         assert client.claim().status == "work"
         assert "0.0.0.0" not in client.remote.address
         client.remote.close()
+
+
+ARGUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def test_a_friend_gone_mad_does_no_harm(serve):
+    """Signed nonsense in any argument of any method: answered, logged, and nothing recorded."""
+    work, client, dispatcher = serve(1)
+    token = client.claim().work[0].token
+    good = client.caller.to_dict()
+
+    @given(st.data())
+    @settings(max_examples=300, deadline=None, database=None)
+    def go_mad(data: st.DataObject) -> None:
+        method, count = data.draw(
+            st.sampled_from([("claim", 2), ("report", 5), ("beat", 3), ("hand_back", 4), ("leave", 1)])
+        )
+        arguments = data.draw(st.lists(ARGUMENTS, min_size=count, max_size=count))
+        if method != "leave" and data.draw(st.booleans()):
+            arguments[0] = {**good, **data.draw(st.dictionaries(st.sampled_from(list(good)), ARGUMENTS, max_size=2))}
+        with contextlib.suppress(WireError):
+            client.remote.call(method, *arguments)
+
+    go_mad()
+    assert not work.outcomes
+    assert dispatcher.running == 1
+    assert client.report(token).report == "recorded"
