@@ -174,8 +174,19 @@ FIGURES: dict[str, tuple[Panel, ...]] = {
 #: The drawn architectures (appendix A), top first.
 FIGURE9: tuple[Cell, ...] = (Cell("cell", "all", "blur"), Cell("cell", "good", "blur"))
 
+#: The presets of Table 3.
+TABLE3_PRESETS = ("H1", "H2", "BOHB-one-shot-Blur", "BOHB-one-shot-DS", "BOHB-Blur")
+
+#: What the paper's findings are held against (das_hpo/findings.py).
+FINDINGS_CELLS: tuple[Cell, ...] = (
+    *(Cell("sequential", o, d, "das", preset) for preset in TABLE3_PRESETS for o in OPERATIONS for d in DATA),
+    *(Cell("sequential", o, d, "random") for o in OPERATIONS for d in DATA),
+    *(Cell("cell", o, d) for o in OPERATIONS for d in DATA),
+    _all("BOHB-DAS-single", "das-single"),
+)
+
 #: Everything ``reproduce`` knows, in the order of ``all``.
-TARGETS = (*TABLES, *FIGURES, "figure9", "bohb")
+TARGETS = (*TABLES, *FIGURES, "figure9", "findings", "bohb")
 
 
 @cache
@@ -227,6 +238,8 @@ def cells_of(target: str) -> tuple[Cell, ...]:
         cells = [cell for panel in FIGURES[target] for _, cell in panel.cells]
     elif target == "figure9":
         cells = list(FIGURE9)
+    elif target == "findings":
+        cells = list(FINDINGS_CELLS)
     elif target == "bohb":
         cells = []
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -44,7 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=TARGETS,
         metavar="TARGET",
-        help=f"what to reproduce, one or several of {', '.join(TARGETS)}; all is every table and figure, without bohb",
+        help=f"what to reproduce, one or several of {', '.join(TARGETS)}; findings holds what the paper says against "
+        "the trials, all is everything but bohb",
     )
     group = parser.add_argument_group("the trials")
     group.add_argument(
@@ -233,9 +235,8 @@ class _Watch:
             self.__exit__()
             self._run = snapshot.run
             self.begun += 1
-            say(
-                f"{self.begun} of {self.expected}, {snapshot.run}: {snapshot.finished} of {snapshot.expected} evaluations are there"
-            )
+            there = f"{snapshot.finished} of {snapshot.expected} evaluations are there"
+            say(f"{self.begun} of {self.expected}, {snapshot.run}: {there}")
             self._progress = Progress().__enter__()
         if self._progress is not None:
             self._progress.update(snapshot)
@@ -255,7 +256,8 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
             reproduction.write_tables(args.output, name, complete, reading)
             printed[name] = complete
             if args.format == "table":
-                sys.stdout.write(f"{TITLES.get(name, name)}\n\n{as_text(reading)}\n")
+                text = _findings_text(reading) if target == "findings" else as_text(reading)
+                sys.stdout.write(f"{TITLES.get(name, name)}\n\n{text}\n")
         if target.startswith("figure"):
             paths = save(reproduction.figure(target, frames), args.output / target)
             say(f"{target}: {' and '.join(str(path) for path in paths)}")
@@ -294,9 +296,24 @@ def _tables(
     if target in paper.FIGURES:
         found = reproduction.correlation_table(target, frames)
         yield f"{target}-correlations", found, found
+    if target == "findings":
+        from das_hpo.findings import findings_table
+
+        held = findings_table(frames)
+        yield target, held, held
     if target == "bohb":
         found = reproduction.bohb_table(reproduction.incumbents_of(url, plan))
         yield target, found, reproduction.turned(found)
+
+
+def _findings_text(table: Table) -> str:
+    """Findings for people: long sentences make no columns."""
+    lines = []
+    for claim, verdict, evidence in table.rows:
+        lines.append(textwrap.fill(f"- {claim}: {verdict.upper()}", 110, subsequent_indent="  "))
+        if evidence:
+            lines.append(textwrap.fill(evidence, 110, initial_indent="  ", subsequent_indent="  "))
+    return "\n".join(lines) + "\n"
 
 
 TITLES = {
@@ -306,6 +323,7 @@ TITLES = {
     "table2-draws": "Random architectures needed to beat a DAS median, cell space",
     "table3": "Table 3: hyperparameters, sequential space",
     "table4": "Table 4: hyperparameters, cell space",
+    "findings": "The paper's findings in these trials",
     "bohb": "Tables 7 and 8: the hyperparameters that BOHB finds",
     **{f"{name}-correlations": f"{name.capitalize()}: one-shot against architecture PSNR" for name in paper.FIGURES},
 }
