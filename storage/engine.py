@@ -31,6 +31,9 @@ __all__ = ["Database", "Session", "connect", "open_database"]
 #: Seconds a writer waits for the lock of another.
 BUSY_TIMEOUT_S = 30.0
 
+#: The first with UPDATE ... RETURNING.
+_OLDEST_SQLITE = (3, 35, 0)
+
 #: Execution option: the transaction will write.
 _WRITES = "das_hpo_writes"
 
@@ -190,6 +193,11 @@ def _require_schema(engine: Engine, location: Location, *, create: bool) -> None
 def _sqlite(location: Location, *, read_only: bool, busy_timeout_s: float, pool: type[Any]) -> Engine:
     path = location.path
     assert path is not None
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        oldest = ".".join(map(str, _OLDEST_SQLITE))
+        raise DatabaseUnusableError(
+            f"this Python has SQLite {sqlite3.sqlite_version}: {oldest} or later is needed, or a postgresql:// URL"
+        )
     uri = _uri(path, read_only=read_only)
 
     def open_connection() -> sqlite3.Connection:
@@ -213,9 +221,8 @@ def _sqlite(location: Location, *, read_only: bool, busy_timeout_s: float, pool:
 def _uri(path: Path, *, read_only: bool) -> str:
     if not read_only:
         return path.as_uri() + "?mode=rw"
-    # Where no log can be made beside the file, and there is none, nobody can change it: immutable.
-    log = path.with_name(path.name + "-wal")
-    immutable = not _writable(path) and not (log.exists() and log.stat().st_size)
+    # Where no log can be made beside the file, and nobody has one there, nobody can change it: immutable.
+    immutable = not _writable(path) and not path.with_name(path.name + "-wal").exists()
     return path.as_uri() + ("?immutable=1" if immutable else "?mode=ro")
 
 
@@ -263,7 +270,8 @@ def _set_wal(engine: Engine) -> None:
     try:
         cursor = raw.cursor()
         if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            cursor.execute("PRAGMA journal_mode = WAL")
+            with suppress(sqlite3.OperationalError):  # somebody is using it in its old mode: another time
+                cursor.execute("PRAGMA journal_mode = WAL")
         cursor.close()
     finally:
         raw.close()

@@ -67,7 +67,7 @@ def locate(url: str) -> Location:
         raise InvalidValueError(f"{url!r} names no file, and a database in memory keeps nothing: {_VALID}")
     if parsed.host or parsed.query or str(parsed.database).startswith("file:"):
         raise InvalidValueError(f"{url!r} has more than a file in it: {_VALID}")
-    path = Path(str(parsed.database)).absolute()
+    path = Path(str(parsed.database)).resolve()  # a link would have its log beside the file it names
     return Location(parsed.set(database=str(path)), path, str(path))
 
 

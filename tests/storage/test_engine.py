@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from spaces.errors import (
@@ -205,6 +206,9 @@ def test_without_the_right_to_write(samples: Any) -> None:
                 writes.create_run(session, samples.run("second"))
 
         assert _as_nobody(read) == "nothing"
+        with open_database(url) as database, database.begin() as session:
+            writes.set_run_status(session, 1, "interrupted")
+            assert _as_nobody(read) == "nothing", "while somebody is writing it"
         assert "DatabaseUnusableError" in _as_nobody(write)
         assert "can only be read: check the rights" in _as_nobody(lambda: open_database(url, create=True).close())
         made = _as_nobody(lambda: open_database(f"sqlite:///{directory}/y.db", create=True).close())
@@ -283,13 +287,28 @@ def test_a_postgresql_database_that_is_not_there_is_told(postgresql_url: str) ->
         open_database(url, create=True)
 
 
-def test_a_restarted_server_costs_nothing(database: Database, url: str, raw: Raw) -> None:
+def test_a_restarted_server_costs_nothing(made_postgresql_url: str) -> None:
     """Connections that the server has closed are replaced."""
-    if url.startswith("sqlite"):
-        pytest.skip("SQLite has no server")
-    assert queries.runs(database) == []
-    raw("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'das-hpo'")
-    assert queries.runs(database) == []
+    with open_database(made_postgresql_url) as database:
+        assert queries.runs(database) == []
+        with psycopg.connect(made_postgresql_url) as connection:
+            ended = connection.execute(
+                b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'das-hpo'"
+            )
+            assert (True,) in ended.fetchall()
+        assert queries.runs(database) == []
+
+
+def test_a_link_is_the_file_that_it_names(tmp_path: Path, samples: Any) -> None:
+    """Log, spool and drafts lie beside the file, also where the link was there first."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "data" / "real.db")
+    with open_database(f"sqlite:///{tmp_path}/link.db", create=True) as database:
+        with database.begin() as session:
+            writes.create_run(session, samples.run())
+        assert database.location.spool == tmp_path / "data" / "real.db.spool"
+    with open_database(f"sqlite:///{tmp_path}/data/real.db") as database:
+        assert len(queries.runs(database)) == 1
 
 
 def test_wrong_schemes_touch_nothing(tmp_path: Path) -> None:

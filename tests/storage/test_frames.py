@@ -14,7 +14,7 @@ import pytest
 import das_hpo
 from spaces.errors import DatabaseMissingError, RunMissingError
 from storage import queries, writes
-from storage.engine import Database
+from storage.engine import Database, open_database
 from storage.frames import load_results
 from storage.records import RESULT_COLUMNS
 
@@ -39,8 +39,7 @@ TYPES = {
 }
 
 
-@pytest.fixture
-def filled(database: Database, samples: Any) -> Database:
+def fill(database: Database, samples: Any) -> None:
     """Two runs, with NULLs in every column that may have them."""
     with database.begin() as session:
         for name in ("first", "second"):
@@ -49,6 +48,12 @@ def filled(database: Database, samples: Any) -> Database:
             samples.finish(session, ids[0], samples.outcome())
             samples.finish(session, ids[2], samples.diverged())
             writes.start_attempt(session, ids[3], f"open-{name}", samples.worker)
+
+
+@pytest.fixture
+def filled(database: Database, samples: Any) -> Database:
+    """Two runs."""
+    fill(database, samples)
     return database
 
 
@@ -101,12 +106,13 @@ def test_missing_things_are_refused(sqlite_url: str, filled: Database, url: str)
             load_results(sqlite_url)
 
 
-def test_pandas_reads_the_same_by_itself(filled: Database, url: str) -> None:
+def test_pandas_reads_the_same_by_itself(sqlite_url: str, samples: Any) -> None:
     """``pandas.read_sql`` on the view gives equal numbers and texts."""
-    if url.startswith("postgresql"):
-        pytest.skip("pandas reads SQLite's connections by itself only")
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+    with open_database(sqlite_url, create=True) as database:
+        fill(database, samples)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
         theirs = pd.read_sql("SELECT * FROM results ORDER BY run, iteration, stage, number, budget", connection)
-    mine = load_results(url)
+    mine = load_results(sqlite_url)
+    assert list(mine.columns) == list(theirs.columns)
     for name in ("run", "number", "budget", "seed", "one_shot_psnr", "alpha_optimizer", "parameter_learning_rate"):
         assert mine[name].tolist() == theirs[name].tolist() or mine[name].equals(theirs[name])
