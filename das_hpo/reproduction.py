@@ -311,12 +311,22 @@ def bohb_table(found: Mapping[str, Incumbent | None]) -> Table:
     return Table.of(records, BOHB_COLUMNS)
 
 
-def write_tables(folder: Path, name: str, complete: Table, reading: Table) -> None:
-    """Writes a table as CSV with all numbers and as text for people."""
-    from das_hpo.output import as_csv, as_text
+def distribution_figure(target: str, frames: Mapping[paper.Cell, pandas.DataFrame]) -> Figure:
+    """The trials behind a table, one row a cell."""
+    from das_hpo.figures.distributions import distributions
+
+    cells = [row.cell for row in paper.published_rows(target) if row.cell.source == row.cell and row.cell in frames]
+    return distributions(
+        {f"{cell.operations}, {cell.data}, {cell.label}": frames[cell]["architecture_psnr"] for cell in cells}
+    )
+
+
+def write_tables(folder: Path, name: str, complete: Table, text: str) -> None:
+    """Writes a table as CSV with all numbers and as text for people (write, then rename)."""
+    from das_hpo.output import as_csv
 
     folder.mkdir(parents=True, exist_ok=True)
-    for suffix, text in (("csv", as_csv(complete)), ("txt", as_text(reading))):
+    for suffix, text in (("csv", as_csv(complete)), ("txt", text)):
         target = folder / f"{name}.{suffix}"
         partial = target.with_name(f".{target.name}.part")
         partial.write_text(text, encoding="utf-8", newline="")

@@ -252,14 +252,14 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
     frames = reproduction.load_cells(url, campaigns, plan.trials)
     printed: dict[str, Table] = {}
     for target in asked:
-        for name, complete, reading in _tables(target, frames, plan, url):
-            reproduction.write_tables(args.output, name, complete, reading)
+        for name, complete, text in _tables(target, frames, plan, url):
+            reproduction.write_tables(args.output, name, complete, text)
             printed[name] = complete
             if args.format == "table":
-                text = _findings_text(reading) if target == "findings" else as_text(reading)
-                sys.stdout.write(f"{TITLES.get(name, name)}\n\n{text}\n")
-        if target.startswith("figure"):
-            paths = save(reproduction.figure(target, frames), args.output / target)
+                sys.stdout.write(f"{TITLES[name]}\n\n{text}\n")
+        if target in paper.TABLES or target.startswith("figure"):
+            drawn = reproduction.distribution_figure if target in paper.TABLES else reproduction.figure
+            paths = save(drawn(target, frames), args.output / target)
             say(f"{target}: {' and '.join(str(path) for path in paths)}")
     if args.format == "json":
         sys.stdout.write(
@@ -280,30 +280,27 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
 
 def _tables(
     target: str, frames: Mapping[paper.Cell, pandas.DataFrame], plan: Plan, url: str
-) -> Iterator[tuple[str, Table, Table]]:
-    """Names of a target's tables, each with all numbers and for people."""
+) -> Iterator[tuple[str, Table, str]]:
+    """Names of a target's tables, each with all numbers and as text for people."""
     from das_hpo import reproduction
 
     if target in paper.TABLES:
-        yield (
-            target,
-            reproduction.table(target, frames, reading=False),
-            reproduction.table(target, frames, reading=True),
-        )
+        complete, reading = (reproduction.table(target, frames, reading=reading) for reading in (False, True))
+        yield target, complete, as_text(reading)
     if target in ("table1", "table2"):
         draws = reproduction.draws_table(frames, "sequential" if target == "table1" else "cell")
-        yield f"{target}-draws", draws, draws
+        yield f"{target}-draws", draws, as_text(draws)
     if target in paper.FIGURES:
         found = reproduction.correlation_table(target, frames)
-        yield f"{target}-correlations", found, found
+        yield f"{target}-correlations", found, as_text(found)
     if target == "findings":
         from das_hpo.findings import findings_table
 
         held = findings_table(frames)
-        yield target, held, held
+        yield target, held, _findings_text(held)
     if target == "bohb":
         found = reproduction.bohb_table(reproduction.incumbents_of(url, plan))
-        yield target, found, reproduction.turned(found)
+        yield target, found, as_text(reproduction.turned(found))
 
 
 def _findings_text(table: Table) -> str:
@@ -325,7 +322,10 @@ TITLES = {
     "table4": "Table 4: hyperparameters, cell space",
     "findings": "The paper's findings in these trials",
     "bohb": "Tables 7 and 8: the hyperparameters that BOHB finds",
-    **{f"{name}-correlations": f"{name.capitalize()}: one-shot against architecture PSNR" for name in paper.FIGURES},
+    **{
+        f"{name}-correlations": f"Figure {name.removeprefix('figure')}: one-shot against architecture PSNR"
+        for name in paper.FIGURES
+    },
 }
 
 

@@ -131,7 +131,9 @@ def _scatter(material: Material) -> list[Block]:
     trials = material.trials
     both = trials[trials["one_shot_psnr"].notna() & trials["architecture_psnr"].notna()]
     if both.empty:
-        return [Text("No trial has both PSNRs: a one-shot run retrains with --retrain always.")]
+        one_shot = material.summary.run.objective == "one-shot"
+        hint = "a run retrains for both with --retrain always" if one_shot else "nothing was searched, or all diverged"
+        return [Text(f"No trial has both PSNRs: {hint}.")]
     series = Series(material.name, trials["one_shot_psnr"], trials["architecture_psnr"])
     title = f"{material.name}, {trials['budget'].max():.4g} epochs"
     found = correlations(trials["one_shot_psnr"], trials["architecture_psnr"])
