@@ -326,10 +326,10 @@ def write_tables(folder: Path, name: str, complete: Table, text: str) -> None:
     from das_hpo.output import as_csv
 
     folder.mkdir(parents=True, exist_ok=True)
-    for suffix, text in (("csv", as_csv(complete)), ("txt", text)):
+    for suffix, content in (("csv", as_csv(complete)), ("txt", text)):
         target = folder / f"{name}.{suffix}"
         partial = target.with_name(f".{target.name}.part")
-        partial.write_text(text, encoding="utf-8", newline="")
+        partial.write_text(content, encoding="utf-8", newline="")
         partial.replace(target)
 
 

@@ -114,8 +114,8 @@ def test_what_the_database_has_is_shown_without_computing(tmp_path: Path) -> Non
     assert "campaigns have no trials yet" in process.stderr
     assert sorted(path.name for path in out.iterdir()) == [
         "figure3-correlations.csv", "figure3-correlations.txt", "figure3.png", "figure3.svg",
-        "findings.csv", "findings.txt", "table1-draws.csv", "table1-draws.txt", "table1.csv", "table1.png", "table1.svg",
-        "table1.txt",
+        "findings.csv", "findings.txt", "table1-draws.csv", "table1-draws.txt", "table1.csv", "table1.png",
+        "table1.svg", "table1.txt",
     ]  # fmt: skip
     rows = list(csv.DictReader((out / "table1.csv").read_text(encoding="utf-8").splitlines()))
     das = next(row for row in rows if row["row"] == "das" and row["data"] == "blur" and row["operations"] == "good")
