@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -15,6 +15,30 @@ from spaces.seeds import derive_seed
 def generators(seeds: Sequence[int], device: str, *names: str) -> list[torch.Generator]:
     """A generator for each seed, for the stream of that name."""
     return [torch.Generator(device).manual_seed(derive_seed(seed, *names)) for seed in seeds]
+
+
+class NoiseStream(Protocol):
+    """A stream of standard normal numbers."""
+
+    def fill(self, out: Tensor) -> None:
+        """Overwrites a contiguous float32 tensor with the stream's next numbers."""
+
+
+class _TorchStream:
+    def __init__(self, generator: torch.Generator) -> None:
+        self._generator = generator
+
+    def fill(self, out: Tensor) -> None:
+        torch.randn(out.shape, generator=self._generator, out=out)
+
+
+def noise_streams(seeds: Sequence[int], device: str, *names: str) -> list[NoiseStream]:
+    """A stream of normal numbers for each seed and that name: on the CPU a kernel's, elsewhere torch's."""
+    if device != "cpu":
+        return [_TorchStream(generator) for generator in generators(seeds, device, *names)]
+    from workers.kernels.noise import NormalStream
+
+    return [NormalStream(derive_seed(seed, *names)) for seed in seeds]
 
 
 class Batch(NamedTuple):
@@ -59,7 +83,7 @@ class Batches:
         self._formation = formation
         self._samples = samples
         self._signals = generators(seeds, device, name, "signals")
-        self._noises = generators(seeds, device, name, "layer-noise")
+        self._noises = noise_streams(seeds, device, name, "layer-noise")
         self._slots = [list(slots) for slots in noise_slots]
         # In memory the samples come last, as the kernels read them.
         shape = (len(seeds), noise_edges, POSITIONS, samples)
@@ -78,10 +102,11 @@ class Batches:
     def _draw_noise(self) -> Tensor | None:
         if self._noise is None:
             return None
-        for noise, slots, generator in zip(self._noise, self._slots, self._noises, strict=True):
+        for noise, slots, stream in zip(self._noise, self._slots, self._noises, strict=True):
             if len(slots) == len(noise):
-                torch.randn(noise.shape, generator=generator, out=noise)
+                stream.fill(noise)
             elif slots:
-                shape = (len(slots), *noise.shape[1:])
-                noise[slots] = torch.randn(shape, generator=generator, device=noise.device)
+                drawn = torch.empty_like(noise[: len(slots)])
+                stream.fill(drawn)
+                noise[slots] = drawn
         return self._noise.transpose(2, 3)
