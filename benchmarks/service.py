@@ -1,6 +1,6 @@
 """The service's own cost: evaluations per second, everything durable, and a thousand workers.
 
-    python -m benchmarks.service [throughput] [stock] [thousand]
+    python -m benchmarks.service [throughput] [whole] [stock] [thousand]
 
 Workers are processes of their own with a computation that takes no time; between them and the SQLite
 file lie the real nameserver, dispatcher, and one commit with fsync per report. The master is a process
@@ -10,6 +10,7 @@ of its own as well, whose CPU time is measured.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import multiprocessing
 import os
 import resource
@@ -24,17 +25,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.trivial_worker import OUTCOME
 from das_hpo.desk import Evaluation
 from das_hpo.dispatcher import Dispatcher
 from das_hpo.nameserver import NameServer
 from spaces.hyperparameters import preset
-from spaces.trial import COMPLETED, TrialOutcome, TrialSpec
+from spaces.trial import TrialOutcome, TrialSpec
 from storage.records import WorkerInfo
 from workers.keys import KeyFile
 
 VERSION = "benchmark"
 SPEC = TrialSpec(hyperparameters=preset("H1"), budget=1.0, seed=0)
-OUTCOME = TrialOutcome(COMPLETED, 20.0, None, None, None)
+TRIVIAL = (sys.executable, "-m", "benchmarks.trivial_worker")
 
 
 class SQLiteDesk:
@@ -94,21 +96,10 @@ class SQLiteDesk:
         self.condition.notify_all()
 
 
-_WORKER = """
-import sys
-from benchmarks.service import OUTCOME, VERSION
-from workers.keys import KeyFile
-from workers.worker import Worker
-Worker(sys.argv[1], KeyFile(sys.argv[2]), version=VERSION, compute=lambda specs: [OUTCOME] * len(specs)).run()
-"""
-
-
 def _start_workers(count: int, address: str, keys: KeyFile) -> list[subprocess.Popen[bytes]]:
-    environment = dict(os.environ, OMP_NUM_THREADS="1")
-    return [
-        subprocess.Popen([sys.executable, "-c", _WORKER, address, str(keys.path)], env=environment)
-        for _ in range(count)
-    ]
+    environment = dict(os.environ, OMP_NUM_THREADS="1", DAS_HPO_KEY_FILE=str(keys.path))
+    command = [*TRIVIAL, "--nameserver", address, "--version", VERSION]
+    return [subprocess.Popen(command, env=environment) for _ in range(count)]
 
 
 @contextlib.contextmanager
@@ -142,6 +133,26 @@ def throughput(count: int, workers: int, directory: Path) -> float:
                 process.wait()
     assert desk.lost_count == 0
     return (count - 1) / (desk.last - desk.first)
+
+
+def whole_run(optimizer: str, iterations: int, workers: int, directory: Path) -> float:
+    """Evaluations per second of a whole run: the real master, recorder, database, and local workers."""
+    from das_hpo.cluster import Service
+    from das_hpo.execution import execute
+    from das_hpo.settings import RunSettings
+
+    path = directory / f"{optimizer}-{workers}.db"
+    settings = RunSettings(
+        "benchmark", "one-shot", optimizer=optimizer, iterations=iterations, min_budget=1.0, max_budget=9.0
+    )
+    keys = KeyFile(directory / "key")
+    execute(settings, f"sqlite:///{path}", Service(keys=keys, workers=workers, device="cpu", command=TRIVIAL))
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        found = database.execute("select finished_at from attempts order by finished_at").fetchall()
+    # Local workers need some seconds until all of them are there: the second half is measured.
+    times = [datetime.datetime.fromisoformat(text).timestamp() for (text,) in found]
+    middle = len(times) // 2
+    return (len(times) - 1 - middle) / (times[-1] - times[middle])
 
 
 _STOCK_WORKER = """
@@ -285,12 +296,17 @@ def thousand(busy: bool, directory: Path, workers: int = 1000, seconds: float = 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs what is named, or all."""
-    chosen = arguments or sys.argv[1:] or ["throughput", "stock", "thousand"]
+    chosen = arguments or sys.argv[1:] or ["throughput", "whole", "stock", "thousand"]
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         if "throughput" in chosen:
             for workers, count in ((1, 500), (8, 3000), (32, 3000)):
                 print(f"{workers:3} workers: {throughput(count, workers, directory):6.0f} evaluations/s", flush=True)
+        if "whole" in chosen:
+            for optimizer, iterations in (("random", 3000), ("bohb", 150)):
+                for workers in (1, 8, 32):
+                    rate = whole_run(optimizer, iterations, workers, directory)
+                    print(f"{workers:3} workers, a whole {optimizer} run: {rate:6.0f} evaluations/s", flush=True)
         if "stock" in chosen:
             print(f"hpbandster as shipped, 32 workers: {stock_throughput(1000, 32):6.0f} jobs/s", flush=True)
         if "thousand" in chosen:
