@@ -28,13 +28,14 @@ class Choices:
         blur_sigma: Width of the Gaussian blur, in ``blur_unit``.
         blur_unit: ``omega`` (units of the axis, about 0.064 a sample) or ``samples``.
         channels: Channels C of the learned map n(u): conv 1 -> C, batch norm, ReLU, conv C -> 1.
-        tau: Step size of the gradient operations (Eq. 6).
+        tau: Step size of the gradient operations (Eq. 6); the default is calibrated (docs/reproduction.md).
         layer_noise_sigma: Standard deviation of the noise operation.
         roll_batch: Whether ``roll`` also shifts the batch dimension ("in all dimensions").
         merge_kernel_size: Width of the 2 -> 1 convolution that ends a cell (odd; section 4.2 leaves it open).
         residual: Whether the result of the sequential layers is added to u0 (Fig. 1).
         alpha_init_std: Standard deviation of alpha's initial values.
-        loss_scale: Factor on the mean squared error; it matters for plain gradient descent on alpha.
+        loss_scale: Factor on the mean squared error; 25 makes it half the squared norm over the 50 points, the D of
+            Eq. 5. It matters for plain gradient descent on alpha alone.
         scheduler: What ``alpha_scheduler=linear`` means: ``linear`` falls to 0 over the evaluation,
             ``step`` multiplies by 0.1 at 3/8, 5/8 and 7/8 of it.
         warm_up: What a warm-up is: ``fraction`` rises from 0 over the first ``warm_up_fraction`` of the
@@ -47,13 +48,13 @@ class Choices:
     blur_sigma: float = 0.2
     blur_unit: str = "omega"
     channels: int = 16
-    tau: float = 0.1
+    tau: float = 0.01
     layer_noise_sigma: float = 0.10
     roll_batch: bool = True
     merge_kernel_size: int = 1
     residual: bool = True
     alpha_init_std: float = 1e-3
-    loss_scale: float = 0.5
+    loss_scale: float = 25.0
     scheduler: str = "linear"
     warm_up: str = "fraction"
     warm_up_fraction: float = 0.1
