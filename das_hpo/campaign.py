@@ -174,6 +174,13 @@ class CampaignSettings:
         limits = {name: getattr(other, name) for name in ("time_limit_s", "evaluation_timeout_s")}
         return other.trials >= self.trials and replace(self, trials=other.trials, **limits) == other
 
+    def has_trials_of(self, other: CampaignSettings) -> bool:
+        """Whether both have the same trials, be they named otherwise, of another number or under other limits."""
+        ignored = ["name", "label", "trials", "time_limit_s", "evaluation_timeout_s"]
+        if self.method != "random-search":
+            ignored.append("draws")
+        return replace(other, **{name: getattr(self, name) for name in ignored}) == self
+
     def new_run(self) -> NewRun:
         """What is stored of it."""
         return NewRun(

@@ -21,8 +21,10 @@ from pathlib import Path
 
 from das_hpo import __version__, logs
 from das_hpo.commands import (
+    baseline,
     compare,
     db,
+    evaluate,
     export,
     incumbent,
     key,
@@ -52,6 +54,8 @@ COMMANDS: dict[str, Command] = {
     "show": show.COMMAND,
     "results": results.COMMAND,
     "incumbent": incumbent.COMMAND,
+    "evaluate": evaluate.COMMAND,
+    "baseline": baseline.COMMAND,
     "compare": compare.COMMAND,
     "report": report.COMMAND,
     "reproduce": reproduce.COMMAND,

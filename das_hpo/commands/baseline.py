@@ -1,0 +1,86 @@
+"""``das-hpo baseline``: the paper's baselines, which train architectures without searching them."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from das_hpo import paper
+from das_hpo.commands.campaigns import add_trials, compute, problems
+from das_hpo.commands.command import Command, positive
+from das_hpo.commands.evaluate import DEFAULTS, EPOCHS
+from das_hpo.commands.problem import choices
+from spaces.hyperparameters import PRESETS
+
+if TYPE_CHECKING:
+    from das_hpo.campaign import CampaignSettings
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.add_argument(
+        "names",
+        nargs="+",
+        choices=paper.BASELINES,
+        metavar="NAME",
+        help=f"one or several of {', '.join(paper.BASELINES)}",
+    )
+    parser.add_argument(
+        "--preset",
+        choices=tuple(PRESETS),
+        default="H1",
+        help="whose learning rate, weight decay and warm-up of the weights train the architectures",
+    )
+    parser.add_argument(
+        "--draws",
+        type=positive,
+        default=paper.RANDOM_SEARCH_DRAWS,
+        metavar="K",
+        help="random architectures of each trial of random-search: as many as fit the time of one DAS run",
+    )
+    add_trials(parser, epochs_default="50")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Computes what is missing, then prints the numbers."""
+    return compute(args, [campaign for name in dict.fromkeys(args.names) for campaign in _campaigns(args, name)])
+
+
+def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
+    from das_hpo.campaign import CampaignSettings
+
+    return [
+        CampaignSettings.from_mapping(
+            {
+                "name": "-".join([name, *problem.values(), *([args.preset] if args.preset != "H1" else [])])[:64],
+                "method": name,
+                "hyperparameters": PRESETS[args.preset],
+                "label": args.preset,
+                "trials": args.trials,
+                "budget": args.epochs or EPOCHS,
+                "draws": args.draws,
+                "seed": args.seed,
+                "choices": choices(args),
+                "time_limit_s": args.time_limit,
+                "evaluation_timeout_s": args.evaluation_timeout,
+                **problem,
+            }
+        )
+        for problem in problems(args, DEFAULTS)
+    ]
+
+
+COMMAND = Command(
+    summary="trials of the paper's baselines: one operation everywhere, random architectures, random search",
+    description="Trains architectures that were not searched, with many seeds: learnable-gradient-only and net-only "
+    "have one operation everywhere, random draws the architecture of each trial, and a trial of random-search is the "
+    "best of K of them. Trial r has the seed of trial r of das-hpo evaluate, so that both pair up. What the "
+    "database has already is not computed again. PSNRs are in dB; duration_s is the mean of one training.",
+    examples=(
+        "das-hpo baseline random --trials 20 --operations all",
+        "das-hpo baseline learnable-gradient-only net-only --data blur downsampling",
+        "das-hpo baseline random-search --draws 5",
+    ),
+    configure=configure,
+    execute=execute,
+)

@@ -1,0 +1,257 @@
+"""What ``evaluate`` and ``baseline`` share: options of campaigns, their execution, and their numbers."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import product
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from das_hpo import logs
+from das_hpo.commands.command import (
+    add_database,
+    add_format,
+    checked,
+    database,
+    duration,
+    natural,
+    positive,
+    print_table,
+    say,
+)
+from das_hpo.commands.command import number as a_number
+from das_hpo.commands.connecting import add_service, service, stop_on_signals
+from das_hpo.commands.problem import add_choices
+from das_hpo.output import Table
+from das_hpo.progress import Progress, Snapshot
+from das_hpo.settings import check_run_name
+from spaces.architecture import OPERATION_SETS, SHAPES
+from spaces.trial import DATA_FORMATIONS
+
+if TYPE_CHECKING:
+    import pandas
+
+    from das_hpo.campaign import CampaignSettings
+
+COLUMNS = (
+    "campaign",
+    "trials",
+    "completed",
+    "diverged",
+    "failed",
+    "one_shot_max_psnr",
+    "one_shot_mean_psnr",
+    "one_shot_median_psnr",
+    "max_psnr",
+    "mean_psnr",
+    "median_psnr",
+    "std_psnr",
+    "correlation",
+    "duration_s",
+)
+SHORT = (
+    "campaign",
+    "trials",
+    "diverged",
+    "failed",
+    "max_psnr",
+    "mean_psnr",
+    "median_psnr",
+    "correlation",
+    "duration_s",
+)
+
+
+def add_trials(parser: argparse.ArgumentParser, *, epochs_default: str) -> None:
+    """Adds the options of campaigns."""
+    group = parser.add_argument_group("the trials")
+    group.add_argument("--trials", type=positive, default=75, metavar="N", help="trials of each campaign")
+    group.add_argument(
+        "--epochs",
+        type=a_number,
+        metavar="EPOCHS",
+        help=f"epochs of every search and of every training of an architecture (default: {epochs_default})",
+    )
+    group.add_argument(
+        "--seed",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="every random number follows from it; campaigns of one seed are paired, trial by trial",
+    )
+    problem = parser.add_argument_group("the problem (several values make several campaigns)")
+    for name, words in (("space", tuple(SHAPES)), ("operations", tuple(OPERATION_SETS)), ("data", DATA_FORMATIONS)):
+        problem.add_argument(
+            f"--{name}",
+            nargs="+",
+            choices=words,
+            help=f"{', '.join(words)} (default: {words[0]}, or that of the run that is evaluated)",
+        )
+    add_choices(problem)
+    limits = parser.add_argument_group("limits")
+    limits.add_argument(
+        "--time-limit",
+        type=duration,
+        metavar="TIME",
+        help="end each campaign after that time, as in 2h (default: none)",
+    )
+    limits.add_argument(
+        "--evaluation-timeout",
+        type=duration,
+        metavar="TIME",
+        help="give a trial that takes longer to another worker (default: judged by the durations seen so far)",
+    )
+    parser.add_argument(
+        "--name",
+        type=checked(_name),
+        help="the campaign's name, or what the names of several begin with (default: what is evaluated on which "
+        "problem; a campaign of the same trials is continued, whatever its name)",
+    )
+    add_service(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    add_database(parser)
+    add_format(parser)
+
+
+def problems(args: argparse.Namespace, defaults: dict[str, str]) -> list[dict[str, str]]:
+    """Every combination of the values of ``--space``, ``--operations`` and ``--data``."""
+    names = ("space", "operations", "data")
+    given = [getattr(args, name) or [defaults[name]] for name in names]
+    return [dict(zip(names, values, strict=True)) for values in product(*(dict.fromkeys(each) for each in given))]
+
+
+def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int:
+    """Computes what is missing of the campaigns, and prints their numbers; the exit status."""
+    url = database(args)
+    campaigns = _named(args, url, wanted)
+    where = service(args)
+    from das_hpo import execution
+
+    logs.start(verbose=args.verbose, least=logging.WARNING)
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        watch = stack.enter_context(_Watch(len(campaigns), quiet=args.quiet))
+        ended = execution.execute_campaigns(campaigns, url, where, stop=stop, progress=watch)
+    print_table(numbers(url, [campaign.name for campaign in campaigns[: len(ended)]]), args)
+    last = ended[-1]
+    if last.status == "completed":
+        return 0
+    say(f"{last.run} ended early, as {last.message}: what is done is kept, the same command goes on")
+    return 130 if last.signalled else 0
+
+
+def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings]) -> list[CampaignSettings]:
+    """The campaigns under their names, those that are in the database already under the names they have there."""
+    from das_hpo.campaign import CampaignSettings
+    from das_hpo.subjects import run_records
+    from spaces.errors import DatabaseMissingError
+
+    try:
+        records = run_records(url)
+    except DatabaseMissingError:
+        records = {}
+    stored = [
+        CampaignSettings.from_mapping(record.settings) for record in records.values() if record.kind == "campaign"
+    ]
+    taken = set(records)
+    campaigns: list[CampaignSettings] = []
+    for one in wanted:
+        if args.name is not None:
+            name = args.name if len(wanted) == 1 else f"{args.name}-{one.name}"[:64]
+            campaigns.append(replace(one, name=name))
+            continue
+        same = [found for found in stored if found.has_trials_of(one)]
+        if same:
+            most = max(same, key=lambda found: found.trials)
+            limits = replace(most, time_limit_s=one.time_limit_s, evaluation_timeout_s=one.evaluation_timeout_s)
+            campaigns.append(replace(limits, trials=max(most.trials, one.trials)))
+            continue
+        name, count = one.name, 1
+        while name in taken:
+            count += 1
+            name = f"{one.name[:60]}-{count}"
+        taken.add(name)
+        campaigns.append(replace(one, name=name))
+    return campaigns
+
+
+def numbers(url: str, names: Sequence[str]) -> Table:
+    """The statistics of campaigns, one row each; PSNRs without a prefix are of architectures, in dB."""
+    from storage.frames import load_results
+
+    return Table.of([_row(name, load_results(url, name)) for name in names], COLUMNS, SHORT)
+
+
+def _row(name: str, frame: pandas.DataFrame) -> dict[str, Any]:
+    from das_hpo.statistics import correlation, summarise
+
+    counts = frame["status"].value_counts()
+    done = frame[frame["status"].isin(["completed", "diverged"])]
+    row: dict[str, Any] = {
+        "campaign": name,
+        "trials": len(frame),
+        **{status: int(counts.get(status, 0)) for status in ("completed", "diverged", "failed")},
+        "duration_s": float(done["duration_s"].mean()) if len(done) else None,
+    }
+    if set(frame["method"]) == {"random-search"}:
+        # A trial is the best of its draws; all of them diverged where there is none.
+        done = done.groupby("iteration", as_index=False)[["one_shot_psnr", "architecture_psnr"]].max()
+        row["trials"] = len(done)
+    for prefix, column in (("one_shot_", "one_shot_psnr"), ("", "architecture_psnr")):
+        if done[column].notna().any():
+            found = summarise(done[column])
+            row |= {
+                f"{prefix}max_psnr": found.maximum,
+                f"{prefix}mean_psnr": found.mean,
+                f"{prefix}median_psnr": found.median,
+                f"{prefix}std_psnr": found.standard_deviation,
+            }
+    if (done["one_shot_psnr"].notna() & done["architecture_psnr"].notna()).sum() > 2:
+        row["correlation"] = correlation(done["one_shot_psnr"], done["architecture_psnr"]).coefficient
+    return row
+
+
+def _name(text: str) -> str:
+    check_run_name(text)
+    return text
+
+
+class _Watch:
+    """Progress of one campaign after the other.
+
+    Args:
+        count: How many there are.
+        quiet: Whether nothing is shown.
+    """
+
+    def __init__(self, count: int, *, quiet: bool) -> None:
+        self._count = count
+        self._quiet = quiet
+        self._begun = 0
+        self._run: str | None = None
+        self._bars = ExitStack()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.close()
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        """Shows where the present one is."""
+        if snapshot.run != self._run:
+            self._run = snapshot.run
+            self._begun += 1
+            self._bars.close()
+            if not self._quiet:
+                say(f"campaign {self._begun} of {self._count}: {snapshot.run}")
+                self._bar = self._bars.enter_context(Progress())
+        if self._bar is not None:
+            self._bar.update(snapshot)
