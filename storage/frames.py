@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,9 @@ from storage import view
 from storage.engine import open_database
 from storage.queries import require_run
 from storage.records import RESULT_COLUMNS
+
+#: Rows read at a time.
+_PART = 20_000
 
 
 def load_results(url: str, run: str | None = None) -> pd.DataFrame:
@@ -36,8 +40,15 @@ def load_results(url: str, run: str | None = None) -> pd.DataFrame:
     with open_database(url) as database, database.read() as session:
         if run is not None:
             require_run(session, run)
-        # Plain text gives the driver's own values: columns are converted whole below, not value by value.
-        rows = session.connection().execute(text(statement), parameters).all()
+        # Plain text gives the driver's own values: columns are converted whole below, not value by value. In parts,
+        # as a million rows of Python's objects take ten times the memory of the columns they become.
+        options = {"stream_results": True, "max_row_buffer": _PART}
+        found = session.connection().execute(text(statement), parameters, execution_options=options)
+        parts = [_frame(rows) for rows in found.partitions(_PART)]
+    return pd.concat(parts, ignore_index=True) if parts else _frame(())
+
+
+def _frame(rows: Sequence[Any]) -> pd.DataFrame:
     columns = zip(*rows, strict=True) if rows else ((),) * len(RESULT_COLUMNS)
     return pd.DataFrame({name: _column(name, values) for name, values in zip(RESULT_COLUMNS, columns, strict=True)})
 

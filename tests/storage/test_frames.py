@@ -13,7 +13,7 @@ import pytest
 
 import das_hpo
 from spaces.errors import DatabaseMissingError, RunMissingError
-from storage import queries, writes
+from storage import frames, queries, writes
 from storage.engine import Database, open_database
 from storage.frames import load_results
 from storage.records import RESULT_COLUMNS
@@ -116,3 +116,10 @@ def test_pandas_reads_the_same_by_itself(sqlite_url: str, samples: Any) -> None:
     assert list(mine.columns) == list(theirs.columns)
     for name in ("run", "number", "budget", "seed", "one_shot_psnr", "alpha_optimizer", "parameter_learning_rate"):
         assert mine[name].tolist() == theirs[name].tolist() or mine[name].equals(theirs[name])
+
+
+def test_a_frame_of_several_parts_is_one(filled: Database, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are read in parts; the parts make the frame that one would."""
+    whole = load_results(url)
+    monkeypatch.setattr(frames, "_PART", 3)
+    pd.testing.assert_frame_equal(load_results(url), whole)
