@@ -67,16 +67,11 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     rounds = int(given[0]) if given else 3
     run("sequential", "all", "blur", 0, 1)  # compiles the kernels where that was not done yet
-    print(
-        f"targets: trial {TARGET_S:.0f} s, start {TARGET_START_S:.0f} s, memory {TARGET_MB:.0f} MB; median [least, most]"
-    )
-    head = ("space", "operations", "data", "trial s", "trial CPU s", "start s", "start CPU s", "memory MB")
-    print(f"{head[0]:<11}{head[1]:<11}{head[2]:<13}" + "".join(f"{name:>20}" for name in head[3:]))
+    print(f"targets: trial {TARGET_S:.0f} s, start {TARGET_START_S:.0f} s, memory {TARGET_MB:.0f} MB")
+    print(f"{'median [least, most]':<35}" + "".join(f"{name:>20}" for name in MEASURED.values()))
     for case in CASES:
         found = [run(*case, seed, 50) for seed in range(rounds)]
-        cells = [
-            shown([one[name] for one in found]) for name in ("wall_s", "cpu_s", "start_s", "start_cpu_s", "memory_mb")
-        ]
+        cells = [shown([one[name] for one in found]) for name in MEASURED]
         print(f"{case[0]:<11}{case[1]:<11}{case[2]:<13}" + "".join(f"{cell:>20}" for cell in cells), flush=True)
 
 

@@ -1,8 +1,8 @@
 """Standard normal numbers for the noise operations on the CPU; a numba function.
 
 A search step draws 128,000 of them, which takes torch a tenth of the step. Here 64 lanes of xoshiro128++
-(Blackman and Vigna, 2018) run side by side, and the Box-Muller transform uses polynomials (Cephes' coefficients) that fill the SIMD
-lanes.
+(Blackman and Vigna, 2018) run side by side, and the Box-Muller transform uses polynomials that fill the SIMD lanes
+(with the coefficients of the Cephes library).
 """
 
 from __future__ import annotations
