@@ -21,7 +21,7 @@ run: $(READY)  ## a short real BOHB run on this machine, with progress and a tab
 	$(BIN)/das-hpo run --objective architecture --iterations 6 --min-budget 1 --max-budget 9
 
 test: $(READY)  ## all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(READY)  ## lint, format, types, import directions
 	$(BIN)/ruff check .

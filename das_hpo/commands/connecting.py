@@ -76,7 +76,7 @@ def add_computing(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> 
     parser.add_argument(
         "--device",
         default="auto",
-        help="auto (the GPU if there is one), cpu, cuda, or GPUs by number as in cuda:0,cuda:1 (default: %(default)s)",
+        help="auto (a GPU if there is one), cpu, cuda, or GPUs by number as in cuda:0,cuda:1 (default: %(default)s)",
     )
     parser.add_argument(
         "--kernel",

@@ -34,24 +34,27 @@ def execute(args: argparse.Namespace) -> int:
         # A run's own worker: its terminal shows the run's progress, not each of its workers' comings and goings.
         logs.start(verbose=args.verbose, least=logging.WARNING)
     local.die_with_parent()
-    from workers.devices import CPU, check_device
+    from workers.devices import AUTO, CPU, CUDA, check_device, local_devices
+    from workers.places import Place
     from workers.wire import parse_address
     from workers.worker import Worker
 
     key_file = keys(args, parse_address(args.nameserver)[0])
-    device = check_device(args.device)
-    worker = Worker(
-        args.nameserver,
-        key_file,
-        version=__version__,
-        device=device,
-        kernel=args.kernel,
-        capacity=args.capacity or (1 if device == CPU else GPU_CAPACITY),
-        run=args.run,
-        idle_timeout_s=args.idle_timeout,
-        wait_s=args.wait,
-    )
-    worker.run()
+    spread = args.device in (AUTO, CUDA)
+    devices = list(dict.fromkeys(local_devices(args.device))) if spread else [check_device(args.device)]
+    with Place(devices) as place:
+        worker = Worker(
+            args.nameserver,
+            key_file,
+            version=__version__,
+            device=place.device,
+            kernel=args.kernel,
+            capacity=args.capacity or (1 if place.device == CPU else GPU_CAPACITY),
+            run=args.run,
+            idle_timeout_s=args.idle_timeout,
+            wait_s=args.wait,
+        )
+        worker.run()
     return 0
 
 
@@ -59,7 +62,7 @@ COMMAND = Command(
     summary="compute for the runs of a nameserver",
     description="Asks the nameserver for runs and computes their evaluations, of one run after the other. Says on "
     "stderr when it is ready, and serves until Ctrl-C or SIGTERM, on which it hands back what it computes. It opens no "
-    "port. Start one per GPU, or one per CPU core.",
+    "port. Start one per GPU, or one per CPU core: those of one machine spread over its GPUs by themselves.",
     examples=("das-hpo worker --nameserver 127.0.0.1:9090", "das-hpo worker --nameserver host:9090 --device cuda:1"),
     configure=configure,
     execute=execute,
