@@ -17,6 +17,9 @@ from das_hpo.verdicts import verdicts
 #: More subjects than this make more pairs than a page can hold.
 MOST_COMPARED = 8
 
+#: With more pairs than this, the table speaks for them alone.
+MOST_SENTENCES = 6
+
 #: Samples in one figure of distributions.
 MOST_SAMPLES = 30
 
@@ -122,8 +125,13 @@ def _comparison(materials: Sequence[Material]) -> tuple[Block, ...]:
         for c in report.comparisons
     ]  # fmt: skip
     series = tuple(Series(s.name, s.frame["one_shot_psnr"], s.frame["architecture_psnr"]) for s in subjects)
+    said = verdicts(report)
+    if len(report.comparisons) > MOST_SENTENCES:
+        # The table says the same of every pair.
+        pairs = tuple(f"{c.first} against {c.second}: " for c in report.comparisons)
+        said = [sentence for sentence in said if not sentence.startswith(pairs)]
     blocks: list[Block] = [
-        Items(tuple(verdicts(report))),
+        Items(tuple(said)),
         grid(
             "Tests on the architecture PSNR, corrected together; intervals are 95 %.",
             columns,

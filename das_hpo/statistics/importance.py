@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LEAST_EVALUATIONS = 20
 FOLDS = 5
 REPEATS = 5
-TREES = 100
+TREES = 50
 
 #: A forest of more rows takes long and says the same.
 MOST_EVALUATIONS = 4000
