@@ -15,6 +15,7 @@ import pytest
 
 from das_hpo.cluster import Service
 from das_hpo.execution import execute, resume
+from das_hpo.nameserver import NameServer
 from das_hpo.ownership import Ownership
 from das_hpo.progress import Snapshot
 from spaces.errors import ClusterError, InvalidValueError, RunExistsError, RunMissingError, UnreachableError, UsageError
@@ -114,31 +115,64 @@ def test_a_stopped_run_is_resumed_where_it_was(url: str, keys: KeyFile) -> None:
         resume("run", url, service(keys))
 
 
-def test_a_killed_master_is_resumed_at_once(url: str, keys: KeyFile, tmp_path: Path) -> None:
-    """kill -9 of the master ends its workers; resume takes the dead master's lease and repeats nothing."""
-    execute(settings(seed=5, name="calm"), url, service(keys))
+def start_master(url: str, keys: KeyFile, arguments: str) -> subprocess.Popen[bytes]:
+    """A master in a process of its own, of the run of seed 5."""
     script = (
-        "import sys; from pathlib import Path\n"
-        "from das_hpo.execution import execute; from workers.keys import KeyFile\n"
+        "from das_hpo.cluster import Service; from das_hpo.execution import execute; from workers.keys import KeyFile\n"
         "from tests.das_hpo.desks import settings; from tests.das_hpo.test_execution import service\n"
-        f"execute(settings(seed=5), {url!r}, service(KeyFile({str(keys.path)!r}), options=('--seconds', '0.1')))\n"
+        f"keys = KeyFile({str(keys.path)!r})\n"
+        f"execute(settings(seed=5), {url!r}, {arguments})\n"
     )
-    master = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT)
+    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT)
+
+
+def kill_after(master: subprocess.Popen[bytes], url: str, finished: int) -> None:
+    """kill -9 as soon as so many evaluations are finished."""
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 100
         while time.monotonic() < deadline:
             if Path(url.removeprefix("sqlite:///")).exists():
                 with open_database(url) as database:
                     names = [summary.run.name for summary in queries.runs(database)]
-                    if "run" in names and sum(r.loss is not None for r in queries.results(database, "run")) >= 5:
-                        break
+                    if "run" in names and sum(r.loss is not None for r in queries.results(database, "run")) >= finished:
+                        return
+            assert master.poll() is None
             time.sleep(0.1)
     finally:
         master.send_signal(signal.SIGKILL)
         master.wait()
+
+
+def test_a_killed_master_is_resumed_at_once(url: str, keys: KeyFile) -> None:
+    """kill -9 of the master ends its workers; resume takes the dead master's lease and repeats nothing."""
+    execute(settings(seed=5, name="calm"), url, service(keys))
+    kill_after(start_master(url, keys, "service(keys, options=('--seconds', '0.1'))"), url, 5)
     ended = resume("run", url, service(keys))
     assert (ended.status, ended.snapshot.finished) == ("completed", 20)
     assert rows(url) == rows(url, "calm")
+
+
+def test_what_workers_compute_while_the_master_is_away_is_adopted(url: str, keys: KeyFile) -> None:
+    """A nameserver's worker outlives kill -9 of the master, and reports to the next one: no attempt is lost."""
+    execute(settings(seed=5, name="calm"), url, service(keys))
+    with NameServer(keys=keys) as nameserver:
+        command = (sys.executable, "-W", "ignore", "-m", "tests.das_hpo.trivial_worker")
+        worker = subprocess.Popen(
+            [*command, "--nameserver", nameserver.address, "--seconds", "0.5"],
+            cwd=ROOT,
+            env={**os.environ, "DAS_HPO_KEY_FILE": str(keys.path)},
+        )
+        try:
+            kill_after(start_master(url, keys, f"Service(keys, {nameserver.address!r})"), url, 4)
+            time.sleep(1.0)  # by now the worker has an outcome that nobody takes
+            ended = resume("run", url, Service(keys, nameserver.address))
+        finally:
+            worker.terminate()
+            worker.wait()
+    assert (ended.status, ended.snapshot.finished) == ("completed", 20)
+    assert rows(url) == rows(url, "calm")
+    with open_database(url) as database:
+        assert all(r.attempts == 1 for r in queries.results(database, "run"))
 
 
 def test_a_full_disk_stops_the_run_and_loses_nothing(url: str, keys: KeyFile) -> None:
