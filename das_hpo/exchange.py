@@ -21,6 +21,10 @@ from workers.messages import AGAIN, DONE, DUPLICATE, RECORDED, REFUSED, UNKNOWN,
 #: How long a worker waits after something went wrong here.
 AGAIN_S = 1.0
 
+#: While nothing has changed, the desk is asked this often at most whether it has work: many workers wait
+#: at the end of a rung, and asking costs a transaction.
+DRY_S = 1.0
+
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +56,7 @@ class Exchange:
         self._version = version
         self._lease_s = lease_s
         self._deadlines = deadlines
+        self._dry_until = 0.0
         self._ledger = Ledger()
         self._ledger.adopt(attempts, lease_s, time.monotonic())
         self._roster = Roster(lease_s, [attempt.worker for attempt in attempts])
@@ -94,6 +99,7 @@ class Exchange:
                 self._ledger.put_back(chosen)
                 return _again()
             self._ledger.over(lease.task)
+            self._dry_until = 0.0
             if outcome.status == COMPLETED:
                 self._deadlines.add(evaluation.budget, duration_s)
             if leases:
@@ -201,7 +207,8 @@ class Exchange:
             return self._granted(caller, missing, report, again=True)
         chosen: list[Task] = []
         leases: list[Lease] = []
-        if not self._desk.done:
+        dry = not self._ledger.queued and time.monotonic() < self._dry_until
+        if not self._desk.done and not dry and not self.paused:
             try:
                 with self._desk.transaction():
                     leases = self._choose(caller, capacity, chosen)
@@ -209,6 +216,8 @@ class Exchange:
                 log.exception("no work could be given out; the worker asks again")
                 self._ledger.put_back(chosen)
                 return Answer(WAIT, wait_s=AGAIN_S, report=report, message="no work, see the master's log")
+            if not leases:
+                self._dry_until = time.monotonic() + DRY_S
         return self._granted(caller, leases, report) if leases else self._wait(caller, report)
 
     def _choose(self, caller: Caller, capacity: int, chosen: list[Task], done: Task | None = None) -> list[Lease]:
@@ -282,6 +291,7 @@ class Exchange:
         except Exception:
             log.exception("lost attempts could not be recorded; they are when this is tried again")
             return False
+        self._dry_until = 0.0
         for lease, final in reversed(list(zip(leases, finals, strict=True))):
             log.warning(
                 "evaluation %d %s (%s on %s: %s)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -219,7 +220,11 @@ def test_work_that_cannot_be_given_out_is_not_lost(serve, where):
     work.raises = broken
     assert client.claim().status == "wait"
     work.raises = lambda place: None
-    assert [item.spec.seed for item in client.claim().work] == [0]
+    until = time.monotonic() + 10.0
+    while not (answer := client.claim()).work:
+        assert time.monotonic() < until
+        time.sleep(answer.wait_s)
+    assert [item.spec.seed for item in answer.work] == [0]
 
 
 def test_a_proposal_that_raises_does_not_undo_an_outcome(serve):
@@ -235,6 +240,20 @@ def test_a_proposal_that_raises_does_not_undo_an_outcome(serve):
     answer = client.report(token, capacity=1, holding=(token,))
     assert (answer.report, answer.status) == ("recorded", "wait")
     assert 0 in work.outcomes
+
+
+def test_a_desk_without_work_is_not_asked_again_and_again(serve):
+    """Many workers wait at the end of a rung; as soon as an outcome comes, the desk is asked anew."""
+    work, client, _ = serve(1)
+    asked: list[str] = []
+    token = client.claim().work[0].token
+    work.raises = asked.append
+    for _ in range(5):
+        assert client.claim(holding=(token,)).status == "wait"
+    assert asked.count("next") == 1
+    work.count += 1
+    assert client.report(token, capacity=0, holding=(token,)).report == "recorded"
+    assert client.claim().status == "work"
 
 
 def test_paused_gives_nothing_out_and_takes_outcomes_in(serve):
