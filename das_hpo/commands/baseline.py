@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from das_hpo import paper
 from das_hpo.commands.campaigns import add_trials, compute, problems
-from das_hpo.commands.command import Command, positive
+from das_hpo.commands.command import Command, database, positive
 from das_hpo.commands.evaluate import DEFAULTS, EPOCHS
 from das_hpo.commands.problem import choices
+from spaces.errors import InvalidValueError
 from spaces.hyperparameters import PRESETS
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--draws",
-        type=positive,
+        type=_draws,
         default=paper.RANDOM_SEARCH_DRAWS,
         metavar="K",
-        help="random architectures of each trial of random-search: as many as fit the time of one DAS run",
+        help="random architectures of each trial of random-search: as many as fit the time of one DAS run; auto is the "
+        "number by the trials of das-hpo evaluate and of baseline random in the database (default: 5, by the paper's "
+        "clock)",
     )
     add_trials(parser, epochs_default="50")
 
@@ -58,7 +61,7 @@ def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
                 "label": args.preset,
                 "trials": args.trials,
                 "budget": args.epochs or EPOCHS,
-                "draws": args.draws,
+                "draws": args.draws or _draws_in_the_time_of_das(args, problem),
                 "seed": args.seed,
                 "choices": choices(args),
                 "time_limit_s": args.time_limit,
@@ -68,6 +71,36 @@ def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
         )
         for problem in problems(args, DEFAULTS)
     ]
+
+
+def _draws(text: str) -> int | None:
+    return None if text == "auto" else positive(text)
+
+
+def _draws_in_the_time_of_das(args: argparse.Namespace, problem: dict[str, str]) -> int:
+    """How many random architectures are trained in the median time of a DAS search and retraining.
+
+    Raises:
+        InvalidValueError: If the database does not have trials of both.
+    """
+    from das_hpo.subjects import load_campaigns, run_records
+    from spaces.errors import DatabaseMissingError
+
+    url = database(args)
+    try:
+        rows = load_campaigns(url, run_records(url), problem)
+    except DatabaseMissingError:
+        rows = None
+    seconds = {}
+    for method, verb in (("das", f"evaluate {args.preset}"), ("random", "baseline random")):
+        same = None if rows is None else rows[(rows["method"] == method) & (rows["budget"] == (args.epochs or EPOCHS))]
+        if same is None or same["duration_s"].notna().sum() == 0:
+            options = " ".join(f"--{name} {value}" for name, value in problem.items())
+            raise InvalidValueError(
+                f"--draws auto needs trials of {method} in the database, and there are none: das-hpo {verb} {options}"
+            )
+        seconds[method] = float(same["duration_s"].median())
+    return max(1, round(seconds["das"] / seconds["random"]))
 
 
 COMMAND = Command(

@@ -69,6 +69,9 @@ def test_what_cannot_be_evaluated_is_said(tmp_path: Path) -> None:
     environment = {"DAS_HPO_DB": f"sqlite:///{tmp_path}/x.db", "DAS_HPO_KEY_FILE": str(tmp_path / "key")}
     assert_one_line_error(das_hpo("evaluate", "H9", environment=environment), 2, "no preset (H1, H2", "no database")
     assert_one_line_error(das_hpo("baseline", "nothing", environment=environment), 2, "net-only")
+    assert_one_line_error(
+        das_hpo("baseline", "random-search", "--draws", "auto", environment=environment), 2, "das-hpo evaluate H1"
+    )
     assert_one_line_error(das_hpo("evaluate", "H1", "--trials", "0", environment=environment), 2, "1 or more")
     assert_one_line_error(das_hpo("evaluate", "H1", "--name", "a b", environment=environment), 2, "cannot name")
     assert not (tmp_path / "x.db").exists()
