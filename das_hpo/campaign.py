@@ -5,10 +5,11 @@
     random                                   trial r trains the r-th random architecture
     random-search                            trial r is the best of k random architectures, k as many as
                                              fit the time of one DAS run
+    retraining                               trial r trains the r-th of the given architectures, several times
 
 Trial r of every campaign of one seed has the same seed, whatever it evaluates, so that campaigns are compared
 in pairs. Configuration ids are (0, 0, 0) with the trial as replicate where all trials share a configuration;
-else (trial, 0, draw).
+else (trial, 0, draw); of a retraining (trial, 0, 0) with the draw as replicate.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ UNIFORM = {"learnable-gradient-only": LEARNABLE_GRADIENT, "net-only": NET}
 #: What searches nothing (section 5.2).
 BASELINES = (*UNIFORM, "random", "random-search")
 
+#: What trains given architectures again: how much of their PSNR is theirs, and how much is luck?
+RETRAINING = "retraining"
+
+#: What evaluates a trial more than once.
+REPEATED = ("random-search", RETRAINING)
+
 
 @dataclass(frozen=True, slots=True)
 class CampaignSettings:
@@ -42,7 +49,7 @@ class CampaignSettings:
 
     Attributes:
         name: The run's unique name.
-        method: ``das``, ``das-single`` or one of :data:`BASELINES`.
+        method: ``das``, ``das-single``, one of :data:`BASELINES`, or ``retraining``.
         hyperparameters: Of all trials; baselines use those of the weights alone.
         label: Where they are from: a preset's name, or a run's.
         trials: How many.
@@ -52,7 +59,9 @@ class CampaignSettings:
         operations: ``good`` or ``all``.
         data: ``blur`` or ``downsampling``.
         retrain: ``always``, or ``auto``: for the objective ``architecture`` only.
-        draws: Random architectures of each trial of a random search.
+        draws: Random architectures of each trial of a random search; trainings of each architecture of a
+            retraining.
+        architectures: Canonical strings: what a retraining trains, one a trial; none for the others.
         seed: From which the seeds of all trials are derived.
         choices: What the paper leaves open.
         time_limit_s: Seconds after which it ends, keeping what is done; None is no limit.
@@ -74,6 +83,7 @@ class CampaignSettings:
     data: str = "blur"
     retrain: str = "always"
     draws: int = 5
+    architectures: tuple[str, ...] = ()
     seed: int = 0
     choices: Choices = field(default_factory=Choices)
     time_limit_s: float | None = None
@@ -82,7 +92,7 @@ class CampaignSettings:
     def __post_init__(self) -> None:
         check_run_name(self.name)
         for name, words in (
-            ("method", (*METHODS, *BASELINES)),
+            ("method", (*METHODS, *BASELINES, RETRAINING)),
             ("objective", OBJECTIVES),
             ("retrain", RETRAIN),
         ):
@@ -100,22 +110,29 @@ class CampaignSettings:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InvalidValueError(f"{name.removesuffix('_s')} must be above 0 seconds, {value:g} came")
+        if len(self.architectures) != (self.trials if self.method == RETRAINING else 0):
+            raise InvalidValueError(
+                f"a retraining has an architecture for each trial, and others have none: {len(self.architectures)} "
+                f"came for {self.trials} trials of {self.method}"
+            )
         self.spec(0, 0)
 
     @property
     def is_baseline(self) -> bool:
         """Whether architectures are given instead of searched."""
-        return self.method in BASELINES
+        return self.method in (*BASELINES, RETRAINING)
 
     @property
     def evaluations_per_trial(self) -> int:
-        """More than one for a random search."""
-        return self.draws if self.method == "random-search" else 1
+        """More than one for a random search and a retraining."""
+        return self.draws if self.method in REPEATED else 1
 
     def architecture(self, trial: int, draw: int) -> str | None:
         """The architecture that is trained; None if one is searched."""
         if self.method in UNIFORM:
             return str(Architecture.uniform(self.space, UNIFORM[self.method]))
+        if self.method == RETRAINING:
+            return self.architectures[trial]
         if not self.is_baseline:
             return None
         generator = random.Random(derive_seed(self.seed, "architecture", trial, draw))
@@ -164,6 +181,7 @@ class CampaignSettings:
             read["hyperparameters"] = Hyperparameters.from_mapping(point)
         if not isinstance(read.get("choices"), Choices):
             read["choices"] = Choices.from_mapping(read.get("choices") or {})
+        read["architectures"] = tuple(read.get("architectures") or ())
         try:
             return cls(**read)
         except TypeError as error:
@@ -177,7 +195,7 @@ class CampaignSettings:
     def has_trials_of(self, other: CampaignSettings) -> bool:
         """Whether both have the same trials, be they named otherwise, of another number or under other limits."""
         ignored = ["name", "label", "trials", "time_limit_s", "evaluation_timeout_s"]
-        if self.method != "random-search":
+        if self.method not in REPEATED:
             ignored.append("draws")
         return replace(other, **{name: getattr(self, name) for name in ignored}) == self
 

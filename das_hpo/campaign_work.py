@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from das_hpo.campaign import CampaignSettings
+from das_hpo.campaign import RETRAINING, CampaignSettings
 from das_hpo.desk import Attempt, Evaluation
 from das_hpo.recorder import Recorder
 from das_hpo.work import Work
@@ -99,12 +99,16 @@ class CampaignWork(Work):
         """The configuration's id and the replicate of one evaluation."""
         if self.settings.method in ("random", "random-search"):
             return (trial, 0, draw), 0
+        if self.settings.method == RETRAINING:
+            return (trial, 0, 0), draw
         return (0, 0, 0), trial
 
     def _place(self, identifier: tuple[int, int, int], replicate: int) -> tuple[int, int]:
         """The trial and the draw of a stored evaluation."""
         if self.settings.method in ("random", "random-search"):
             return identifier[0], identifier[2]
+        if self.settings.method == RETRAINING:
+            return identifier[0], replicate
         return replicate, 0
 
 

@@ -177,6 +177,9 @@ FIGURE9: tuple[Cell, ...] = (Cell("cell", "all", "blur"), Cell("cell", "good", "
 #: The presets of Table 3.
 TABLE3_PRESETS = ("H1", "H2", "BOHB-one-shot-Blur", "BOHB-one-shot-DS", "BOHB-Blur")
 
+#: Whose architectures are trained again, to part what a search finds from what a training makes of it.
+VARIANCE_CELLS: tuple[Cell, ...] = tuple(Cell("sequential", o, d) for o in OPERATIONS for d in DATA)
+
 #: What the paper's findings are held against (das_hpo/findings.py).
 FINDINGS_CELLS: tuple[Cell, ...] = (
     *(Cell("sequential", o, d, "das", preset) for preset in TABLE3_PRESETS for o in OPERATIONS for d in DATA),
@@ -186,7 +189,7 @@ FINDINGS_CELLS: tuple[Cell, ...] = (
 )
 
 #: Everything ``reproduce`` knows, in the order of ``all``.
-TARGETS = (*TABLES, *FIGURES, "figure9", "findings", "bohb")
+TARGETS = (*TABLES, *FIGURES, "figure9", "variance", "findings", "bohb")
 
 
 @cache
@@ -238,6 +241,8 @@ def cells_of(target: str) -> tuple[Cell, ...]:
         cells = [cell for panel in FIGURES[target] for _, cell in panel.cells]
     elif target == "figure9":
         cells = list(FIGURE9)
+    elif target == "variance":
+        cells = list(VARIANCE_CELLS)
     elif target == "findings":
         cells = list(FINDINGS_CELLS)
     elif target == "bohb":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from das_hpo import paper
-from das_hpo.campaign import CampaignSettings
+from das_hpo.campaign import RETRAINING, CampaignSettings
 from das_hpo.output import Table
 from das_hpo.settings import RunSettings
 from spaces.choices import Choices
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 EPOCHS, TRIALS = 50.0, 75
 QUICK_EPOCHS, QUICK_TRIALS = 5.0, 5
 QUICK_ITERATIONS = 3
+
+#: Of ``variance``: how many architectures of a cell are trained again, and how often.
+RETRAINED = 15
+RETRAININGS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,21 @@ class Plan:
             choices=self.choices,
         )
 
+    def retraining(self, cell: paper.Cell, frame: pandas.DataFrame) -> CampaignSettings | None:
+        """Trainings of the architectures that the first trials of a DAS cell found; None if there are none."""
+        rows = frame[frame["replicate"] < RETRAINED].sort_values("replicate")
+        found = tuple(str(text) for text in rows["architecture"].dropna())
+        if not found:
+            return None
+        return replace(
+            self.campaign(cell),
+            name=f"{self.prefix}-again-{cell.name}",
+            method=RETRAINING,
+            trials=len(found),
+            draws=RETRAININGS,
+            architectures=found,
+        )
+
     def optimisation(self, campaign: paper.Campaign) -> RunSettings:
         """One of the optimisations of Tables 7 and 8."""
         return RunSettings(
@@ -95,18 +114,13 @@ def campaigns_for(
     asked = {}
     for cell in cells:
         wanted = plan.campaign(cell)
-        same = [found for found in stored if _same_trials(found, wanted)]
+        same = [found for found in stored if found.has_trials_of(wanted)]
         # The one with most trials has least missing.
         best = max(same, key=lambda found: found.trials, default=None)
         if best is not None:
             wanted = replace(best, trials=max(best.trials, plan.trials))
         asked[cell] = wanted
     return asked
-
-
-def _same_trials(found: CampaignSettings, wanted: CampaignSettings) -> bool:
-    ignored = ("name", "label", "trials", "draws", "time_limit_s", "evaluation_timeout_s")
-    return replace(wanted, **{name: getattr(found, name) for name in ignored}) == found
 
 
 def records_of(url: str) -> dict[str, RunRecord]:
@@ -267,6 +281,65 @@ def _drawn(frames: Mapping[paper.Cell, pandas.DataFrame]) -> Figure:
     return architectures(drawn)
 
 
+VARIANCE_COLUMNS = (
+    "operations", "data", "architectures", "trainings", "variance_between", "variance_within", "share", "share_low",
+    "share_high", "ceiling", "ceiling_low", "ceiling_high", "pearson", "pearson_low", "pearson_high", "trials",
+)  # fmt: skip
+
+
+def retrained(
+    url: str, plan: Plan, frames: Mapping[paper.Cell, pandas.DataFrame]
+) -> dict[paper.Cell, pandas.DataFrame]:
+    """The finished trainings of the architectures of each cell of ``variance``."""
+    from das_hpo.tables import finished
+    from storage.frames import load_results
+
+    there = records_of(url)
+    found = {}
+    for cell in paper.VARIANCE_CELLS:
+        asked = plan.retraining(cell, frames[cell]) if cell in frames else None
+        if asked is not None and asked.name in there:
+            found[cell] = finished(load_results(url, asked.name))
+    return found
+
+
+def variance_table(
+    again: Mapping[paper.Cell, pandas.DataFrame], frames: Mapping[paper.Cell, pandas.DataFrame]
+) -> Table:
+    """What a search can change and what it cannot, beside the correlation that was found.
+
+    ``ceiling`` is the largest correlation with one training's PSNR that any predictor could have; ``pearson`` is
+    that of the one-shot PSNR over all trials of the cell.
+    """
+    from das_hpo.statistics import correlation, variance_split_frame
+
+    records = []
+    for cell, rows in again.items():
+        split = variance_split_frame(rows)
+        ceiling = split.ceiling_interval()
+        found = correlation(frames[cell]["one_shot_psnr"], frames[cell]["architecture_psnr"])
+        record = {
+            "operations": cell.operations,
+            "data": cell.data,
+            "architectures": split.architectures,
+            "trainings": split.retrainings,
+            "variance_between": split.between,
+            "variance_within": split.within,
+            "share": split.share,
+            "share_low": split.share_interval.low,
+            "share_high": split.share_interval.high,
+            "ceiling": split.ceiling(),
+            "ceiling_low": ceiling.low,
+            "ceiling_high": ceiling.high,
+            "pearson": found.coefficient,
+            "pearson_low": found.interval.low,
+            "pearson_high": found.interval.high,
+            "trials": found.pairs,
+        }
+        records.append({column: _known(value) for column, value in record.items()})
+    return Table.of(records, VARIANCE_COLUMNS)
+
+
 BOHB_COLUMNS = (
     "preset", "objective", "space", "data", "method", "what", "psnr", "one_shot_psnr", "architecture_psnr",
     *HYPERPARAMETERS,
@@ -289,11 +362,12 @@ def incumbents_of(url: str, plan: Plan) -> dict[str, Incumbent | None]:
     return found
 
 
-def turned(table: Table) -> Table:
-    """The table with a column for every row: for few rows of many columns with long names."""
-    heads = [f"{row[0]} ({row[table.columns.index('what')]})" for row in table.rows]
-    places = [place for place, name in enumerate(table.columns) if name not in ("preset", "what")]
-    return Table(("", *heads), tuple((table.columns[place], *(row[place] for row in table.rows)) for place in places))
+def turned(table: Table, heads: Sequence[str]) -> Table:
+    """The table with a column for every row, headed by some of its values: for few rows of many columns."""
+    named = [table.columns.index(name) for name in heads]
+    places = [place for place in range(len(table.columns)) if place not in named]
+    columns = ("", *(", ".join(str(row[place]) for place in named) for row in table.rows))
+    return Table(columns, tuple((table.columns[place], *(row[place] for row in table.rows)) for place in places))
 
 
 def bohb_table(found: Mapping[str, Incumbent | None]) -> Table:

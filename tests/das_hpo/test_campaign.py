@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,9 @@ def campaign(**changes: Any) -> CampaignSettings:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(memory_path: Path) -> Iterator[Database]:
     """An empty database."""
-    with open_database(f"sqlite:///{tmp_path}/runs.db", create=True) as opened:
+    with open_database(f"sqlite:///{memory_path}/runs.db", create=True) as opened:
         yield opened
 
 
@@ -147,10 +148,33 @@ def test_random_search_draws_k_architectures_a_trial(database: Database) -> None
     assert len(set(texts)) == 12
 
 
-@pytest.mark.parametrize("method", ["das", "random-search"])
+def test_a_retraining_trains_given_architectures_several_times(database: Database) -> None:
+    """Trial r is configuration (r, 0, 0), trained with as many seeds as there are draws."""
+    asked = campaign(method="retraining", draws=3, architectures=retrained(4))
+    Driver(create(database, asked), workers=2).run()
+    rows = queries.results(database, "campaign")
+    assert {(r.iteration, r.stage, r.number, r.replicate) for r in rows} == {
+        (trial, 0, 0, draw) for trial in range(4) for draw in range(3)
+    }
+    assert len({r.seed for r in rows}) == 12
+    with database.read() as session:
+        query = "select architecture from configurations order by iteration"
+        assert tuple(session.connection().exec_driver_sql(query).scalars()) == asked.architectures
+    with pytest.raises(UsageError, match="architecture for each trial"):
+        campaign(method="retraining", architectures=retrained(3))
+    with pytest.raises(UsageError, match="others have none"):
+        campaign(method="random", architectures=retrained(4))
+
+
+def retrained(count: int) -> tuple[str, ...]:
+    """So many architectures."""
+    return tuple(str(Architecture.random("sequential", "all", random.Random(seed))) for seed in range(count))
+
+
+@pytest.mark.parametrize("method", ["das", "random-search", "retraining"])
 def test_a_campaign_is_resumed_anywhere(database: Database, method: str) -> None:
     """Cut after any report, with attempts open, it ends with every evaluation once."""
-    asked = campaign(method=method, trials=5, draws=2)
+    asked = campaign(method=method, trials=5, draws=2, architectures=retrained(5) if method == "retraining" else ())
     total = asked.trials * asked.evaluations_per_trial
     for cut in range(total + 1):
         named = CampaignSettings.from_mapping({**asked.to_dict(), "name": f"cut{cut}"})

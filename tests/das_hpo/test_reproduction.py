@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from das_hpo import paper, reproduction
 from das_hpo.campaign import CampaignSettings
 from das_hpo.paper import Cell
 from das_hpo.reproduction import Plan
+from spaces.errors import InvalidValueError
 from spaces.hyperparameters import PRESETS
 from tests.das_hpo import frames
 from tests.das_hpo.command import assert_one_line_error, das_hpo
@@ -132,7 +134,7 @@ def test_only_what_is_missing_is_computed(tmp_path: Path) -> None:
     url, out = f"sqlite:///{tmp_path}/das.db", str(tmp_path / "out")
 
     def evaluations() -> list[tuple[object, ...]]:
-        with sqlite3.connect(tmp_path / "das.db") as connection:
+        with closing(sqlite3.connect(tmp_path / "das.db")) as connection:
             columns = "run, seed, finished_at, architecture_psnr"
             return connection.execute(
                 f"select {columns} from results where status = 'completed' order by run, seed"
@@ -190,3 +192,46 @@ def test_settings_survive_the_database() -> None:
     campaign = PLAN.campaign(DAS)
     assert CampaignSettings.from_mapping(json.loads(json.dumps(campaign.to_dict()))) == campaign
     assert not math.isnan(campaign.budget)
+
+
+def test_found_architectures_are_trained_again() -> None:
+    """The first trials' architectures, each several times with seeds of its own; the first is the trial's own."""
+    frame = frames.campaign("d", [20.0, None, 21.0])
+    frame.loc[1, "architecture"] = None
+    again = PLAN.retraining(DAS, frame)
+    assert again is not None
+    assert (again.method, again.trials, again.draws) == ("retraining", 2, reproduction.RETRAININGS)
+    assert again.spec(1, 0).architecture == frame["architecture"].iloc[2]
+    assert again.spec(0, 0).seed == PLAN.campaign(DAS).spec(0, 0).seed
+    assert len({again.spec(trial, draw).seed for trial in range(2) for draw in range(again.draws)}) == 2 * again.draws
+    assert CampaignSettings.from_mapping(json.loads(json.dumps(again.to_dict()))) == again
+    assert PLAN.retraining(DAS, frame.assign(architecture=None)) is None
+    with pytest.raises(InvalidValueError, match="architecture for each trial"):
+        dataclasses.replace(again, trials=5)
+
+
+def test_the_variance_table_parts_search_from_retraining() -> None:
+    """Hand-worked: (1, 3), (5, 7), (9, 11) share 15 / 17; beside it the correlation of the whole cell."""
+    again = frames.campaign("a", [1.0, 3.0, 5.0, 7.0, 9.0, 11.0])
+    again["architecture"] = ["x", "x", "y", "y", "z", "z"]
+    cell = Cell("sequential", "good", "blur")
+    table = reproduction.variance_table({cell: again}, {cell: frames.campaign("d", [1.0, 2.0, 3.0, 4.0, 5.0])})
+    (row,) = (dict(zip(table.columns, values, strict=True)) for values in table.rows)
+    assert (row["architectures"], row["trainings"]) == (3, 6)
+    assert row["share"] == pytest.approx(15 / 17)
+    assert row["ceiling"] == pytest.approx(math.sqrt(15 / 17))
+    assert row["pearson"] == pytest.approx(1)
+
+
+def test_a_first_training_again_is_the_trials_own() -> None:
+    """Same seed, same architecture: the retraining's streams follow from the seed by name, not from the search."""
+    from workers.pipeline import run_trial
+
+    short = Plan(trials=1, epochs=0.06)
+    searched = run_trial(short.campaign(DAS).spec(0, 0), kernel="torch")
+    frame = frames.campaign("d", [searched.architecture_psnr]).assign(architecture=searched.architecture)
+    again = short.retraining(DAS, frame)
+    assert again is not None
+    trained = run_trial(again.spec(0, 0), kernel="torch")
+    assert trained.architecture_psnr == searched.architecture_psnr
+    assert run_trial(again.spec(0, 1), kernel="torch").architecture_psnr != searched.architecture_psnr
