@@ -49,9 +49,16 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def listed(best: list[Incumbent], output_format: str) -> Table:
-    """One row per configuration; to read, one column each, as hyperparameters have long names."""
-    return turned(best) if output_format == "table" else Table.of([record(one) for one in best], COLUMNS)
+def listed(best: list[Incumbent], output_format: str, *, architecture: bool = True) -> Table:
+    """One row per configuration; to read, one column each, as hyperparameters have long names.
+
+    ``architecture`` is whether to read that, too, which has a line of its own length, where there is only one.
+    """
+    return (
+        turned(best, architecture and len(best) == 1)
+        if output_format == "table"
+        else Table.of([record(one) for one in best], COLUMNS)
+    )
 
 
 def record(one: Incumbent) -> dict[str, Any]:
@@ -70,10 +77,10 @@ def record(one: Incumbent) -> dict[str, Any]:
     }
 
 
-def turned(best: list[Incumbent]) -> Table:
-    """One column per configuration; the architectures, which are long, are left to json, csv and a single one."""
+def turned(best: list[Incumbent], architecture: bool) -> Table:
+    """One column per configuration, with the architectures or without."""
     records = [record(one) for one in best]
-    names = [name for name in COLUMNS[1:] if len(best) == 1 or name != "architecture"]
+    names = [name for name in COLUMNS[1:] if architecture or name != "architecture"]
     return Table(
         ("rank", *(str(one.rank) for one in best)),
         tuple((name, *(text_cell(values[name], name) for values in records)) for name in names),

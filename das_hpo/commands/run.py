@@ -130,7 +130,7 @@ def show_best(args: argparse.Namespace, name: str) -> int:
 
     with reading(args) as opened:
         best = queries.incumbents(opened, name, top=args.top) if args.top else []
-    print_table(listed(best, args.format), args)
+    print_table(listed(best, args.format, architecture=False), args)
     return 0
 
 
