@@ -29,9 +29,9 @@ from tests.das_hpo.trials import outcome
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(memory_path: Path) -> Iterator[Database]:
     """An empty database."""
-    with open_database(f"sqlite:///{tmp_path}/runs.db", create=True) as opened:
+    with open_database(f"sqlite:///{memory_path}/runs.db", create=True) as opened:
         yield opened
 
 

@@ -24,9 +24,9 @@ from tests.das_hpo.test_replay import rows, state
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(memory_path: Path) -> Iterator[Database]:
     """An empty database."""
-    with open_database(f"sqlite:///{tmp_path}/runs.db", create=True, busy_timeout_s=0.2) as opened:
+    with open_database(f"sqlite:///{memory_path}/runs.db", create=True, busy_timeout_s=0.2) as opened:
         yield opened
 
 

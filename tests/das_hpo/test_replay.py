@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-import tempfile
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,14 @@ from storage import queries
 from storage.engine import Database, open_database
 from tests.das_hpo.desks import Driver, continue_run, create, settings
 
+#: Names for runs of tests that make many in one database.
+RUNS = itertools.count()
+
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(memory_path: Path) -> Iterator[Database]:
     """An empty database."""
-    with open_database(f"sqlite:///{tmp_path}/runs.db", create=True) as opened:
+    with open_database(f"sqlite:///{memory_path}/runs.db", create=True) as opened:
         yield opened
 
 
@@ -76,24 +80,59 @@ def model(master: DeskMaster) -> Any:
 
 
 @pytest.mark.parametrize("repeats", [1, 2])
-def test_one_worker_continues_identically_wherever_it_was_interrupted(tmp_path: Path, repeats: int) -> None:
+def test_one_worker_continues_identically_wherever_it_was_interrupted(database: Database, repeats: int) -> None:
     """A run that was cut after any report, and resumed, gives the rows and the state of an uninterrupted one."""
-    asked = settings(iterations=7, max_budget=3, seed=3, repeats=repeats)
-    with open_database(f"sqlite:///{tmp_path}/calm.db", create=True) as calm:
-        whole = create(calm, asked)
-        total = Driver(whole).run()
-        expected = rows(calm)
+    asked = {"iterations": 7, "max_budget": 3, "seed": 3, "repeats": repeats}
+    whole = create(database, settings(name="calm", **asked))
+    total = Driver(whole).run()
+    expected = rows(database, "calm")
     assert whole.done
-    for cut in range(0, total, 1 if repeats == 1 else 3):
-        with open_database(f"sqlite:///{tmp_path}/cut{cut}.db", create=True) as database:
-            Driver(create(database, asked)).run(cut)
+    for cut in range(0, total, 1 if repeats == 1 else 5):
+        name = f"cut{cut}"
+        Driver(create(database, settings(name=name, **asked))).run(cut)
+        resumed, attempts = continue_run(database, name)
+        assert [attempt.token for attempt in attempts]
+        resumed.give_up(attempts, "the master was killed, its worker with it")
+        Driver(resumed).run()
+        assert rows(database, name) == expected
+        assert state(resumed) == state(whole)
+        assert model(resumed) == model(whole)
+
+
+class PowerCut(Driver):
+    """Copies the database with its log in the middle of transactions, before they are committed."""
+
+    def __init__(self, *arguments: Any, source: Path, copies: Path) -> None:
+        super().__init__(*arguments)
+        self._source = source
+        self._copies = copies
+        self.copied: list[Path] = []
+
+    def _take(self, wanted: int) -> None:
+        super()._take(wanted)
+        copy = self._copies / f"{len(self.copied)}.db"
+        for ending in ("", "-wal"):
+            if (part := self._source.with_name(self._source.name + ending)).exists():
+                shutil.copy(part, copy.with_name(copy.name + ending))
+        self.copied.append(copy)
+
+
+def test_a_power_cut_at_any_moment_is_resumed(memory_path: Path) -> None:
+    """From any copy of database and log, also one made within a transaction, the run ends as the calm one."""
+    asked = settings(iterations=4, max_budget=3, seed=6)
+    source = memory_path / "source.db"
+    (memory_path / "copies").mkdir()
+    with open_database(f"sqlite:///{source}", create=True) as database:
+        driver = PowerCut(create(database, asked), source=source, copies=memory_path / "copies")
+        driver.run()
+        expected = rows(database)
+    assert len(driver.copied) > len(expected)
+    for copy in driver.copied:
+        with open_database(f"sqlite:///{copy}") as database:
             resumed, attempts = continue_run(database)
-            assert [attempt.token for attempt in attempts]
-            resumed.give_up(attempts, "the master was killed, its worker with it")
+            resumed.give_up(attempts, "power loss")
             Driver(resumed).run()
             assert rows(database) == expected
-            assert state(resumed) == state(whole)
-            assert model(resumed) == model(whole)
 
 
 def test_open_attempts_are_taken_over(database: Database) -> None:
@@ -116,7 +155,7 @@ def test_open_attempts_are_taken_over(database: Database) -> None:
     assert all(result.attempts == 1 for result in results)
 
 
-@hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**31),
     workers=st.integers(1, 5),
@@ -126,7 +165,7 @@ def test_open_attempts_are_taken_over(database: Database) -> None:
     decisions=st.sampled_from([{}, {"model_budget": "supported", "model_start": "paper"}]),
 )
 def test_replay_rebuilds_the_live_state(
-    tmp_path: Path,
+    database: Database,
     seed: int,
     workers: int,
     repeats: int,
@@ -135,31 +174,30 @@ def test_replay_rebuilds_the_live_state(
     decisions: dict[str, Any],
 ) -> None:
     """At any moment of a run with several workers and failures, a replay holds what the live master holds."""
-    path = Path(tempfile.mkdtemp(dir=tmp_path)) / "runs.db"
-    asked = settings(iterations=4, optimizer=optimizer, seed=seed, repeats=repeats, decisions=decisions)
+    name = f"run{next(RUNS)}"
+    asked = settings(name=name, iterations=4, optimizer=optimizer, seed=seed, repeats=repeats, decisions=decisions)
     choose = random.Random(seed)
-    with open_database(f"sqlite:///{path}", create=True) as database:
-        live = create(database, asked)
-        driver = Driver(live, workers=workers)
-        driver.claim()
-        while driver.held:
-            index = choose.randrange(len(driver.held))
-            if choose.random() < failing:
-                driver.fail(index, final=choose.random() < 0.5)
-            else:
-                driver.report(index)
-            if choose.random() < 0.15:
-                replayed, attempts = continue_run(database)
-                assert state(replayed) == state(live)
-                assert {attempt.token for attempt in attempts} == {token for _, token in driver.held}
-                assert replayed.snapshot() == live.snapshot()
-                if optimizer == "bohb":
-                    assert model(replayed) == model(live)
-        assert live.done
-        ended, attempts = continue_run(database)
-        assert ended.done
-        assert not attempts
-        assert state(ended) == state(live)
+    live = create(database, asked)
+    driver = Driver(live, workers=workers)
+    driver.claim()
+    while driver.held:
+        index = choose.randrange(len(driver.held))
+        if choose.random() < failing:
+            driver.fail(index, final=choose.random() < 0.5)
+        else:
+            driver.report(index)
+        if choose.random() < 0.15:
+            replayed, attempts = continue_run(database, name)
+            assert state(replayed) == state(live)
+            assert {attempt.token for attempt in attempts} == {token for _, token in driver.held}
+            assert replayed.snapshot() == live.snapshot()
+            if optimizer == "bohb":
+                assert model(replayed) == model(live)
+    assert live.done
+    ended, attempts = continue_run(database, name)
+    assert ended.done
+    assert not attempts
+    assert state(ended) == state(live)
 
 
 def test_hpbandsters_result_is_rebuilt_from_the_database(database: Database) -> None:
