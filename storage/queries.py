@@ -123,14 +123,19 @@ def results(
         raise UnknownNameError("status", status, EVALUATION_STATUSES)
     if limit is not None and limit < 0:
         raise InvalidValueError(f"a limit is 0 or more, {limit} came")
-    query = select_results().order_by(RUNS.c.name, *_ID, EVALUATIONS.c.budget, EVALUATIONS.c.replicate)
+    # Ordered by name only where there are several: else PostgreSQL sorts a run for its first row.
+    first = (RUNS.c.name,) if run is None else ()
+    query = select_results().order_by(*first, *_ID, EVALUATIONS.c.budget, EVALUATIONS.c.replicate)
     if status is not None:
         query = query.where(EVALUATIONS.c.status == status)
     if budget is not None:
         query = query.where(EVALUATIONS.c.budget == budget)
     with database.read() as session:
         if run is not None:
-            query = query.where(RUNS.c.id == require_run(session, run))
+            run_id = require_run(session, run)
+            query = query.where(RUNS.c.id == run_id)
+            if limit is None:  # All of them: found by their run, where the first few are found by configuration.
+                query = query.where(EVALUATIONS.c.run_id == run_id)
         return [ResultRecord(*row) for row in session.connection().execute(query.limit(limit))]
 
 
