@@ -126,11 +126,13 @@ class EqualCost:
         worker_s: The cheapest run's workers' seconds.
         objective: Whose PSNR.
         psnr: By run: the best at the largest budget by then, in dB; NaN if there was none.
+        optimizers: Tests between optimisers, of which each run is one draw; empty unless two have two runs.
     """
 
     worker_s: float
     objective: str
     psnr: Mapping[str, float]
+    optimizers: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,4 +397,9 @@ def _equal_cost(subjects: Sequence[Subject]) -> EqualCost | None:
         return None
     least = min(run.cost.worker_s for run in runs)
     column = PSNR_OF[runs[0].objective]
-    return EqualCost(least, runs[0].objective, {run.name: best_at_cost(run.frame, column, least) for run in runs})
+    psnr = {run.name: best_at_cost(run.frame, column, least) for run in runs}
+    draws: dict[str, list[float]] = {}
+    for run in runs:
+        draws.setdefault(run.optimizer, []).append(psnr[run.name])
+    samples = [Trials(name, values) for name, values in draws.items() if len(values) > 1]
+    return EqualCost(least, runs[0].objective, psnr, tuple(compare_all(samples)))

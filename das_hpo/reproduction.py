@@ -389,9 +389,9 @@ def distribution_figure(target: str, frames: Mapping[paper.Cell, pandas.DataFram
     """The trials behind a table, one row a cell."""
     from das_hpo.figures.distributions import distributions
 
-    cells = [row.cell for row in paper.published_rows(target) if row.cell.source == row.cell and row.cell in frames]
+    rows = [row for row in paper.published_rows(target) if row.cell in frames]
     return distributions(
-        {f"{cell.operations}, {cell.data}, {cell.label}": frames[cell]["architecture_psnr"] for cell in cells}
+        {f"{row.cell.operations}, {row.cell.data}, {row.label}": frames[row.cell]["architecture_psnr"] for row in rows}
     )
 
 

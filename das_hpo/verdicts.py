@@ -131,10 +131,25 @@ def _equal_cost(report: Report) -> list[str]:
     found = ", ".join(
         f"{name} {'nothing yet' if math.isnan(psnr) else f'{psnr:.2f} dB'}" for name, psnr in equal.psnr.items()
     )
-    return [
+    said = [
         f"At equal cost ({equal.worker_s:.0f} s of workers' time, the cheapest run's whole) the best {equal.objective} "
-        f"PSNR is: {found}. Each run is one draw of its optimiser: only several seeds of each can rank the optimisers."
+        f"PSNR is: {found}. Each run is one draw of its optimiser."
     ]
+    if not equal.optimizers:
+        said[0] += " Only several runs of each, with other seeds, can rank the optimisers."
+    for c in equal.optimizers:
+        runs = [sum(run.optimizer == name for run in report.subjects) for name in (c.first, c.second)]
+        numbers = (
+            f"the best PSNRs differ by {c.difference:+.2f} dB {bracket(c.difference_interval, '+.2f')} in the median, "
+            f"a run of {c.first} is the better with probability {c.improvement:.2f} {bracket(c.improvement_interval)}, "
+            f"{_test(c)}"
+        )
+        if c.p_holm < 1 - report.level:
+            verdict = f"{c.first} is {'better' if c.improvement > 0.5 else 'worse'} at equal cost"
+        else:
+            verdict = "these runs do not tell which is better at equal cost"
+        said.append(f"{c.first} against {c.second}, {runs[0]} and {runs[1]} runs: {verdict}; {numbers}.")
+    return said
 
 
 def _warnings(subjects: Sequence[Subject]) -> list[str]:

@@ -239,7 +239,12 @@ def equal_cost_record(report: Report) -> dict[str, Any] | None:
     if equal is None:
         return None
     psnr = {name: unknown(value) for name, value in equal.psnr.items()}
-    return {"worker_s": equal.worker_s, "objective": equal.objective, "psnr": psnr}
+    return {
+        "worker_s": equal.worker_s,
+        "objective": equal.objective,
+        "psnr": psnr,
+        "optimizers": [comparison_record(comparison) for comparison in equal.optimizers],
+    }
 
 
 def ends(name: str, interval: Interval) -> dict[str, float]:

@@ -272,3 +272,25 @@ def test_a_trial_of_a_random_search_is_the_best_of_its_draws() -> None:
     assert subject.summary.diverged == 1
     assert (subject.summary.maximum, subject.summary.mean) == (12.0, 11.5)
     assert subject.cost.worker_s == 14.0
+
+
+def _optimiser(name: str, optimizer: str, shift: float) -> Subject:
+    frame = frames.optimisation(name, seed=len(name))
+    frame["architecture_psnr"] += shift
+    return run_subject(frame, name=name, optimizer=optimizer)
+
+
+def test_optimisers_are_ranked_over_several_runs_at_equal_cost() -> None:
+    """Five runs of each: each run's best by the cheapest one's cost is one draw; one run of each ranks nothing."""
+    subjects = [_optimiser("b" * (i + 1), "bohb", 3.0 + 0.1 * i) for i in range(5)]
+    subjects += [_optimiser("r" * (i + 1), "random", 0.1 * i) for i in range(5)]
+    report = compare_subjects(subjects)
+    assert report.equal_cost is not None
+    (comparison,) = report.equal_cost.optimizers
+    assert (comparison.first, comparison.second) == ("bohb", "random")
+    values = list(report.equal_cost.psnr.values())
+    assert comparison.p_value == pytest.approx(mann_whitney(values[:5], values[5:])[1])
+    said = "\n".join(verdicts(report))
+    assert "bohb against random, 5 and 5 runs: bohb is better at equal cost" in said
+    one_each = "\n".join(verdicts(compare_subjects([subjects[0], subjects[5]])))
+    assert "Only several runs of each, with other seeds, can rank the optimisers" in one_each
