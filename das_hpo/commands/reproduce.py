@@ -100,7 +100,7 @@ def _prefix(text: str) -> str:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Computes what is missing, then shows every target, also after an interruption."""
+    """Computes what is missing, then shows every target; an interruption ends at once."""
     if args.output.exists() and not args.output.is_dir():
         raise InvalidValueError(f"-o takes a folder, {str(args.output)!r} is none")
     plan = _plan(args)
@@ -108,7 +108,8 @@ def execute(args: argparse.Namespace) -> int:
         target for target in paper.TARGETS if target in args.targets or ("all" in args.targets and target != "bohb")
     ]
     status = 0 if args.no_run else _compute(args, plan, asked)
-    _show(args, plan, asked)
+    if status == 0:
+        _show(args, plan, asked)
     return status
 
 
@@ -194,7 +195,10 @@ def _retrainings(plan: Plan, campaigns: Mapping[paper.Cell, CampaignSettings], u
 
 
 def _interrupted(summary: Summary) -> int:
-    say(f"{summary.run} ended early, as {summary.message}: what is done is kept, the same command goes on")
+    say(
+        f"{summary.run} ended early, as {summary.message}: what is done is kept, the same command goes on "
+        "and --no-run shows what is there"
+    )
     return 130 if summary.signalled else 1
 
 
