@@ -169,13 +169,13 @@ class Lab:
             connection.close()
 
     def close(self) -> list[str]:
-        """Ends everything with SIGTERM; names who did not end within 10 s, and kills those."""
+        """Ends everything with SIGTERM; names who did not end within 30 s, and kills those."""
         for process in self.processes.values():
             if process.popen is not None and process.popen.poll() is None:
                 process.popen.send_signal(signal.SIGCONT)
                 process.popen.terminate()
         stubborn = []
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         for process in self.processes.values():
             if process.popen is None:
                 continue
