@@ -165,11 +165,15 @@ def service(args: argparse.Namespace) -> Service:
 def stop_on_signals() -> Iterator[threading.Event]:
     """An event that SIGTERM or SIGINT sets; a second SIGINT raises KeyboardInterrupt, for whoever cannot wait."""
     stop = threading.Event()
+    came = False
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
+        nonlocal came
+        if came and number == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.set()
+        came = True
+        # Not here: the thread that this handler interrupts may hold the event's own lock, and would wait for itself.
+        threading.Thread(target=stop.set, name="das-hpo stop", daemon=True).start()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
