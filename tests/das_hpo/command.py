@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def das_hpo(
-    *arguments: str, cwd: Path | None = None, environment: dict[str, str] | None = None
+    *arguments: str, cwd: Path | None = None, environment: dict[str, str] | None = None, timeout_s: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Runs the real command in a process of its own."""
     return subprocess.run(
@@ -19,7 +19,7 @@ def das_hpo(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout_s,
         check=False,
     )
 

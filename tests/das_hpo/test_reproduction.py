@@ -129,6 +129,7 @@ def test_what_the_database_has_is_shown_without_computing(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_only_what_is_missing_is_computed(tmp_path: Path) -> None:
     """Trials of one epoch: the first command computes, the second extends, the third does nothing."""
     url, out = f"sqlite:///{tmp_path}/das.db", str(tmp_path / "out")
@@ -142,7 +143,7 @@ def test_only_what_is_missing_is_computed(tmp_path: Path) -> None:
 
     def reproduce(count: int) -> str:
         arguments = ("reproduce", "figure8", "--epochs", "0.2", "--workers", "1", "--kernel", "torch")
-        process = das_hpo(*arguments, "--db", url, "-o", out, "--trials", str(count))
+        process = das_hpo(*arguments, "--db", url, "-o", out, "--trials", str(count), timeout_s=400)
         assert process.returncode == 0, process.stderr
         assert "cell space, blur, BOHB-Non-Seq-Blur" in process.stdout
         return process.stderr
