@@ -81,10 +81,9 @@ def test_a_terminal_gets_a_bar(no_color: bool, monkeypatch: pytest.MonkeyPatch) 
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
     leader, follower = pty.openpty()
-    with os.fdopen(follower, "w") as stream:
-        with Progress(stream) as progress:
-            progress.update(FIRST)
-            progress.update(LATER)
+    with os.fdopen(follower, "w") as stream, Progress(stream) as progress:
+        progress.update(FIRST)
+        progress.update(LATER)
     text = drained(leader)
     assert "9/27" in text
     assert "best 21.50 dB" in text
