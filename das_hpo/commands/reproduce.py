@@ -292,7 +292,7 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
         )
     elif args.format == "csv":
         sys.stdout.write("\n".join(render(table, "csv") for table in printed.values()))
-    else:
+    elif any(target in paper.TABLES for target in asked):
         from das_hpo.tables import LEGEND
 
         say(LEGEND)
