@@ -333,7 +333,7 @@ SIGNED_EACH = 5
 
 @pytest.mark.slow
 def test_mutated_messages_do_no_harm(served):
-    """24,000 mutated real messages: no crash, no growth, no forgery accepted.
+    """22,000 mutated real messages: no crash, no growth, no forgery accepted.
 
     Each connection proves the key, or does not; then come messages whose content was mutated before it
     was signed (a friend gone mad), and one that was mutated or truncated on the way (anybody).
