@@ -136,13 +136,17 @@ class Lab:
                 continue
             status = process.popen.returncode
             process.popen = None
-            if process.kind == "master" and status == DONE:
+            # A master that was killed after its last commit finds, started again, nothing to resume.
+            if process.kind == "master" and (status == DONE or self._is_completed(process.name)):
                 process.completed = True
             elif process.deaths_due:
                 process.deaths_due -= 1
             else:
                 log = (self.folder / f"{process.name}.log").read_text(errors="replace")[-2000:]
                 self.unexpected.append(f"{process.name} ended with status {status}:\n{log}")
+
+    def _is_completed(self, run: str) -> bool:
+        return self.database.exists() and self.rows("select status from runs where name = ?", run) == [("completed",)]
 
     @property
     def completed(self) -> bool:

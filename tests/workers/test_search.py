@@ -18,7 +18,7 @@ from workers.curves import Curves
 from workers.search import discretise, initial_alpha, pretrain, search
 from workers.training import initial_weights
 
-CHOICES = Choices(channels=3, batch_size=8)
+CHOICES = Choices(channels=3, batch_size=8, tau=0.1, loss_scale=0.5)
 POINT = dataclasses.replace(
     preset("H1"), parameter_learning_rate=0.001, alpha_learning_rate=0.01, alpha_warm_up=False, alpha_scheduler="none"
 )

@@ -133,7 +133,7 @@ def test_epoch_lengths(steps: int, lengths: list[int]) -> None:
 
 def test_training_loop_is_the_plain_one() -> None:
     """Weights, loss curve and statistics are those of a loop with autograd and torch.optim.Adam."""
-    choices = Choices(channels=4, batch_size=8)
+    choices = Choices(channels=4, batch_size=8, tau=0.1, loss_scale=0.5)
     point = dataclasses.replace(preset("H1"), parameter_learning_rate=0.001, parameter_weight_decay=0.01)
     specs = [TrialSpec(point, 1.2, 3, choices=choices)]
     formation = data_formation("blur", choices)
