@@ -1,4 +1,4 @@
-"""The chaos test itself: the same runs, calm and under the monkey, must leave the same results."""
+"""The chaos test itself: the same runs, under the monkey and calm, must leave the same results."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ COMPARED = (
 )
 
 
-def runs(iterations: int) -> dict[str, list[str]]:
-    """The runs, by name: BOHB one evaluation at a time (so its order is unique), Hyperband on all workers."""
-    budgets = ["--min-budget", "0.5", "--max-budget", "4.5", "--seed", "7", "--iterations", str(iterations)]
+def runs(turn: int) -> dict[str, list[str]]:
+    """The runs of one turn, by name: BOHB one evaluation at a time (so its order is unique), Hyperband on all workers."""
+    settings = ["--min-budget", "0.5", "--max-budget", "4.5", "--iterations", "3", "--seed", str(7 + turn)]
     return {
-        "ordered": ["--objective", "architecture", "--optimizer", "bohb", "--parallel", "1", *budgets],
-        "parallel": ["--objective", "one-shot", "--optimizer", "hyperband", "--operations", "all", *budgets],
+        f"ordered-{turn}": ["--objective", "architecture", "--optimizer", "bohb", "--parallel", "1", *settings],
+        f"parallel-{turn}": ["--objective", "one-shot", "--optimizer", "hyperband", "--operations", "all", *settings],
     }
 
 
@@ -74,22 +74,23 @@ class Verdict:
 
 
 def chaos(seed: int, minutes: float) -> Verdict:
-    """Runs calm, then under the monkey for about ``minutes``, and compares."""
-    iterations = max(2, round(6 * minutes))
+    """Runs under the monkey, turn after turn for ``minutes``, then calm, and compares."""
     hosts = ["nameserver", "worker-0", "worker-1", "worker-2", "master-0", "master-1"]
     with tempfile.TemporaryDirectory(prefix="das-hpo-chaos-") as name, network(hosts) as net:
         lab = Lab(Path(name), net)
-        calm_url = f"sqlite:///{lab.folder / 'calm.db'}"
-        for run, settings in runs(iterations).items():
-            lab.call("run", "--name", run, *settings, "--workers", "2", "--quiet", "--db", calm_url)
         monkey = Monkey(lab, seed, pause_s=(1.0, 5.0), cut_s=8.0 if minutes < 5 else 60.0)
         lab.add_nameserver()
         for number in range(3):
             lab.add_worker(number)
-        for index, (run, settings) in enumerate(runs(iterations).items()):
-            lab.add_master(run, f"master-{index}", settings)
-        begun, end = time.time(), time.time() + max(400.0, 240.0 * minutes)
-        while time.time() < end and not (lab.completed and monkey.quiet):
+        begun, turns = time.time(), 0
+        end = begun + max(400.0, 240.0 * minutes)
+        while time.time() < end:
+            if lab.completed and monkey.quiet:
+                if turns and time.time() > begun + 60.0 * minutes:
+                    break
+                for index, (run, settings) in enumerate(runs(turns).items()):
+                    lab.add_master(run, f"master-{index}", settings)
+                turns += 1
             lab.look()
             monkey.tick(mischief=not lab.completed and not lab.unexpected)
             if lab.unexpected and monkey.quiet:
@@ -103,7 +104,9 @@ def chaos(seed: int, minutes: float) -> Verdict:
                 f"{p.name}:\n" + (lab.folder / f"{p.name}.log").read_text()[-1500:] for p in lab.processes.values()
             ]
         problems += [f"{name} did not end within 30 s of SIGTERM" for name in lab.close()]
-        problems += _compare(lab)
+        for turn in range(turns):
+            for run, settings in runs(turn).items():
+                problems += _compare(lab, run, settings)
         attempts = dict(lab.rows("select status, count(*) from attempts group by status"))
         if lab.completed:
             lab.call("db", "check", "--db", lab.url)
@@ -112,27 +115,29 @@ def chaos(seed: int, minutes: float) -> Verdict:
         return Verdict(problems, monkey.events, total, attempts, _recovery(lab, monkey.events), seconds, where)  # type: ignore[arg-type]
 
 
-def _compare(lab: Lab) -> list[str]:
-    """What differs between the calm results and these."""
-    problems = []
-    calm = Lab(lab.folder, lab.network)
-    calm_database = lab.folder / "calm.db"
-    for run in runs(1):
-        sql = f"select {COMPARED} from results where run = ? order by 1, 2, 3, 4, 5"
-        with sqlite3.connect(calm_database) as connection:
-            expected = connection.execute(sql, (run,)).fetchall()
-        found = calm.rows(sql, run)
-        double = [key for key, count in Counter(row[:5] for row in found).items() if count > 1]
-        missing = {row[:5] for row in expected} - {row[:5] for row in found}
-        more = {row[:5] for row in found} - {row[:5] for row in expected}
-        other = [row[:5] for row in expected if row not in found and row[:5] not in missing]
-        failed = [row[:5] for row in found if row[6] not in ("completed", "diverged")]
-        for what, keys in (("double", double), ("missing", missing), ("too many", more), ("other numbers", other)):
-            if keys:
-                problems.append(f"{run}: {len(keys)} evaluations {what}: {sorted(keys)[:3]}")
-        if failed:
-            problems.append(f"{run}: {len(failed)} not completed: {failed[:3]}")
-    return problems
+def _compare(lab: Lab, run: str, settings: list[str]) -> list[str]:
+    """Runs it calm, and says what differs between those results and the monkey's."""
+    calm = lab.folder / "calm.db"
+    lab.call("run", "--name", run, *settings, "--workers", "2", "--quiet", "--db", f"sqlite:///{calm}")
+    sql = f"select {COMPARED} from results where run = ? order by 1, 2, 3, 4, 5"
+    with sqlite3.connect(calm) as connection:
+        expected = connection.execute(sql, (run,)).fetchall()
+    found = lab.rows(sql, run)
+    double = [key for key, count in Counter(row[:5] for row in found).items() if count > 1]
+    missing = {row[:5] for row in expected} - {row[:5] for row in found}
+    more = {row[:5] for row in found} - {row[:5] for row in expected}
+    other = [row[:5] for row in expected if row not in found and row[:5] not in missing]
+    failed = [row[:5] for row in found if row[6] not in ("completed", "diverged")]
+    differences = {
+        "double": double,
+        "missing": missing,
+        "too many": more,
+        "other numbers": other,
+        "not completed": failed,
+    }
+    return [
+        f"{run}: {len(keys)} evaluations {what}: {sorted(keys)[:3]}" for what, keys in differences.items() if keys
+    ]
 
 
 def _recovery(lab: Lab, events: list[Event]) -> dict[tuple[str, str], list[float]]:
