@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from spaces.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from das_hpo.dispatcher import Dispatcher
+    from das_hpo.dispatching.dispatcher import Dispatcher
     from workers.keys import KeyFile
     from workers.local import LocalWorkers
 
@@ -133,7 +133,7 @@ def cluster_of(service: Service) -> Iterator[Cluster]:
         UnreachableError: If the nameserver does not answer.
         AuthenticationError: If it does not hold one of our keys.
     """
-    from das_hpo.nameserver import NameServer
+    from das_hpo.dispatching.nameserver import NameServer
     from workers.devices import local_devices
     from workers.directory import locate
 

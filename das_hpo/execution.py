@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from das_hpo import __version__
-from das_hpo.campaign import CampaignSettings
-from das_hpo.campaign_work import make_campaign
+from das_hpo.campaigns.campaign import CampaignSettings
+from das_hpo.campaigns.work import make_campaign
 from das_hpo.cluster import Cluster, Service, cluster_of
-from das_hpo.desk import Attempt
+from das_hpo.desk.desk import Attempt
+from das_hpo.desk.ownership import LEASE_S, Ownership
+from das_hpo.desk.recorder import Recorder
+from das_hpo.desk.work import Work
 from das_hpo.durations import format_duration
-from das_hpo.ownership import LEASE_S, Ownership
 from das_hpo.progress import Snapshot
-from das_hpo.recorder import Recorder
 from das_hpo.settings import RunSettings
-from das_hpo.work import Work
 from spaces.errors import ClusterError, DasHpoError, RunExistsError, RunMissingError, StorageError, UsageError
 from storage import queries, writes
 from storage.engine import Database, open_database
@@ -35,7 +35,7 @@ from storage.records import NewRun, Replay, RunRecord
 from storage.spool import Spool, SpooledOutcome
 
 if TYPE_CHECKING:
-    from das_hpo.dispatcher import Dispatcher
+    from das_hpo.dispatching.dispatcher import Dispatcher
 
 __all__ = ["Service", "Summary", "execute", "execute_campaigns", "resume"]
 
@@ -215,8 +215,8 @@ def resume(
 
 def make_optimisation(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[Work, list[Attempt]]:
     """The master of a stored optimisation, new or old."""
-    from das_hpo.optimizers import make_master
-    from das_hpo.replay import restore
+    from das_hpo.optimiser.optimizers import make_master
+    from das_hpo.optimiser.replay import restore
 
     settings = RunSettings.from_mapping(replay.run.settings)
     master = make_master(settings, recorder, time_ref=replay.run.created_at.timestamp(), parallel=parallel)
@@ -263,7 +263,7 @@ class _Execution:
             self._leave(why)
 
     def _serve(self, time_limit_s: float | None) -> Summary:
-        from das_hpo.dispatcher import Dispatcher
+        from das_hpo.dispatching.dispatcher import Dispatcher
 
         taken = self._spool.take_in(self._database)
         if taken.recorded or taken.refused:

@@ -166,6 +166,16 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def decibels(value: float) -> str:
+    """Two decimals, or a dash for NaN."""
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
+def signed(value: float) -> str:
+    """Two decimals with the sign, or a dash for NaN."""
+    return "-" if math.isnan(value) else f"{value:+.2f}"
+
+
 def _utc(moment: datetime) -> datetime:
     """The moment in UTC; one without a zone is taken as UTC (that is what the database keeps)."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -35,7 +35,7 @@ from spaces.trial import DATA_FORMATIONS
 if TYPE_CHECKING:
     import pandas
 
-    from das_hpo.campaign import CampaignSettings
+    from das_hpo.campaigns.campaign import CampaignSettings
 
 COLUMNS = (
     "campaign",
@@ -146,8 +146,8 @@ def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int
 
 def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings]) -> list[CampaignSettings]:
     """The campaigns under their names, those that are in the database already under the names they have there."""
-    from das_hpo.campaign import CampaignSettings
-    from das_hpo.subjects import run_records
+    from das_hpo.campaigns.campaign import CampaignSettings
+    from das_hpo.comparison.lookup import run_records
     from spaces.errors import DatabaseMissingError
 
     try:

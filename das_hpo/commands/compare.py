@@ -16,7 +16,8 @@ from spaces.hyperparameters import METHODS
 from spaces.trial import DATA_FORMATIONS
 
 if TYPE_CHECKING:
-    from das_hpo.compare import Report, Subject
+    from das_hpo.comparison.compare import Report
+    from das_hpo.comparison.subjects import Subject
     from das_hpo.statistics import Comparison, Interval
 
 #: Characters of a line of the verdict.
@@ -79,9 +80,9 @@ def _level(text: str) -> float:
 
 def execute(args: argparse.Namespace) -> int:
     """Prints subjects, tests and verdict; as CSV the subjects alone, which a spreadsheet can take."""
-    from das_hpo.compare import compare_subjects
-    from das_hpo.subjects import load_subjects
-    from das_hpo.verdicts import verdicts
+    from das_hpo.comparison.compare import compare_subjects
+    from das_hpo.comparison.lookup import load_subjects
+    from das_hpo.comparison.verdicts import verdicts
 
     repeated = sorted({name for name in args.names if args.names.count(name) > 1})
     if repeated:
@@ -125,7 +126,7 @@ def sections(report: Report, said: list[str]) -> list[str]:
 
 def reading_record(subject: Subject) -> dict[str, Any]:
     """One subject for people: few lines, numbers with their intervals."""
-    from das_hpo.tables import bracket, decibels
+    from das_hpo.output import decibels
 
     summary, cost = subject.summary, subject.cost
     record: dict[str, Any] = {
@@ -150,11 +151,11 @@ def reading_record(subject: Subject) -> dict[str, Any]:
         "the tests use": f"{summary.trials} {subject.source}",
         "diverged": summary.diverged,
         "maximum (dB)": decibels(summary.maximum),
-        "mean (dB)": f"{decibels(summary.mean)} {bracket(summary.mean_interval)}",
-        "median (dB)": f"{decibels(summary.median)} {bracket(summary.median_interval)}",
+        "mean (dB)": f"{decibels(summary.mean)} {summary.mean_interval}",
+        "median (dB)": f"{decibels(summary.median)} {summary.median_interval}",
         "IQR, SD (dB)": f"{decibels(summary.iqr)}, {decibels(summary.standard_deviation)}",
-        "Pearson's r": f"{decibels(subject.correlation.coefficient)} {bracket(subject.correlation.interval)}",
-        "Spearman's": f"{decibels(subject.rank_correlation.coefficient)} {bracket(subject.rank_correlation.interval)}",
+        "Pearson's r": f"{decibels(subject.correlation.coefficient)} {subject.correlation.interval}",
+        "Spearman's": f"{decibels(subject.rank_correlation.coefficient)} {subject.rank_correlation.interval}",
     }
 
 
@@ -221,15 +222,15 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
 
 def test_row(comparison: Comparison) -> dict[str, Any]:
     """One test as a row of the table for people."""
-    from das_hpo.tables import bracket, decibels, signed
+    from das_hpo.output import decibels, signed
 
     return {
         "A": comparison.first,
         "B": comparison.second,
         "test": comparison.test + (f" ({comparison.pairs} pairs)" if comparison.pairs else ""),
         "p (Holm)": unknown(comparison.p_holm),
-        "P(A better)": f"{decibels(comparison.improvement)} {bracket(comparison.improvement_interval)}",
-        "median A - B (dB)": f"{signed(comparison.difference)} {bracket(comparison.difference_interval, '+.2f')}",
+        "P(A better)": f"{decibels(comparison.improvement)} {comparison.improvement_interval}",
+        "median A - B (dB)": f"{signed(comparison.difference)} {comparison.difference_interval:+.2f}",
     }
 
 

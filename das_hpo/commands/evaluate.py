@@ -18,7 +18,7 @@ from spaces.hyperparameters import METHODS, PRESETS, Hyperparameters
 from spaces.trial import DATA_FORMATIONS, OBJECTIVES
 
 if TYPE_CHECKING:
-    from das_hpo.campaign import CampaignSettings
+    from das_hpo.campaigns.campaign import CampaignSettings
 
 #: What a preset is evaluated on unless told otherwise.
 DEFAULTS = {"space": next(iter(SHAPES)), "operations": next(iter(OPERATION_SETS)), "data": DATA_FORMATIONS[0]}
@@ -57,7 +57,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
     """One campaign for each combination of problems."""
-    from das_hpo.campaign import CampaignSettings
+    from das_hpo.campaigns.campaign import CampaignSettings
 
     what = _preset(args, name) if name in PRESETS else _incumbent(args, name)
     method = args.method or what.method

@@ -33,7 +33,7 @@ def execute(args: argparse.Namespace) -> int:
     if args.ping is not None:
         return _ping(args)
     key_file = keys(args, args.host)
-    from das_hpo.nameserver import NameServer
+    from das_hpo.dispatching.nameserver import NameServer
 
     with stop_on_signals() as stop, NameServer(args.host, args.port, keys=key_file) as nameserver:
         say(f"nameserver at {nameserver.address}, {_security(args)}")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from das_hpo import logs, paper
+from das_hpo import logs
 from das_hpo.commands.command import (
     Command,
     add_database,
@@ -26,14 +26,15 @@ from das_hpo.commands.connecting import add_service, service, stop_on_signals
 from das_hpo.commands.problem import add_choices, choices
 from das_hpo.output import Table, as_json, as_text, render
 from das_hpo.progress import Progress, Snapshot
+from das_hpo.reproduction import paper
 from spaces.errors import InvalidValueError, RunExistsError
 
 if TYPE_CHECKING:
     import pandas
 
-    from das_hpo.campaign import CampaignSettings
+    from das_hpo.campaigns.campaign import CampaignSettings
     from das_hpo.execution import Summary
-    from das_hpo.reproduction import Plan
+    from das_hpo.reproduction.plan import Plan
     from das_hpo.settings import RunSettings
 
 TARGETS = (*paper.TARGETS, "all")
@@ -114,7 +115,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> Plan:
-    from das_hpo.reproduction import EPOCHS, QUICK_EPOCHS, QUICK_ITERATIONS, QUICK_TRIALS, TRIALS, Plan
+    from das_hpo.reproduction.plan import EPOCHS, QUICK_EPOCHS, QUICK_ITERATIONS, QUICK_TRIALS, TRIALS, Plan
 
     epochs = args.epochs or (QUICK_EPOCHS if args.quick else EPOCHS)
     return Plan(
@@ -129,12 +130,12 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 def _compute(args: argparse.Namespace, plan: Plan, asked: list[str]) -> int:
     """Executes what is missing; the exit status."""
-    from das_hpo import reproduction
+    from das_hpo.reproduction import plan as plans
 
     url = database(args)
-    stored = reproduction.stored_campaigns(url)
-    campaigns = reproduction.campaigns_for(plan, reproduction.cells_of(asked), stored)
-    records = reproduction.records_of(url)
+    stored = plans.stored_campaigns(url)
+    campaigns = plans.campaigns_for(plan, plans.cells_of(asked), stored)
+    records = plans.records_of(url)
     taken = {found.name: found for found in stored}
     missing = []
     for campaign in campaigns.values():
@@ -182,10 +183,10 @@ def _compute(args: argparse.Namespace, plan: Plan, asked: list[str]) -> int:
 
 def _retrainings(plan: Plan, campaigns: Mapping[paper.Cell, CampaignSettings], url: str) -> list[CampaignSettings]:
     """The retrainings of the architectures found so far that are not complete yet."""
-    from das_hpo import reproduction
+    from das_hpo.reproduction import plan as plans
 
-    frames = reproduction.load_cells(url, campaigns, plan.trials)
-    records = reproduction.records_of(url)
+    frames = plans.load_cells(url, campaigns, plan.trials)
+    records = plans.records_of(url)
     found = []
     for cell in paper.VARIANCE_CELLS:
         asked = plan.retraining(cell, frames[cell]) if cell in frames else None
@@ -212,7 +213,7 @@ def _optimisations(plan: Plan, asked: list[str], url: str) -> list[tuple[RunSett
         return []
     from dataclasses import replace
 
-    from das_hpo.reproduction import records_of
+    from das_hpo.reproduction.plan import records_of
     from das_hpo.settings import RunSettings
 
     there = records_of(url)
@@ -269,21 +270,22 @@ class _Watch:
 
 def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
     """Prints the tables, and writes them and the figures into the folder."""
-    from das_hpo import reproduction
     from das_hpo.figures.style import save
+    from das_hpo.reproduction import artefacts
+    from das_hpo.reproduction import plan as plans
 
     url = database(args)
-    campaigns = reproduction.campaigns_for(plan, reproduction.cells_of(asked), reproduction.stored_campaigns(url))
-    frames = reproduction.load_cells(url, campaigns, plan.trials)
+    campaigns = plans.campaigns_for(plan, plans.cells_of(asked), plans.stored_campaigns(url))
+    frames = plans.load_cells(url, campaigns, plan.trials)
     printed: dict[str, Table] = {}
     for target in asked:
         for name, complete, text in _tables(target, frames, plan, url):
-            reproduction.write_tables(args.output, name, complete, text)
+            artefacts.write_tables(args.output, name, complete, text)
             printed[name] = complete
             if args.format == "table":
                 sys.stdout.write(f"{TITLES[name]}\n\n{text}\n")
         if target in paper.TABLES or target.startswith("figure"):
-            drawn = reproduction.distribution_figure if target in paper.TABLES else reproduction.figure
+            drawn = artefacts.distribution_figure if target in paper.TABLES else artefacts.figure
             paths = save(drawn(target, frames), args.output / target)
             say(f"{target}: {' and '.join(str(path) for path in paths)}")
     if args.format == "json":
@@ -293,13 +295,13 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
     elif args.format == "csv":
         sys.stdout.write("\n".join(render(table, "csv") for table in printed.values()))
     elif any(target in paper.TABLES for target in asked):
-        from das_hpo.tables import LEGEND
+        from das_hpo.reproduction.tables import LEGEND
 
         say(LEGEND)
     missing = [cell.name for cell in campaigns if cell not in frames]
     if missing:
         say(f"{len(missing)} of {len(campaigns)} campaigns have no trials yet: {', '.join(missing[:3])}, ...")
-    if plan.epochs != reproduction.EPOCHS:
+    if plan.epochs != plans.EPOCHS:
         say(f"trials of {plan.epochs:g} epochs are not to be compared with the paper's, which have 50")
 
 
@@ -307,28 +309,29 @@ def _tables(
     target: str, frames: Mapping[paper.Cell, pandas.DataFrame], plan: Plan, url: str
 ) -> Iterator[tuple[str, Table, str]]:
     """Names of a target's tables, each with all numbers and as text for people."""
-    from das_hpo import reproduction
+    from das_hpo.reproduction import artefacts
+    from das_hpo.reproduction import plan as plans
 
     if target in paper.TABLES:
-        complete, reading = (reproduction.table(target, frames, reading=reading) for reading in (False, True))
+        complete, reading = (artefacts.table(target, frames, reading=reading) for reading in (False, True))
         yield target, complete, as_text(reading)
     if target in ("table1", "table2"):
-        draws = reproduction.draws_table(frames, "sequential" if target == "table1" else "cell")
+        draws = artefacts.draws_table(frames, "sequential" if target == "table1" else "cell")
         yield f"{target}-draws", draws, as_text(draws)
     if target in paper.FIGURES:
-        found = reproduction.correlation_table(target, frames)
+        found = artefacts.correlation_table(target, frames)
         yield f"{target}-correlations", found, as_text(found)
     if target == "variance":
-        split = reproduction.variance_table(reproduction.retrained(url, plan, frames), frames)
-        yield target, split, as_text(reproduction.turned(split, ("operations", "data")))
+        split = artefacts.variance_table(plans.retrained(url, plan, frames), frames)
+        yield target, split, as_text(artefacts.turned(split, ("operations", "data")))
     if target == "findings":
-        from das_hpo.findings import findings_table
+        from das_hpo.reproduction.findings import findings_table
 
         held = findings_table(frames)
         yield target, held, _findings_text(held)
     if target == "bohb":
-        found = reproduction.bohb_table(reproduction.incumbents_of(url, plan))
-        yield target, found, as_text(reproduction.turned(found, ("preset", "what")))
+        found = artefacts.bohb_table(plans.incumbents_of(url, plan))
+        yield target, found, as_text(artefacts.turned(found, ("preset", "what")))
 
 
 def _findings_text(table: Table) -> str:

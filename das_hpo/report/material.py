@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from das_hpo.compare import PSNR_OF, finished, trials_of
+from das_hpo.comparison.rows import PSNR_OF, finished, trials_of
 
 if TYPE_CHECKING:
     import pandas

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from das_hpo.compare import compare_subjects, run_subject
+from das_hpo.comparison.compare import compare_subjects
+from das_hpo.comparison.subjects import run_subject
+from das_hpo.comparison.verdicts import verdicts
 from das_hpo.figures.distributions import best_of_k_curves, distributions
 from das_hpo.figures.progress import best_so_far
 from das_hpo.figures.scatter import Panel, Series, scatter
@@ -12,7 +14,6 @@ from das_hpo.figures.style import ARCHITECTURE_LABEL
 from das_hpo.report.blocks import Block, Items, Section, Text, grid, picture
 from das_hpo.report.material import Material
 from das_hpo.statistics import Values, summarise
-from das_hpo.verdicts import verdicts
 
 #: More subjects than this make more pairs than a page can hold.
 MOST_COMPARED = 8

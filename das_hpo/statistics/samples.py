@@ -42,6 +42,11 @@ class Interval:
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
 
+    def __format__(self, form: str) -> str:
+        """Both ends in brackets, each in the form (default: two decimals), or a dash: ``f"{interval:+.2f}"``."""
+        form = form or ".2f"
+        return f"[{self.low:{form}}, {self.high:{form}}]" if self.defined else "-"
+
     @classmethod
     def undefined(cls, level: float, method: str = "none") -> Interval:
         """No interval: too few data."""

@@ -120,10 +120,15 @@ class Lab:
         self.processes[process.name] = process
         self.start(process, process.arguments)
 
-    def start(self, process: Process, arguments: list[str] | None = None) -> None:
-        """Starts a process (again); its output goes to a log of its own."""
+    def again(self, process: Process) -> None:
+        """Starts a process after its death; a master that had not come to beginning its run begins it now."""
+        begun = process.kind != "master" or self.rows("select 1 from runs where name = ?", process.name)
+        self.start(process, process.again if begun else process.arguments)
+
+    def start(self, process: Process, arguments: list[str]) -> None:
+        """Starts a process; its output goes to a log of its own."""
         log = (self.folder / f"{process.name}.log").open("ab")
-        command = self.network.prefixes[process.host] + self.command(*(arguments or process.again))
+        command = self.network.prefixes[process.host] + self.command(*arguments)
         process.popen = subprocess.Popen(
             command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )

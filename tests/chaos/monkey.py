@@ -110,7 +110,7 @@ class Monkey:
             self._later(0.2, lambda: self._restart(victim))
             return
         if not victim.completed:
-            self.lab.start(victim)
+            self.lab.again(victim)
         self._busy.discard(victim.name)
 
     def _done(self, victim: Process, undo: Callable[[], None]) -> None:

@@ -24,7 +24,7 @@ COMPARED = (
 
 
 def runs(turn: int) -> dict[str, list[str]]:
-    """The runs of one turn, by name: BOHB one evaluation at a time (so its order is unique), Hyperband on all workers."""
+    """The runs of one turn: BOHB one evaluation at a time (so its order is unique), Hyperband on all workers."""
     settings = ["--min-budget", "0.5", "--max-budget", "4.5", "--iterations", "3", "--seed", str(7 + turn)]
     return {
         f"ordered-{turn}": ["--objective", "architecture", "--optimizer", "bohb", "--parallel", "1", *settings],
@@ -135,9 +135,7 @@ def _compare(lab: Lab, run: str, settings: list[str]) -> list[str]:
         "other numbers": other,
         "not completed": failed,
     }
-    return [
-        f"{run}: {len(keys)} evaluations {what}: {sorted(keys)[:3]}" for what, keys in differences.items() if keys
-    ]
+    return [f"{run}: {len(keys)} evaluations {what}: {sorted(keys)[:3]}" for what, keys in differences.items() if keys]
 
 
 def _recovery(lab: Lab, events: list[Event]) -> dict[tuple[str, str], list[float]]:

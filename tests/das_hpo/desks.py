@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from das_hpo.desk import Attempt, Desk, Evaluation
-from das_hpo.master import DeskMaster
-from das_hpo.optimizers import make_master
-from das_hpo.recorder import Recorder
-from das_hpo.replay import restore
+from das_hpo.desk.desk import Attempt, Desk, Evaluation
+from das_hpo.desk.recorder import Recorder
+from das_hpo.optimiser.master import DeskMaster
+from das_hpo.optimiser.optimizers import make_master
+from das_hpo.optimiser.replay import restore
 from das_hpo.settings import RunSettings
 from spaces.trial import TrialOutcome, TrialSpec
 from storage import queries, writes

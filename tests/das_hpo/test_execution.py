@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from das_hpo.cluster import Service
+from das_hpo.desk.ownership import Ownership
+from das_hpo.dispatching.nameserver import NameServer
 from das_hpo.execution import execute, resume
-from das_hpo.nameserver import NameServer
-from das_hpo.ownership import Ownership
 from das_hpo.progress import Snapshot
 from spaces.errors import ClusterError, InvalidValueError, RunExistsError, RunMissingError, UnreachableError, UsageError
 from storage import queries

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from das_hpo.desk import Evaluation
-from das_hpo.nameserver import NameServer
+from das_hpo.desk.desk import Evaluation
+from das_hpo.dispatching.nameserver import NameServer
 from spaces.hyperparameters import preset
 from spaces.trial import TrialOutcome, TrialSpec
 from storage.records import WorkerInfo

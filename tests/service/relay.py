@@ -8,7 +8,7 @@ import random
 import threading
 from collections.abc import Iterator
 
-from das_hpo.nameserver import NameServer
+from das_hpo.dispatching.nameserver import NameServer
 from spaces.errors import ClusterError
 from workers.directory import locate
 from workers.keys import KeyFile

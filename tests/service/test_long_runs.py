@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from das_hpo.desk import Evaluation
-from das_hpo.dispatcher import Dispatcher
+from das_hpo.desk.desk import Evaluation
+from das_hpo.dispatching.dispatcher import Dispatcher
 from tests.service.conftest import ROOT, SPEC
 
 
@@ -101,7 +101,7 @@ def test_nothing_grows(nameserver, keys, workers):
 
 MASTER = """
 import sys, time
-from das_hpo.dispatcher import Dispatcher
+from das_hpo.dispatching.dispatcher import Dispatcher
 from tests.service.conftest import ListDesk
 from workers.keys import KeyFile
 
@@ -134,7 +134,7 @@ def test_a_stopped_master_does_not_blame_its_workers(nameserver, keys, workers):
 def test_a_stopped_nameserver_stops_nobody(desk, keys, workers_at, tmp_path):
     """A nameserver that takes connections and says nothing: beats go on beside it."""
     script = (
-        "import sys, time; from das_hpo.nameserver import NameServer; from workers.keys import KeyFile\n"
+        "import sys, time; from das_hpo.dispatching.nameserver import NameServer; from workers.keys import KeyFile\n"
         "with NameServer(keys=KeyFile(sys.argv[1])) as n: print(n.address, flush=True); time.sleep(3600)"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(keys.path)], stdout=subprocess.PIPE, text=True)

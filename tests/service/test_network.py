@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from das_hpo.dispatcher import Dispatcher
+from das_hpo.dispatching.dispatcher import Dispatcher
 from tests.service.relay import far_side
 
 

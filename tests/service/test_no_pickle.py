@@ -11,7 +11,7 @@ import pytest
 from Pyro4 import message
 from Pyro4.util import MarshalSerializer, PickleSerializer, SerpentSerializer
 
-from das_hpo.dispatcher import Dispatcher
+from das_hpo.dispatching.dispatcher import Dispatcher
 from tests.service.conftest import ROOT
 from workers.directory import locate
 from workers.wire import NAMESERVER_ID, parse_address

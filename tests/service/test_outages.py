@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from das_hpo.desk import Attempt
-from das_hpo.dispatcher import Dispatcher
-from das_hpo.nameserver import NameServer, locate
+from das_hpo.desk.desk import Attempt
+from das_hpo.dispatching.dispatcher import Dispatcher
+from das_hpo.dispatching.nameserver import NameServer, locate
 from spaces.errors import UnreachableError
 from storage.records import WorkerInfo
 from workers.wire import parse_address

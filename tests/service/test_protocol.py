@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from das_hpo import __version__
-from das_hpo.dispatcher import Dispatcher
-from das_hpo.nameserver import NameServer
+from das_hpo.dispatching.dispatcher import Dispatcher
+from das_hpo.dispatching.nameserver import NameServer
 from spaces.errors import AuthenticationError, RunExistsError, VersionError, WireError
 from spaces.trial import COMPLETED, TrialOutcome
 from workers.directory import locate

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from das_hpo.dispatcher import Dispatcher
+from das_hpo.dispatching.dispatcher import Dispatcher
 
 #: A call into C that neither returns nor lets a signal's handler run.
 HANGS = """

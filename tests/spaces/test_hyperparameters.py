@@ -23,7 +23,9 @@ from spaces.hyperparameters import (
     to_configuration,
 )
 
-TABLES = json.loads((Path(__file__).parents[2] / "das_hpo" / "data" / "paper_tables.json").read_text(encoding="utf-8"))
+TABLES = json.loads(
+    (Path(__file__).parents[2] / "das_hpo" / "reproduction" / "data" / "paper_tables.json").read_text(encoding="utf-8")
+)
 
 
 def hyperparameters() -> st.SearchStrategy[Hyperparameters]:

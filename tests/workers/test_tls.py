@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from das_hpo.listener import HANDSHAKE_S
-from das_hpo.nameserver import NameServer, locate
+from das_hpo.dispatching.listener import HANDSHAKE_S
+from das_hpo.dispatching.nameserver import NameServer, locate
 from spaces.errors import AuthenticationError, ClusterError, InvalidValueError, UnreachableError
 from workers import tls
 from workers.certificates import make, own_hosts

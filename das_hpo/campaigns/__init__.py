@@ -1,0 +1,1 @@
+"""Campaigns: trials of given configurations and of the paper's baselines."""

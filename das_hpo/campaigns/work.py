@@ -1,0 +1,119 @@
+"""The work of a campaign: fixed trials, at the desk that the dispatcher asks."""
+
+from __future__ import annotations
+
+from das_hpo.campaigns.campaign import RETRAINING, CampaignSettings
+from das_hpo.desk.desk import Attempt, Evaluation
+from das_hpo.desk.recorder import Recorder
+from das_hpo.desk.work import Work
+from spaces.hyperparameters import PRESETS
+from spaces.trial import WORST_LOSS
+from storage.records import NewConfiguration, NewEvaluation, Replay
+
+
+class CampaignWork(Work):
+    """The Desk of a campaign: fixed work, in the order of the trials.
+
+    Args:
+        settings: The campaign.
+        recorder: Writes what happens.
+    """
+
+    def __init__(self, settings: CampaignSettings, recorder: Recorder) -> None:
+        super().__init__(settings.name, settings.objective, recorder, None)
+        self.settings = settings
+        self.expected = settings.trials * settings.evaluations_per_trial
+        self.epochs_expected = self.expected * settings.budget
+        self._next = 0
+        self._ended = 0
+        self._known: set[tuple[int, int]] = set()
+        self._configured: set[tuple[int, int, int]] = set()
+        self._best_loss: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all trials have ended."""
+        return self._ended >= self.expected
+
+    def learn(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None = None) -> None:
+        """Counts; a campaign draws no conclusions."""
+        self._ended += 1
+        if loss is not None and loss < WORST_LOSS and (self._best_loss is None or loss < self._best_loss):
+            self._best_loss = loss
+
+    def restore(self, replay: Replay) -> list[Attempt]:
+        """Brings a fresh campaign to where the stored one is; returns the open attempts."""
+        self._configured = {record.configuration_id for record in replay.configurations}
+        attempts = {attempt.evaluation_id: attempt for attempt in replay.attempts}
+        adopted = []
+        for record in replay.evaluations:
+            trial, draw = self._place(record.configuration_id, record.replicate)
+            self._known.add((trial, draw))
+            evaluation = self._evaluation(record.id, trial, draw, record.failures)
+            running = attempts.get(record.id)
+            if record.sequence is not None:
+                one_shot = self.objective == "one-shot"
+                psnr = record.one_shot_psnr if one_shot else record.architecture_psnr
+                loss = None if record.status == "failed" else WORST_LOSS if psnr is None else -psnr
+                self.learn_again(evaluation, record.status, loss, record.message)
+            else:
+                self.give_again(evaluation, waiting=running is None)
+            if running is not None:
+                adopted.append(Attempt(evaluation, running.token, running.worker))
+        return adopted
+
+    def _refill(self) -> list[Evaluation]:
+        per_trial = self.settings.evaluations_per_trial
+        while self._next < self.expected and divmod(self._next, per_trial) in self._known:
+            self._next += 1
+        if self._next >= self.expected:
+            return []
+        trial, draw = divmod(self._next, per_trial)
+        identifier, replicate = self._names(trial, draw)
+        configuration = None
+        if identifier not in self._configured:
+            configuration = NewConfiguration(
+                *identifier,
+                origin="fixed" if self.settings.is_baseline or self.settings.label not in PRESETS else "preset",
+                info={"label": self.settings.label},
+                hyperparameters=self.settings.hyperparameters,
+                architecture=self.settings.architecture(trial, draw),
+            )
+        seed = self.settings.trial_seed(trial, draw)
+        new = NewEvaluation(*identifier, self.settings.budget, replicate, seed)
+        (row,) = self.recorder.add_job(configuration, [new])
+        self._configured.add(identifier)
+        self._known.add((trial, draw))
+        return [self._evaluation(row, trial, draw)]
+
+    def _position(self) -> tuple[int, int, float | None]:
+        best_psnr = None if self._best_loss is None else -self._best_loss
+        begun = min(self._next // self.settings.evaluations_per_trial + 1, self.settings.trials)
+        return begun, self.settings.trials, best_psnr
+
+    def _evaluation(self, row: int, trial: int, draw: int, failures: int = 0) -> Evaluation:
+        identifier, replicate = self._names(trial, draw)
+        return Evaluation(row, *identifier, self.settings.budget, replicate, self.settings.spec(trial, draw), failures)
+
+    def _names(self, trial: int, draw: int) -> tuple[tuple[int, int, int], int]:
+        """The configuration's id and the replicate of one evaluation."""
+        if self.settings.method in ("random", "random-search"):
+            return (trial, 0, draw), 0
+        if self.settings.method == RETRAINING:
+            return (trial, 0, 0), draw
+        return (0, 0, 0), trial
+
+    def _place(self, identifier: tuple[int, int, int], replicate: int) -> tuple[int, int]:
+        """The trial and the draw of a stored evaluation."""
+        if self.settings.method in ("random", "random-search"):
+            return identifier[0], identifier[2]
+        if self.settings.method == RETRAINING:
+            return identifier[0], replicate
+        return replicate, 0
+
+
+def make_campaign(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[Work, list[Attempt]]:
+    """The work of a stored campaign, new or old; see :data:`das_hpo.execution.Maker`."""
+    campaign = CampaignWork(CampaignSettings.from_mapping(replay.run.settings), recorder)
+    with campaign.condition:
+        return campaign, campaign.restore(replay)

@@ -1,0 +1,1 @@
+"""Runs, campaigns and presets side by side."""

@@ -1,0 +1,160 @@
+"""What rows of the view ``results`` say: which are finished, what they cost, which configuration is the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spaces.hyperparameters import HYPERPARAMETERS, RANGES
+
+if TYPE_CHECKING:
+    import pandas
+
+#: The column of each objective's PSNR.
+PSNR_OF = {"one-shot": "one_shot_psnr", "architecture": "architecture_psnr"}
+
+#: How the replicates of a configuration make one number.
+AGGREGATES: dict[str, Callable[[Any], float]] = {"mean": np.mean, "median": np.median, "max": np.max}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a subject cost.
+
+    Attributes:
+        evaluations: Finished evaluations: completed, diverged and failed.
+        failed: Those given up after lost attempts.
+        epochs: Epochs of searches (a retraining is not counted again).
+        worker_s: Workers' seconds, summed.
+        wall_s: From the first start to the last end, with whatever pauses there were; NaN without times.
+    """
+
+    evaluations: int
+    failed: int
+    epochs: float
+    worker_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best configuration of a subject under one objective, at its largest budget.
+
+    Attributes:
+        objective: ``one-shot`` or ``architecture``.
+        configuration: ``iteration,stage,number``.
+        budget: Epochs.
+        one_shot_psnr: Mean over its replicates, in dB; NaN if unknown.
+        architecture_psnr: Mean over its replicates, in dB; NaN if unknown.
+        replicates: How many.
+        rivals: Configurations it was chosen from: the more, the luckier.
+    """
+
+    objective: str
+    configuration: tuple[int, int, int]
+    budget: float
+    one_shot_psnr: float
+    architecture_psnr: float
+    replicates: int
+    rivals: int
+
+
+def finished(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """Rows that say something: completed or diverged."""
+    return frame[frame["status"].isin(["completed", "diverged"])]
+
+
+def best_under(frame: pandas.DataFrame, objective: str, aggregate: str = "mean") -> Best | None:
+    """The configuration with the best PSNR at the largest budget that has that PSNR; None without one.
+
+    As ``das-hpo incumbent``: replicates are aggregated as the run was told to, a configuration with an open
+    replicate does not compete, a diverged replicate counts as minus infinity and a failed one not at all.
+    """
+    column = PSNR_OF[objective]
+    budgets = frame.loc[frame[column].notna(), "budget"]
+    if budgets.empty:
+        return None
+    rows = frame[frame["budget"] == budgets.max()]
+    candidates: list[tuple[float, tuple[int, int, int], pandas.DataFrame]] = []
+    for key, group in rows.groupby(["iteration", "stage", "number"], sort=True):
+        counted = finished(group)
+        if group["status"].isin(["queued", "running"]).any() or counted.empty:
+            continue
+        psnr = AGGREGATES[aggregate](counted[column].fillna(-math.inf))
+        if math.isfinite(psnr):
+            candidates.append((float(psnr), (int(key[0]), int(key[1]), int(key[2])), counted))
+    if not candidates:
+        return None
+    _, configuration, chosen = max(candidates, key=lambda candidate: candidate[0])
+    return Best(
+        objective=objective,
+        configuration=configuration,
+        budget=float(budgets.max()),
+        one_shot_psnr=float(chosen["one_shot_psnr"].mean()),
+        architecture_psnr=float(chosen["architecture_psnr"].mean()),
+        replicates=len(chosen),
+        rivals=len(candidates),
+    )
+
+
+def trials_of(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """One row a trial: those of a random search, of which a trial is the best of several, are joined.
+
+    The joined row is the draw with the best architecture PSNR, with the time of all and the first draw's seed,
+    by which trials are paired. A trial with an unfinished draw is left out.
+    """
+    searches = frame["method"] == "random-search"
+    if not searches.any():
+        return frame
+    import pandas
+
+    rows = [frame[~searches]] if (~searches).any() else []
+    for _, draws in frame[searches].groupby(["run", "iteration"], sort=False):
+        if draws["status"].isin(["queued", "running"]).any():
+            continue
+        order = draws["architecture_psnr"].fillna(-math.inf)
+        best = draws.loc[[order.idxmax()]].copy()
+        best["duration_s"] = draws["duration_s"].sum()
+        best["seed"] = draws.sort_values("number")["seed"].iloc[0]
+        rows.append(best)
+    return pandas.concat(rows) if rows else frame.iloc[:0]
+
+
+def cost_of(frame: pandas.DataFrame) -> Cost:
+    """What the rows cost."""
+    import pandas
+
+    ended = frame[frame["status"].isin(["completed", "diverged", "failed"])]
+    started = pandas.to_datetime(ended["started_at"], utc=True)
+    finish = pandas.to_datetime(ended["finished_at"], utc=True)
+    wall = (finish.max() - started.min()).total_seconds() if len(ended) else math.nan
+    return Cost(
+        evaluations=len(ended),
+        failed=int((ended["status"] == "failed").sum()),
+        epochs=float(ended["budget"].sum()),
+        worker_s=float(ended["duration_s"].sum()),
+        wall_s=float(wall),
+    )
+
+
+def matching(frame: pandas.DataFrame, hyperparameters: Mapping[str, object]) -> pandas.DataFrame:
+    """Rows of those hyperparameters; rates are equal but for rounding."""
+    same = np.ones(len(frame), dtype=bool)
+    for name in HYPERPARAMETERS:
+        if name in RANGES:
+            same &= np.isclose(frame[name].to_numpy(dtype=float), float(str(hyperparameters[name])), rtol=1e-9, atol=0)
+        else:
+            same &= (frame[name] == hyperparameters[name]).to_numpy(dtype=bool)
+    return frame[same]
+
+
+def best_at_cost(frame: pandas.DataFrame, column: str, worker_s: float) -> float:
+    """The best PSNR at the largest budget by the time that workers had spent so many seconds; NaN if none."""
+    done = finished(frame).sort_values("finished_at", kind="stable")
+    spent = done["duration_s"].fillna(0).cumsum()
+    within = done[(spent <= worker_s * (1 + 1e-9)) & (done["budget"] == done["budget"].max())]
+    return float(within[column].max()) if len(within) else math.nan

@@ -1,0 +1,314 @@
+"""The dispatcher's decisions: who gets which evaluation, what becomes of a report, when an attempt is lost.
+
+No socket and no thread: the service calls it with checked messages, the dispatcher with the time. All
+changes happen under the desk's condition; ``beat`` takes no lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterable, Sequence
+
+from das_hpo.desk.desk import ERROR, HANDED_BACK, LOST, Attempt, Desk
+from das_hpo.dispatching.deadlines import Deadlines
+from das_hpo.dispatching.leases import MAX_ATTEMPTS, Lease, Ledger, Task, new_task, new_token
+from das_hpo.dispatching.roster import SLOWEST_S, Roster, WorkerStatus
+from spaces.trial import COMPLETED, TrialOutcome
+from workers.messages import AGAIN, DONE, DUPLICATE, RECORDED, REFUSED, UNKNOWN, WAIT, WORK, Answer, Caller, Work
+
+#: How long a worker waits after something went wrong here.
+AGAIN_S = 1.0
+
+#: While nothing has changed, the desk is asked this often at most whether it has work: many workers wait
+#: at the end of a rung, and asking costs a transaction.
+DRY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Exchange:
+    """Work out, outcomes in.
+
+    Args:
+        desk: What to evaluate, and where outcomes go.
+        run_name: For messages.
+        version: Workers of another version get no work.
+        lease_s: An attempt is lost if its worker is silent for so long.
+        deadlines: An attempt is lost if it takes longer.
+        attempts: What a master before this one left running.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        run_name: str,
+        *,
+        version: str,
+        lease_s: float,
+        deadlines: Deadlines,
+        attempts: Sequence[Attempt] = (),
+    ) -> None:
+        self.paused = False
+        self._desk = desk
+        self._run_name = run_name
+        self._version = version
+        self._lease_s = lease_s
+        self._deadlines = deadlines
+        self._dry_until = 0.0
+        self._ledger = Ledger()
+        self._ledger.adopt(attempts, lease_s, time.monotonic())
+        self._roster = Roster(lease_s, [attempt.worker for attempt in attempts])
+
+    # What workers ask ---------------------------------------------------------------------------
+
+    def claim(self, caller: Caller, capacity: int) -> Answer:
+        """Work, or how long to wait."""
+        if caller.version != self._version:
+            return Answer(
+                REFUSED,
+                message=f"run {self._run_name} is of das-hpo {self._version}, worker {caller.name} of "
+                f"{caller.version}: install the same version on both",
+            )
+        with self._desk.condition:
+            self._hear(caller)
+            return self._next(caller, capacity, "")
+
+    def report(self, caller: Caller, token: str, outcome: TrialOutcome, duration_s: float, capacity: int) -> Answer:
+        """Takes an outcome in; it is durable before this returns."""
+        if caller.version != self._version:
+            capacity = 0
+        with self._desk.condition:
+            self._hear(caller)
+            lease = self._ledger.leases.get(token)
+            if lease is None:
+                became = DUPLICATE if self._ledger.was_used(token) else UNKNOWN
+                log.info("a report of %s is ignored: %s token", caller.name, became)
+                return self._next(caller, capacity, became)
+            chosen: list[Task] = []
+            leases: list[Lease] = []
+            evaluation = lease.task.evaluation
+            try:
+                with self._desk.transaction():
+                    self._desk.finished(evaluation, token, outcome, duration_s)
+                    if capacity and not self._missing(caller):
+                        leases = self._choose(caller, capacity, chosen, done=lease.task)
+            except Exception:
+                log.exception("the outcome of evaluation %d was not recorded: it is reported again", evaluation.id)
+                self._ledger.put_back(chosen)
+                return _again()
+            self._ledger.over(lease.task)
+            self._dry_until = 0.0
+            if outcome.status == COMPLETED:
+                self._deadlines.add(evaluation.budget, duration_s)
+            if leases:
+                return self._granted(caller, leases, RECORDED)
+            if capacity and self._missing(caller):
+                return self._next(caller, capacity, RECORDED)
+            return self._wait(caller, RECORDED, capacity)
+
+    def hand_back(self, caller: Caller, tokens: tuple[str, ...], result: str, message: str) -> Answer:
+        """A worker gives evaluations up, or computing them raised."""
+        with self._desk.condition:
+            self._hear(caller)
+            held = [self._ledger.leases[token] for token in tokens if token in self._ledger.leases]
+            if not self._end([lease for lease in held if not lease.late], result, message):
+                return _again()
+            return self._wait(caller, RECORDED)
+
+    def leave(self, caller: Caller) -> Answer:
+        """A worker ends."""
+        with self._desk.condition:
+            if not self._end(self._of(caller), HANDED_BACK, "the worker was stopped"):
+                return _again()
+            if self._roster.session(caller.name) == caller.session:
+                self._roster.remove(caller.name)
+                log.info("worker %s has left", caller.name)
+            return Answer(DONE, report=RECORDED)
+
+    def beat(self, name: str, session: str, tokens: tuple[str, ...]) -> list[str]:
+        """Renews leases; returns the tokens that are not worth computing on. Takes no lock."""
+        now = time.monotonic()
+        self._roster.beat(name, session, now)
+        return self._ledger.beat(tokens, now)
+
+    # What the dispatcher asks -------------------------------------------------------------------
+
+    @property
+    def running(self) -> int:
+        """How many attempts are believed to be computed."""
+        with self._desk.condition:
+            return self._ledger.running
+
+    @property
+    def queued(self) -> int:
+        """How many evaluations wait to be computed again."""
+        with self._desk.condition:
+            return self._ledger.queued
+
+    def workers(self) -> list[WorkerStatus]:
+        """The workers that were heard of in the last minutes."""
+        with self._desk.condition:
+            return self._roster.statuses(lambda name: len(self._ledger.of_worker(name)))
+
+    def worker_exited(self, name: str, why: str) -> None:
+        """A worker's process was seen to end."""
+        with self._desk.condition:
+            self._roster.remove(name)
+            self._end(self._ledger.of_worker(name), LOST, why)
+
+    def look(self, now: float) -> None:
+        """Ends the attempts whose worker is silent, or which take too long."""
+        with self._desk.condition:
+            expired = [lease for lease in self._ledger.current() if lease.expires < now]
+            self._end(expired, LOST, f"no beat for {self._lease_s:g} s")
+            for lease in [lease for lease in self._ledger.current() if lease.deadline < now]:
+                self._end([lease], LOST, f"not finished after {now - lease.started:.0f} s", stop=True)
+            self._roster.look(now)
+
+    def extend(self, now: float, seconds: float) -> None:
+        """Gives everybody so much longer: for that time nobody could be heard."""
+        with self._desk.condition:
+            for lease in self._ledger.current():
+                lease.expires = max(lease.expires, now) + seconds
+                if math.isfinite(lease.deadline):
+                    lease.deadline += seconds
+            self._roster.extend(seconds)
+
+    # With the lock held -------------------------------------------------------------------------
+
+    def _hear(self, caller: Caller) -> None:
+        before = self._roster.session(caller.name)
+        if before != caller.session:
+            log.info("worker %s (%s) is here%s", caller.name, caller.device, "" if before is None else " again")
+        self._roster.hear(caller)
+
+    def _missing(self, caller: Caller) -> list[Lease]:
+        """What the worker was given and does not have: an answer to it was lost on the way."""
+        return [lease for lease in self._of(caller) if lease.token not in caller.holding]
+
+    def _of(self, caller: Caller) -> list[Lease]:
+        """The worker's own leases: not those of a twin, or of an earlier process, of the same name.
+
+        Containers may well share a host name and a process id. So another session under a name is another
+        worker, and whether the one before it still lives is told by its beats alone.
+        """
+        return [lease for lease in self._ledger.of_worker(caller.name) if lease.session in (caller.session, "")]
+
+    def _next(self, caller: Caller, capacity: int, report: str) -> Answer:
+        """Work for a worker, in a transaction of its own."""
+        if not capacity:
+            return self._wait(caller, report, 0)
+        missing = self._missing(caller)
+        if missing:
+            for lease in missing:
+                lease.session = caller.session
+            return self._granted(caller, missing, report, again=True)
+        chosen: list[Task] = []
+        leases: list[Lease] = []
+        dry = not self._ledger.queued and time.monotonic() < self._dry_until
+        if not self._desk.done and not dry and not self.paused:
+            try:
+                with self._desk.transaction():
+                    leases = self._choose(caller, capacity, chosen)
+            except Exception:
+                log.exception("no work could be given out; the worker asks again")
+                self._ledger.put_back(chosen)
+                return Answer(WAIT, wait_s=AGAIN_S, report=report, message="no work, see the master's log")
+            if not leases:
+                self._dry_until = time.monotonic() + DRY_S
+        return self._granted(caller, leases, report) if leases else self._wait(caller, report)
+
+    def _choose(self, caller: Caller, capacity: int, chosen: list[Task], done: Task | None = None) -> list[Lease]:
+        """Chooses and starts work, within a transaction; all that was taken off the queue is in ``chosen``.
+
+        What the desk raises here is logged and costs this worker a wait: it must not undo the outcome of
+        ``done`` that is recorded in the same transaction.
+        """
+        if self.paused:
+            return []
+        alone = self._roster.is_alone(caller.session)
+        chosen += self._ledger.take(
+            capacity, lambda task: task is not done and (alone or caller.session not in task.failed_on)
+        )
+        missing = capacity - len(chosen)
+        if missing:
+            try:
+                new = [new_task(evaluation) for evaluation in self._desk.next_evaluations(missing)]
+            except Exception:
+                log.exception("the desk has no next evaluation to give")
+                new = []
+            for task in new:
+                if chosen and task.evaluation.spec.shape != chosen[0].evaluation.spec.shape:
+                    self._ledger.put_last(task)
+                else:
+                    chosen.append(task)
+        info = self._roster.info(caller.name)
+        now = time.monotonic()
+        leases: list[Lease] = []
+        for number, task in enumerate(chosen):
+            token = new_token()
+            try:
+                self._desk.started(task.evaluation, token, info)
+            except Exception:
+                log.exception("evaluation %d could not be started", task.evaluation.id)
+                self._ledger.put_back(chosen[number:])
+                del chosen[number:]
+                break
+            deadline = now + self._deadlines.timeout_s(task.evaluation.budget, len(chosen))
+            leases.append(
+                Lease(token, task, caller.name, caller.session, self._lease_s, now, now + self._lease_s, deadline)
+            )
+        return leases
+
+    def _granted(self, caller: Caller, leases: Iterable[Lease], report: str, again: bool = False) -> Answer:
+        work = []
+        for lease in leases:
+            if not again:
+                self._ledger.grant(lease)
+            work.append(Work(lease.token, lease.task.evaluation.spec, self._lease_s))
+        self._roster.has_work(caller.name)
+        return Answer(WORK, work=tuple(work), report=report)
+
+    def _wait(self, caller: Caller, report: str, capacity: int = 1) -> Answer:
+        if self._desk.done:
+            return Answer(DONE, wait_s=SLOWEST_S, report=report)
+        if not capacity:
+            return Answer(WAIT, report=report)  # it goes on to another run, and comes back at once
+        return Answer(WAIT, wait_s=self._roster.waits(caller.name), report=report)
+
+    def _end(self, leases: Sequence[Lease], result: str, message: str, *, stop: bool = False) -> bool:
+        """Ends attempts without an outcome; False if the desk could not record it, and then nothing changed."""
+        if not leases:
+            return True
+        counts = result != HANDED_BACK
+        finals = [counts and lease.task.lost + 1 >= MAX_ATTEMPTS for lease in leases]
+        try:
+            with self._desk.transaction():
+                for lease, final in zip(leases, finals, strict=True):
+                    self._desk.lost(lease.task.evaluation, lease.token, result, message, final)
+        except Exception:
+            log.exception("lost attempts could not be recorded; they are when this is tried again")
+            return False
+        self._dry_until = 0.0
+        for lease, final in reversed(list(zip(leases, finals, strict=True))):
+            log.warning(
+                "evaluation %d %s (%s on %s: %s)",
+                lease.task.evaluation.id,
+                "has failed" if final else "is offered again",
+                result,
+                lease.worker,
+                _last_line(message),
+            )
+            self._ledger.retire(lease, counts=counts, stop=stop or result == ERROR or final, requeue=not final)
+        return True
+
+
+def _again() -> Answer:
+    return Answer(WAIT, wait_s=AGAIN_S, report=AGAIN, message="not recorded, see the master's log")
+
+
+def _last_line(message: str) -> str:
+    lines = message.strip().splitlines()
+    return lines[-1][:200] if lines else ""
