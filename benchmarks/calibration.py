@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
-from das_hpo.paper import Cell, PublishedRow, published_rows
+from das_hpo.reproduction.paper import Cell, PublishedRow, published_rows
 from spaces.architecture import LEARNABLE_GRADIENT, NET, Architecture
 from spaces.choices import Choices
 from spaces.hyperparameters import preset

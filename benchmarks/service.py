@@ -26,9 +26,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.trivial_worker import OUTCOME
-from das_hpo.desk import Evaluation
-from das_hpo.dispatcher import Dispatcher
-from das_hpo.nameserver import NameServer
+from das_hpo.desk.desk import Evaluation
+from das_hpo.dispatching.dispatcher import Dispatcher
+from das_hpo.dispatching.nameserver import NameServer
 from spaces.hyperparameters import preset
 from spaces.trial import TrialOutcome, TrialSpec
 from storage.records import WorkerInfo

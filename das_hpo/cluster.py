@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -124,10 +125,15 @@ class Cluster:
 
 
 @contextmanager
-def cluster_of(service: Service) -> Iterator[Cluster]:
+def cluster_of(service: Service, stop: threading.Event | None = None) -> Iterator[Cluster]:
     """Makes sure of devices and nameserver before anything is written.
 
+    Args:
+        service: Where and by whom.
+        stop: Ends the waiting for a nameserver when it is set.
+
     Raises:
+        KeyboardInterrupt: If ``stop`` ended the waiting.
         InvalidValueError: If there would be no worker at all.
         DeviceError: If a device is asked for that is not there.
         UnreachableError: If the nameserver does not answer.
@@ -140,7 +146,7 @@ def cluster_of(service: Service) -> Iterator[Cluster]:
     with ExitStack() as stack:
         if service.nameserver is not None:
             plan = local_devices(service.device, service.workers) if service.workers else []
-            locate(service.nameserver, service.keys, wait_s=service.wait_s).close()
+            locate(service.nameserver, service.keys, wait_s=service.wait_s, stop=stop).close()
             cluster = Cluster(service, service.nameserver, own=False, plan=plan)
         else:
             if service.workers == 0:

@@ -109,7 +109,10 @@ def execute(
         version=__version__,
     )
     stop = stop or threading.Event()
-    with cluster_of(service) as cluster, open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database:
+    with (
+        cluster_of(service, stop) as cluster,
+        open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
+    ):
         with database.begin() as session:
             writes.create_run(session, new)
         record = queries.run(database, new.name)
@@ -145,7 +148,10 @@ def execute_campaigns(
     """
     stop = stop or threading.Event()
     summaries: list[Summary] = []
-    with cluster_of(service) as cluster, open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database:
+    with (
+        cluster_of(service, stop) as cluster,
+        open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
+    ):
         for campaign in campaigns:
             record, missing = _stored_campaign(database, campaign)
             if missing:
@@ -207,7 +213,7 @@ def resume(
         record = queries.run(database, name)
         if record.status == "completed":
             raise UsageError(f"the run {name!r} is completed: there is nothing to resume; see `das-hpo show {name}`")
-        with cluster_of(service) as cluster:
+        with cluster_of(service, stop) as cluster:
             make = make_campaign if record.kind == "campaign" else make_optimisation
             execution = _Execution(database, record, make, cluster, stop, progress)
             return execution.run(time_limit_s)
@@ -288,6 +294,7 @@ class _Execution:
                 evaluation_timeout_s=settings.get("evaluation_timeout_s"),
                 attempts=attempts,
                 wait_s=self._cluster.service.wait_s,
+                stop=self._stop,
             ) as dispatcher,
             self._cluster.serving(dispatcher),
         ):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Self
 
 from spaces.errors import UnreachableError, WireError
 from workers.keys import KeyFile
 from workers.wire import DISPATCHER_PREFIX, NAMESERVER_ID, Remote, finite, mapping, parse_address, text, uri
+
+#: How long one answer of the nameserver may take, and while one is waited for, when a signal has to be heeded soon.
+TIMEOUT_S = 5.0
+WAITING_TIMEOUT_S = 2.0
 
 
 class Directory:
@@ -17,7 +22,7 @@ class Directory:
         InvalidValueError: If the address has another form.
     """
 
-    def __init__(self, address: str, keys: KeyFile | None, *, timeout_s: float = 5.0) -> None:
+    def __init__(self, address: str, keys: KeyFile | None, *, timeout_s: float = TIMEOUT_S) -> None:
         parse_address(address)
         self.address = address
         self._remote = Remote(uri(NAMESERVER_ID, address), keys, timeout_s=timeout_s)
@@ -65,32 +70,40 @@ class Directory:
         self.close()
 
 
-def locate(address: str, keys: KeyFile | None, *, wait_s: float = 0.0) -> Directory:
+def locate(
+    address: str, keys: KeyFile | None, *, wait_s: float = 0.0, stop: threading.Event | None = None
+) -> Directory:
     """A client of the nameserver, which has answered.
 
     Args:
         address: ``HOST:PORT``.
         keys: The key file; None for a nameserver without keys.
         wait_s: For how long it may be unreachable; it is asked again, less and less often.
+        stop: Ends the waiting when it is set, within :data:`WAITING_TIMEOUT_S`.
 
     Raises:
+        KeyboardInterrupt: If ``stop`` ended the waiting.
         InvalidValueError: If the address has another form.
         UnreachableError: If nobody answers.
         AuthenticationError: If the nameserver does not hold one of our keys.
     """
-    directory = Directory(address, keys)
+    stop = stop or threading.Event()
     until = time.monotonic() + wait_s
     pause_s = 0.2
     while True:
+        directory = Directory(address, keys, timeout_s=WAITING_TIMEOUT_S if wait_s else TIMEOUT_S)
         try:
             directory.ping()
             return directory
         except UnreachableError as error:
             directory.close()
+            if stop.is_set():
+                raise KeyboardInterrupt from None
             if time.monotonic() + pause_s > until:
                 raise UnreachableError(
                     f"no nameserver answers at {address}: start one with das-hpo nameserver, "
                     f"or wait for it with --wait ({error})"
                 ) from None
-            time.sleep(pause_s)
+            if stop.wait(pause_s):
+                raise KeyboardInterrupt from None
             pause_s = min(2 * pause_s, 5.0)

@@ -55,6 +55,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         evaluation_timeout_s: An evaluation that takes longer is lost; None leaves it to what is usual.
         attempts: What a master before this one left running.
         wait_s: How long to wait for the nameserver at the start.
+        stop: Ends that waiting when it is set.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         evaluation_timeout_s: float | None = None,
         attempts: Sequence[Attempt] = (),
         wait_s: float = 0.0,
+        stop: threading.Event | None = None,
         version: str = __version__,
     ) -> None:
         nameserver_host, nameserver_port = parse_address(nameserver)
@@ -80,6 +82,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         self._keys = keys
         self._lease_s = lease_s
         self._wait_s = wait_s
+        self._stop_waiting = stop
         self._exchange = Exchange(
             desk,
             run_name,
@@ -101,8 +104,9 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
             UnreachableError: If there is no nameserver, or the address cannot be listened on.
             AuthenticationError: If the nameserver does not hold one of our keys.
             RunExistsError: If a run of that name is being served there.
+            KeyboardInterrupt: If ``stop`` ended the waiting for the nameserver.
         """
-        directory = locate(self._address, self._keys, wait_s=self._wait_s)
+        directory = locate(self._address, self._keys, wait_s=self._wait_s, stop=self._stop_waiting)
         try:
             self._be_the_only_one(directory)
             towards = _address_towards(*parse_address(self._address))

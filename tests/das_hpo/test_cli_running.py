@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -145,3 +148,28 @@ def test_an_unknown_run_cannot_be_resumed(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "no database" in process.stderr.splitlines()[-1]
     assert not (tmp_path / "das-hpo.db").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("silent", [False, True], ids=["nobody there", "silent"])
+def test_waiting_for_a_nameserver_is_ended_by_a_signal(tmp_path: Path, number: signal.Signals, silent: bool) -> None:
+    """Exit 130 and nothing written, whether nobody listens or somebody never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        if not silent:
+            listening.close()
+        asked = ["--nameserver", address, "--wait", "9m", "--insecure", "--db", f"sqlite:///{tmp_path / 'none.db'}"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "das_hpo", "run", "--objective", "one-shot", *asked, "-v"],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        time.sleep(3.0)
+        assert process.poll() is None
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert list(tmp_path.iterdir()) == []
