@@ -253,7 +253,7 @@ class _Execution:
 
     def run(self, time_limit_s: float | None = None) -> Summary:
         """Takes the run's lease, serves the run, and gives the lease back."""
-        self._ownership.take()
+        self._ownership.take(self._stop)
         why = "an error"
         try:
             summary = self._serve(time_limit_s)

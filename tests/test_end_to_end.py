@@ -160,6 +160,8 @@ def test_two_runs_share_the_workers_of_a_nameserver(lab: Lab) -> None:
     _, err = lab.run("run", *endless, "--name", "limited", "--time-limit", "3s", *network)
     assert "time limit" in err
     assert "das-hpo resume limited" in err
+    _, err = lab.run("resume", "limited", "--time-limit", "2s", *network)
+    assert "its time limit of 2.0s is over" in err
     lab.end(first)
     lab.end(second)
     served = lab.rows("select run, count(*) as n, count(distinct worker) as workers from results where "

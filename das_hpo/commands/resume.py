@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from das_hpo.commands.command import Command, database
+from das_hpo.commands.command import Command, database, duration
 from das_hpo.commands.connecting import add_service, service
 from das_hpo.commands.run import add_ending, watch
 
@@ -12,6 +12,13 @@ from das_hpo.commands.run import add_ending, watch
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("run", metavar="RUN", help="name of the run (see das-hpo runs)")
+    parser.add_argument(
+        "--time-limit",
+        type=duration,
+        metavar="TIME",
+        help="end it cleanly after that time from now, keeping what is done; a number with d, h, m or s, as in 2h "
+        "(default: the limit it was begun with, counted from now)",
+    )
     add_service(parser)
     add_ending(parser)
 
@@ -22,7 +29,12 @@ def execute(args: argparse.Namespace) -> int:
     where = service(args)
     from das_hpo import execution
 
-    return watch(args, args.run, "is continued", lambda **watching: execution.resume(args.run, url, where, **watching))
+    return watch(
+        args,
+        args.run,
+        "is continued",
+        lambda **watching: execution.resume(args.run, url, where, time_limit_s=args.time_limit, **watching),
+    )
 
 
 COMMAND = Command(
@@ -30,7 +42,7 @@ COMMAND = Command(
     description="Continues a run that was interrupted, by Ctrl-C, a time limit, a crash or a power cut. Its settings "
     "are in the database; nothing finished is repeated. Evaluations that workers of a nameserver went on computing "
     "meanwhile are taken over.",
-    examples=("das-hpo resume my-run", "das-hpo resume lab --nameserver host:9090"),
+    examples=("das-hpo resume my-run", "das-hpo resume lab --nameserver host:9090 --time-limit 2h"),
     configure=configure,
     execute=execute,
 )

@@ -65,7 +65,10 @@ def execute(args: argparse.Namespace) -> int:
 
     if stored is not None:
         return watch(
-            args, asked.name, "is continued", lambda **watching: execution.resume(asked.name, url, where, **watching)
+            args,
+            asked.name,
+            "is continued",
+            lambda **watching: execution.resume(asked.name, url, where, time_limit_s=args.time_limit, **watching),
         )
     return watch(
         args,

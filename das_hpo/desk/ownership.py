@@ -10,6 +10,7 @@ import math
 import os
 import secrets
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,12 +47,17 @@ class Ownership:
         self._renew_every_s = renew_every_s
         self._renewed = -math.inf
 
-    def take(self) -> None:
+    def take(self, stop: threading.Event | None = None) -> None:
         """Takes the lease; waits for that of a master that does not renew it any more.
 
+        Args:
+            stop: Ends the waiting when it is set.
+
         Raises:
+            KeyboardInterrupt: If ``stop`` ended the waiting.
             ClusterError: If a living master has it.
         """
+        stop = stop or threading.Event()
         first = queries.lease(self._database, self._run_name)
         while True:
             with self._database.begin() as session:
@@ -65,7 +71,8 @@ class Ownership:
                 raise ClusterError(
                     f"the run {self._run_name!r} is being run by process {pid} on {host}: stop that one first"
                 )
-            time.sleep(_LOOK_EVERY_S)
+            if stop.wait(_LOOK_EVERY_S):
+                raise KeyboardInterrupt
 
     def renew(self, session: Session) -> None:
         """Keeps the lease, within a transaction.

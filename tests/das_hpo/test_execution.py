@@ -19,7 +19,7 @@ from das_hpo.dispatching.nameserver import NameServer
 from das_hpo.execution import execute, resume
 from das_hpo.progress import Snapshot
 from spaces.errors import ClusterError, InvalidValueError, RunExistsError, RunMissingError, UnreachableError, UsageError
-from storage import queries
+from storage import queries, writes
 from storage.engine import open_database
 from tests.das_hpo.desks import settings
 from workers.keys import KeyFile
@@ -233,6 +233,21 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(url: str, key
         execute(settings(), url, service(keys))
     with pytest.raises(RunMissingError):
         resume("no-such-run", url, service(keys))
+
+
+def test_waiting_for_the_lease_of_a_silent_master_can_be_stopped(url: str, keys: KeyFile) -> None:
+    """A master on a machine that cannot be seen from here is waited for, unless a signal comes."""
+    stop = threading.Event()
+    stop.set()
+    execute(settings(), url, service(keys), stop=stop)
+    with open_database(url) as database, database.begin() as session:
+        writes.take_lease(session, queries.run(database, "run").id, "elsewhere:1:1:another-boot:0", 20.0)
+    with pytest.raises(KeyboardInterrupt):
+        resume("run", url, service(keys), stop=stop)
+    with open_database(url) as database:
+        lease = queries.lease(database, "run")
+        assert lease is not None
+        assert lease.owner.startswith("elsewhere")
 
 
 def test_a_second_master_of_a_run_is_refused(url: str, keys: KeyFile) -> None:
