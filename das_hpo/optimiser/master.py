@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import statistics
 import time
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,9 +96,9 @@ class DeskMaster(Work):
         self._best: dict[float, float] = {}
         self.expected, self.epochs_expected = self._plan()
 
+    @abstractmethod
     def _begin(self, settings: RunSettings) -> None:
         """Calls the ``__init__`` of hpbandster's optimiser and puts a seeded generator in the place of its own."""
-        raise NotImplementedError
 
     @property
     def complete(self) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from ConfigSpace import ConfigurationSpace
 from hpbandster.core.master import Master
 from hpbandster.optimizers.bohb import BOHB
 from hpbandster.optimizers.hyperband import HyperBand
@@ -25,6 +26,16 @@ from das_hpo.optimiser.sampler import SeededBohb, SeededRandom
 from das_hpo.settings import RunSettings
 from spaces.errors import UnknownNameError
 from spaces.hyperparameters import configuration_space
+
+#: What :class:`das_hpo.decisions.Decisions` hands on to hpbandster's BOHB.
+_BOHB_PARAMETERS = (
+    "min_points_in_model",
+    "top_n_percent",
+    "num_samples",
+    "random_fraction",
+    "bandwidth_factor",
+    "min_bandwidth",
+)
 
 
 class QuietMaster(Master):  # type: ignore[misc]
@@ -52,22 +63,8 @@ class BohbMaster(DeskMaster, BOHB, QuietMaster):  # type: ignore[misc]
     """BOHB (Falkner et al. 2018)."""
 
     def _begin(self, settings: RunSettings) -> None:
-        space = configuration_space(settings.method)
         decisions = settings.decisions
-        BOHB.__init__(
-            self,
-            space,
-            run_id=settings.name,
-            eta=settings.eta,
-            min_budget=settings.min_budget,
-            max_budget=settings.max_budget,
-            min_points_in_model=decisions.min_points_in_model,
-            top_n_percent=decisions.top_n_percent,
-            num_samples=decisions.num_samples,
-            random_fraction=decisions.random_fraction,
-            bandwidth_factor=decisions.bandwidth_factor,
-            min_bandwidth=decisions.min_bandwidth,
-        )
+        space = _begin(self, BOHB, settings, **{name: getattr(decisions, name) for name in _BOHB_PARAMETERS})
         self.config_generator = SeededBohb(space, settings.seed, decisions)
 
 
@@ -75,32 +72,29 @@ class HyperbandMaster(DeskMaster, HyperBand, QuietMaster):  # type: ignore[misc]
     """Hyperband (Li et al. 2018)."""
 
     def _begin(self, settings: RunSettings) -> None:
-        space = configuration_space(settings.method)
-        HyperBand.__init__(
-            self,
-            space,
-            run_id=settings.name,
-            eta=settings.eta,
-            min_budget=settings.min_budget,
-            max_budget=settings.max_budget,
-        )
-        self.config_generator = SeededRandom(space, settings.seed)
+        self.config_generator = SeededRandom(_begin(self, HyperBand, settings), settings.seed)
 
 
 class RandomSearchMaster(DeskMaster, RandomSearch, QuietMaster):  # type: ignore[misc]
     """Random search: every configuration at max_budget; an iteration costs as much as one of Hyperband's."""
 
     def _begin(self, settings: RunSettings) -> None:
-        space = configuration_space(settings.method)
-        RandomSearch.__init__(
-            self,
-            space,
-            run_id=settings.name,
-            eta=settings.eta,
-            min_budget=settings.min_budget,
-            max_budget=settings.max_budget,
-        )
-        self.config_generator = SeededRandom(space, settings.seed)
+        self.config_generator = SeededRandom(_begin(self, RandomSearch, settings), settings.seed)
+
+
+def _begin(master: DeskMaster, optimizer: type[Master], settings: RunSettings, **parameters: Any) -> ConfigurationSpace:
+    """Calls the constructor of hpbandster's optimiser; gives the space that it was told of."""
+    space = configuration_space(settings.method)
+    optimizer.__init__(
+        master,
+        space,
+        run_id=settings.name,
+        eta=settings.eta,
+        min_budget=settings.min_budget,
+        max_budget=settings.max_budget,
+        **parameters,
+    )
+    return space
 
 
 #: The master of each ``--optimizer``.
