@@ -175,9 +175,9 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         raise NotImplementedError("this worker asks for work")
 
     def _run(self) -> None:
+        locate(self._address, self._keys, wait_s=self._wait_s).close()
         if self._compute is None:
             self._compute = _pipeline(self._device, self._kernel)
-        locate(self._address, self._keys, wait_s=self._wait_s).close()
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_write.setblocking(False)
         self._main = threading.get_ident()
@@ -445,7 +445,9 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
 
 
 def _pipeline(device: str, kernel: str) -> Compute:
-    """The real thing, which imports torch."""
+    """The real thing, which imports torch and has its kernels compiled."""
+    from workers.kernels import prepare
     from workers.pipeline import run_trials
 
+    prepare(device, kernel)
     return lambda specs: run_trials(list(specs), device=device, kernel=kernel)

@@ -76,3 +76,18 @@ def forward_for(network: Network, trials: int, device: str, kernel: str) -> tupl
     if kernel == "fused":
         raise InvalidValueError(f"no fused kernel for this network on {device}: ask for the kernel auto or torch")
     return network.forward, "torch"
+
+
+def prepare(device: str, kernel: str) -> None:
+    """Compiles what trials will need, or loads it from disk, so that no trial's time has it; a GPU needs nothing.
+
+    The first time on a machine takes some 15 s of a core, any other a fraction of a second.
+    """
+    if device != "cpu":
+        return
+    from workers.kernels import adam, fused, noise
+
+    adam.compiled()
+    noise.compiled()
+    if kernel != "torch":
+        fused.compiled()

@@ -37,7 +37,8 @@ def _step(
 
 
 @functools.cache
-def _compiled() -> Callable[..., None]:
+def compiled() -> Callable[..., None]:
+    """The kernel; compiled, or loaded from disk, on the first call."""
     row, rows = "float32[::1]", "float32[:,::1]"
     signature = f"void({rows}, {rows}, {rows}, {rows}, {row}, {row}, int64, float64, float64, float64)"
     return compile_kernels({_step: signature})[0]
@@ -70,6 +71,6 @@ def adam_step(
     trials = len(rate)
     flat = parameter.contiguous()
     rows = [tensor.contiguous().view(trials, -1).numpy() for tensor in (flat, gradient, mean, square)]
-    _compiled()(*rows, rate.contiguous().numpy(), decay.numpy(), count, *betas, epsilon)
+    compiled()(*rows, rate.contiguous().numpy(), decay.numpy(), count, *betas, epsilon)
     if flat.data_ptr() != parameter.data_ptr():
         parameter.copy_(flat)

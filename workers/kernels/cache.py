@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import shutil
 import sys
@@ -28,6 +29,8 @@ try:
     import fcntl
 except ImportError:  # Windows: without the lock, workers that start together all compile.
     fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger(__name__)
 
 
 def compile_kernels(functions: Mapping[Callable[..., Any], str]) -> list[Callable[..., Any]]:
@@ -63,7 +66,10 @@ def cache_directory() -> Path | None:
     """Where these kernels are kept: below NUMBA_CACHE_DIR or else the user's cache directory; None if not writable."""
     directory = Path(os.environ.get("NUMBA_CACHE_DIR") or _user_cache()) / "das-hpo" / f"kernels-{_stamp()}"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        if not directory.exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            # A warning, as it is what the user waits for.
+            log.warning("compiling the kernels for this machine, once: some 15 s of a core")
         tempfile.TemporaryFile(dir=directory).close()
     except OSError:
         return None

@@ -92,7 +92,8 @@ def _fill(state: Any, out: Any) -> None:
 
 
 @functools.cache
-def _compiled() -> Callable[..., None]:
+def compiled() -> Callable[..., None]:
+    """The kernel; compiled, or loaded from disk, on the first call."""
     return compile_kernels({_fill: "void(uint32[:,::1], float32[::1])"})[0]
 
 
@@ -116,4 +117,4 @@ class NormalStream:
 
     def fill(self, out: Tensor) -> None:
         """Overwrites a contiguous float32 tensor with the stream's next numbers."""
-        _compiled()(self._state, out.view(-1).numpy())
+        compiled()(self._state, out.view(-1).numpy())

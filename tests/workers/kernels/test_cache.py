@@ -80,3 +80,26 @@ def test_another_cpu_has_kernels_of_its_own(tmp_path: Path) -> None:
     compiled, _ = finish(start({**environment, "NUMBA_CPU_NAME": "x86-64-v2", "NUMBA_CPU_FEATURES": ""}))
     assert compiled
     assert len(kept(tmp_path)) == 2
+
+
+#: Gets everything ready as a worker does, then computes a trial, and says whether numba compiled in it.
+TRIAL = """
+from numba.core import event
+from spaces.hyperparameters import preset
+from spaces.trial import TrialSpec
+from workers.kernels import prepare
+from workers.pipeline import run_trial
+prepare("cpu", "{kernel}")
+with event.install_recorder("numba:compile") as recorder:
+    run_trial(TrialSpec(preset("H1"), 0.1, 1, operations="all", retrain=True), kernel="{kernel}")
+print(len(recorder.buffer))
+"""
+
+
+@pytest.mark.parametrize("kernel", ["auto", "torch"])
+def test_a_prepared_worker_compiles_nothing_in_a_trial(kernel: str) -> None:
+    """So that the first trial's time is that of a trial."""
+    done = subprocess.run(
+        [sys.executable, "-c", TRIAL.format(kernel=kernel)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "0"
