@@ -13,26 +13,22 @@ import contextlib
 import logging
 import os
 import secrets
-import signal
 import socket
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import FrameType
+from collections.abc import Iterable, Sequence
 
 from hpbandster.core.worker import Worker as HpBandSterWorker
 
 from spaces.errors import ClusterError, VersionError
 from spaces.trial import TrialOutcome, TrialSpec
+from workers.computation import Abandoned, Computation, Compute, Interrupted
 from workers.directory import locate
 from workers.heart import Heart
 from workers.holding import Holding
 from workers.keys import KeyFile
 from workers.messages import (
     AGAIN,
-    DONE,
-    MAX_MESSAGE_LENGTH,
     REFUSED,
     WAIT,
     WORK,
@@ -43,13 +39,8 @@ from workers.messages import (
 )
 from workers.outbox import Outbox, Parcel
 from workers.peers import Lines, Peers
+from workers.turns import RETRY_S, Turns
 from workers.wire import parse_address
-
-Compute = Callable[[Sequence[TrialSpec]], Sequence[TrialOutcome]]
-
-#: How long a run is left alone after its dispatcher did not answer, or refused us.
-RETRY_S = 1.0
-REFUSED_S = 60.0
 
 #: A worker on which so many evaluations in a row raised ends: it is more likely to be broken than they are.
 MAX_ERRORS = 5
@@ -61,14 +52,6 @@ BEAT_TIMEOUT_S = 5.0
 LEAVE_S = 2.0
 
 log = logging.getLogger(__name__)
-
-
-class _Interrupted(BaseException):
-    """Raised in the computation by a signal: the worker ends."""
-
-
-class _Abandoned(BaseException):
-    """Raised in the computation because its outcome is not wanted any more."""
 
 
 class Worker(HpBandSterWorker):  # type: ignore[misc]
@@ -119,16 +102,10 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         self._holding = Holding()
         self._outbox = Outbox()
         self._stopping = False
-        self._computing = False
-        self._in_hand: frozenset[str] = frozenset()
-        self._unwanted: frozenset[str] = frozenset()
-        self._handles_signals = False
-        self._main = 0
-        self._last = ""
+        self._computation = Computation(self.compute, lambda: self._stopping)
         self._errors: set[int] = set()
-        self._not_before: dict[str, float] = {}
+        self._turns = Turns()
         self._met: set[str] = set()
-        self._refused: set[str] = set()
         self._peers: Peers
         self._lines: Lines
         self._heart: Heart
@@ -180,7 +157,6 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
             self._compute = _pipeline(self._device, self._kernel)
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_write.setblocking(False)
-        self._main = threading.get_ident()
         self._peers = Peers(self._address, self._keys, self.worker_id, self._only, self._appeared)
         self._lines = Lines(self._peers, self._keys)
         self._heart = Heart(
@@ -189,12 +165,12 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
             self._holding,
             self._peers,
             Lines(self._peers, self._keys, lane="beat", timeout_s=BEAT_TIMEOUT_S),
-            self._give_up,
+            self._computation.give_up,
             self._leave,
         )
         self._peers.refresh()
         try:
-            with self._signals():
+            with self._computation.interruptible(self._on_stop, self._heart.wake_write.fileno()):
                 self._heart.start()
                 log.info("worker %s (%s) serves the nameserver at %s", self.worker_id, self._device, self._address)
                 try:
@@ -215,7 +191,7 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         worked = time.monotonic()
         while not self._stopping:
             self._deliver_late()
-            run = self._turn()
+            run = self._turns.take(self._to_ask())
             if run is not None and self._serve_run(run):
                 worked = time.monotonic()
                 continue
@@ -225,26 +201,22 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
                 return
             self._sleep(None if self.timeout is None else self.timeout - idle_s)
 
-    def _turn(self) -> str | None:
-        """The run whose turn it is: the next by name, after the last one served, that may have work."""
-        now = time.monotonic()
-        runs = self._peers.runs()
-        after = [run for run in runs if run > self._last] + [run for run in runs if run <= self._last]
-        return next(
-            (run for run in after if self._not_before.get(run, 0.0) <= now and not self._outbox.of_run(run)), None
-        )
-
     def _serve_run(self, run: str) -> bool:
         """Claims from one run; while it is the only one, goes on with what its acknowledgements carry."""
-        self._last = run
         self._met.add(run)
         answer = self._ask(run, "claim", self._caller(run), self._capacity)
         worked = False
         while answer is not None and answer.status == WORK and not self._stopping:
             answer = self._work_off(run, answer.work)
             worked = True
-        self._note(run, answer)
+        self._turns.note(run, answer)
+        if answer is not None and answer.status == REFUSED and self._only is not None:
+            raise VersionError(answer.message)
         return worked
+
+    def _to_ask(self) -> list[str]:
+        """The runs that have all their outcomes."""
+        return [run for run in self._peers.runs() if not self._outbox.of_run(run)]
 
     def _work_off(self, run: str, work: tuple[Work, ...]) -> Answer | None:
         """Computes and reports; returns the last answer, which may carry more work."""
@@ -253,12 +225,12 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         self._heart.expect(work[0].lease_s)
         began = time.monotonic()
         try:
-            results = self._results([item.spec for item in work], frozenset(tokens))
-        except _Abandoned:
+            results = self._computation.results([item.spec for item in work], frozenset(tokens))
+        except Abandoned:
             log.info("gave up %d evaluations of %s that are not wanted any more", len(work), run)
             self._holding.drop(tokens)
             return Answer(WAIT)
-        except _Interrupted:
+        except Interrupted:
             log.info("interrupted: %d evaluations of %s are handed back", len(work), run)
             return None
         duration_s = time.monotonic() - began
@@ -279,34 +251,6 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         self._errors.update(
             item.spec.seed for item, result in zip(work, results, strict=True) if isinstance(result, str)
         )
-
-    def _results(self, specs: list[TrialSpec], tokens: frozenset[str]) -> list[TrialOutcome | str]:
-        """An outcome, or what was raised, for each; a batch that raises is tried again one by one."""
-        try:
-            return list(self._guarded(specs, tokens))
-        except (_Abandoned, _Interrupted):
-            raise
-        except BaseException as error:  # noqa: BLE001 (even SystemExit: whatever it is, the worker lives)
-            text = "".join(traceback.format_exception(error))[-MAX_MESSAGE_LENGTH:]
-            log.error("an evaluation raised: %s: %s", type(error).__name__, error)
-            if len(specs) == 1:
-                return [text]
-        return [self._results([spec], tokens)[0] for spec in specs]
-
-    def _guarded(self, specs: list[TrialSpec], tokens: frozenset[str]) -> Sequence[TrialOutcome]:
-        """Computes where signals may interrupt."""
-        try:
-            self._in_hand = tokens
-            self._computing = True
-            if self._stopping and self._handles_signals:
-                raise _Interrupted
-            outcomes = self.compute(specs)
-        finally:
-            self._computing = False
-            self._in_hand = frozenset()
-        if len(outcomes) != len(specs):
-            raise RuntimeError(f"{len(specs)} trials were asked for, {len(outcomes)} outcomes came")
-        return outcomes
 
     # Calls --------------------------------------------------------------------------------------
 
@@ -348,22 +292,6 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
             log.error("nobody has wanted an outcome of run %s for a day: it is dropped", parcel.run)
             self._holding.drop((parcel.token,))
 
-    def _note(self, run: str, answer: Answer | None) -> None:
-        """When to ask that run again."""
-        now = time.monotonic()
-        if answer is None:
-            self._not_before[run] = now + RETRY_S
-            return
-        if answer.status in (WAIT, DONE):
-            self._not_before[run] = now + answer.wait_s
-        if answer.status == REFUSED:
-            self._not_before[run] = now + REFUSED_S
-            if run not in self._refused:
-                log.error("%s", answer.message)
-            self._refused.add(run)
-            if self._only is not None:
-                raise VersionError(answer.message)
-
     def _leave(self) -> None:
         """Tells every run that was served that this worker ends: it offers what we hold again, at once."""
         lines = Lines(self._peers, self._keys, timeout_s=LEAVE_S)
@@ -376,13 +304,11 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
                 lines.call(run, "leave", self._caller(run))
         lines.close()
 
-    # Sleeping, signals, giving up ---------------------------------------------------------------
+    # Sleeping and stopping ----------------------------------------------------------------------
 
     def _appeared(self, runs: Iterable[str]) -> None:
         """Called by the heart: these runs were begun, or resumed, and are asked at once."""
-        for run in runs:
-            self._not_before.pop(run, None)
-            self._refused.discard(run)
+        self._turns.appeared(runs)
         self._poke()
 
     def _poke(self) -> None:
@@ -392,8 +318,7 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
     def _sleep(self, most_s: float | None) -> None:
         """Sleeps until a run may have work, a parcel is due, or somebody pokes."""
         now = time.monotonic()
-        dues = [self._not_before.get(run, now) for run in self._peers.runs() if not self._outbox.of_run(run)]
-        due = min([*dues, self._outbox.next_due(), now + 10.0])
+        due = min(self._turns.due(self._to_ask()), self._outbox.next_due(), now + 10.0)
         seconds = max(0.0, due - now) if most_s is None else max(0.0, min(due - now, most_s))
         if self._stopping:
             return
@@ -401,47 +326,13 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         with contextlib.suppress(TimeoutError):
             self._wake_read.recv(4096)
 
-    def _give_up(self, unwanted: frozenset[str]) -> bool:
-        """Called by the heart: interrupts the computation, and says so, if nothing of it is wanted any more."""
-        self._unwanted = unwanted
-        in_hand = self._in_hand
-        if not self._handles_signals or not in_hand or not in_hand <= unwanted:
-            return False
-        signal.pthread_kill(self._main, signal.SIGUSR1)
-        return True
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT end the worker at once; only the main thread of a process can have that."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)}
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, self._on_stop)
-        signal.signal(signal.SIGUSR1, self._on_give_up)
-        wakeup = signal.set_wakeup_fd(self._heart.wake_write.fileno(), warn_on_full_buffer=False)
-        self._handles_signals = True
-        try:
-            yield
-        finally:
-            self._handles_signals = False
-            signal.set_wakeup_fd(wakeup)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _on_stop(self, number: int, _frame: FrameType | None) -> None:
+    def _on_stop(self, number: int) -> None:
+        """Called in a signal's handler."""
         if self._stopping:
             os._exit(128 + number)
         self._stopping = True
         self._heart.reacted()
         self._poke()
-        if self._computing:
-            raise _Interrupted
-
-    def _on_give_up(self, _number: int, _frame: FrameType | None) -> None:
-        if self._computing and self._in_hand <= self._unwanted:
-            raise _Abandoned
 
 
 def _pipeline(device: str, kernel: str) -> Compute:
