@@ -8,6 +8,7 @@ u0 = A'y, the second's the first's output; the gradient operations of both compa
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from spaces.architecture import CELL_EDGES, CELL_STATES
@@ -24,13 +25,13 @@ class CellNetwork(Network):
 
     def forward(
         self,
-        weights: Tensor,
+        weights: Float[Tensor, "T P"],
         buffers: Buffers,
-        mix: Tensor | None,
-        y: Tensor,
-        noise: Tensor | None,
+        mix: Float[Tensor, "T E O"] | None,
+        y: Float[Tensor, "T B n"],
+        noise: Float[Tensor, "T E_noise B N"] | None,
         training: bool,
-    ) -> Tensor:
+    ) -> Float[Tensor, "T B N"]:
         """See :meth:`Network.forward`."""
         parts = self.layout.views(weights)
         u0 = self.formation.A_adjoint(y)
@@ -51,14 +52,19 @@ class CellNetwork(Network):
         return u
 
 
-def merge(first: Tensor, second: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def merge(
+    first: Float[Tensor, "T B N"],
+    second: Float[Tensor, "T B N"],
+    weight: Float[Tensor, "T 2 K"],
+    bias: Float[Tensor, " T"],
+) -> Float[Tensor, "T B N"]:
     """The 2 -> 1 convolution that ends a cell, zero padded.
 
     Args:
-        first: The last state but one, [T, B, N].
-        second: The last state, [T, B, N].
-        weight: [T, 2, K].
-        bias: [T].
+        first: The last state but one.
+        second: The last state.
+        weight: Of the two states.
+        bias: Added to all positions.
     """
     width, count = weight.shape[-1], first.shape[-1]
     out = bias[:, None, None].expand_as(first)

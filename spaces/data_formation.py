@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from spaces.choices import Choices
@@ -25,13 +26,13 @@ BLUR_TAPS = 7
 DOWNSAMPLING_FACTOR = 4
 
 
-def axis() -> Tensor:
-    """The positions omega_i, [N] in float64: equally spaced on [-pi/2, pi/2], ends included."""
+def axis() -> Float64[Tensor, " N"]:
+    """The positions omega_i: equally spaced on [-pi/2, pi/2], ends included."""
     return torch.linspace(-math.pi / 2, math.pi / 2, POSITIONS, dtype=torch.float64)
 
 
-def blur_taps(sigma: float, unit: str) -> Tensor:
-    """The normalised taps of the Gaussian blur, [7] in float64.
+def blur_taps(sigma: float, unit: str) -> Float64[Tensor, " taps"]:
+    """The normalised taps of the Gaussian blur.
 
     Args:
         sigma: Standard deviation of the Gaussian in ``unit``.
@@ -43,8 +44,8 @@ def blur_taps(sigma: float, unit: str) -> Tensor:
     return taps / taps.sum()
 
 
-def blur_matrix(taps: Tensor) -> Tensor:
-    """The blur with zero padding as a banded matrix, [N, N]."""
+def blur_matrix(taps: Float[Tensor, " taps"]) -> Float[Tensor, "N N"]:
+    """The blur with zero padding as a banded matrix."""
     half = len(taps) // 2
     matrix = torch.zeros(POSITIONS, POSITIONS, dtype=taps.dtype)
     for offset, tap in enumerate(taps, start=-half):
@@ -58,24 +59,24 @@ class DataFormation:
 
     Attributes:
         name: ``blur`` or ``downsampling``.
-        matrix: A as a dense matrix, [n, N] float32.
-        normal_matrix: A'A, [N, N] float32: symmetric, zero further than ``bandwidth`` off the diagonal.
+        matrix: A as a dense matrix, float32.
+        normal_matrix: A'A, float32: symmetric, zero further than ``bandwidth`` off the diagonal.
         bandwidth: Greatest distance from the diagonal at which A'A is not zero (6 for seven taps).
         noise_sigma: Standard deviation of the measurement noise n.
     """
 
     name: str
-    matrix: Tensor
-    normal_matrix: Tensor
+    matrix: Float[Tensor, "n N"]
+    normal_matrix: Float[Tensor, "N N"]
     bandwidth: int
     noise_sigma: float
 
-    def A(self, x: Tensor) -> Tensor:  # noqa: N802 - the paper's letter
-        """Measures without noise: [..., N] -> [..., n]."""
+    def A(self, x: Float[Tensor, "*batch N"]) -> Float[Tensor, "*batch n"]:  # noqa: N802 - the paper's letter
+        """Measures without noise."""
         return x @ self.matrix.T
 
-    def A_adjoint(self, y: Tensor) -> Tensor:  # noqa: N802 - the paper's letter
-        """The adjoint A': [..., n] -> [..., N]."""
+    def A_adjoint(self, y: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch N"]:  # noqa: N802 - the paper's letter
+        """The adjoint A'."""
         return y @ self.matrix
 
     def to(self, device: torch.device | str) -> DataFormation:
@@ -84,15 +85,15 @@ class DataFormation:
         return DataFormation(self.name, *matrices, self.bandwidth, self.noise_sigma)
 
 
-def _blur(choices: Choices) -> Tensor:
+def _blur(choices: Choices) -> Float64[Tensor, "n N"]:
     return blur_matrix(blur_taps(choices.blur_sigma, choices.blur_unit))
 
 
-def _downsampling(choices: Choices) -> Tensor:
+def _downsampling(choices: Choices) -> Float64[Tensor, "n N"]:
     return _blur(choices)[::DOWNSAMPLING_FACTOR]
 
 
-#: Data formations by name; each makes the matrix A [n, N] in float64.
+#: Data formations by name; each makes the matrix A in float64.
 FORMATIONS = {"blur": _blur, "downsampling": _downsampling}
 
 
@@ -111,8 +112,8 @@ def data_formation(name: str, choices: Choices | None = None, device: torch.devi
     return formation.to(device)
 
 
-def draw_signals(generator: torch.Generator, batches: int, samples: int) -> Tensor:
-    """Draws x_i = cos(f omega_i + O_x) + O_y, f ~ U[0, 2 pi], O_x, O_y ~ N(0, 1): [batches, samples, N].
+def draw_signals(generator: torch.Generator, batches: int, samples: int) -> Float32[Tensor, "batches samples N"]:
+    """Draws x_i = cos(f omega_i + O_x) + O_y, f ~ U[0, 2 pi], O_x, O_y ~ N(0, 1).
 
     The signals are made on the generator's device; in memory the samples come last.
     """
@@ -123,8 +124,10 @@ def draw_signals(generator: torch.Generator, batches: int, samples: int) -> Tens
     return (torch.cos(f * omega + offsets[0]) + offsets[1]).transpose(1, 2)
 
 
-def draw_measurements(formation: DataFormation, x: Tensor, generator: torch.Generator) -> Tensor:
-    """Draws y = A x + n, n ~ N(0, noise_sigma^2): [..., N] -> [..., n]."""
+def draw_measurements(
+    formation: DataFormation, x: Float[Tensor, "*batch N"], generator: torch.Generator
+) -> Float[Tensor, "*batch n"]:
+    """Draws y = A x + n, n ~ N(0, noise_sigma^2)."""
     clean = formation.A(x)
     noise = torch.randn(clean.shape, generator=generator, device=clean.device)
     return clean + formation.noise_sigma * noise

@@ -27,6 +27,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from spaces import operations as ops
@@ -39,22 +40,22 @@ LEARNED = (LEARNABLE_GRADIENT, NET)
 
 
 class Weights(NamedTuple):
-    """Views of the flat weight tensor; see the module's docstring for the shapes."""
+    """Views of the flat weight tensor; see the module's docstring."""
 
-    conv1: Tensor
-    gamma: Tensor
-    beta: Tensor
-    conv2: Tensor
-    bias: Tensor
-    merge_weight: Tensor
-    merge_bias: Tensor
+    conv1: Float[Tensor, "T M C 3"]
+    gamma: Float[Tensor, "T M C"]
+    beta: Float[Tensor, "T M C"]
+    conv2: Float[Tensor, "T M C 3"]
+    bias: Float[Tensor, "T M"]
+    merge_weight: Float[Tensor, "T G 2 K"]
+    merge_bias: Float[Tensor, "T G"]
 
 
 class Buffers(NamedTuple):
-    """Batch norm's running statistics, each [T, M, C]; updated in place by a forward pass in training mode."""
+    """Batch norm's running statistics; updated in place by a forward pass in training mode."""
 
-    running_mean: Tensor
-    running_var: Tensor
+    running_mean: Float[Tensor, "T M C"]
+    running_var: Float[Tensor, "T M C"]
 
 
 #: A network's forward pass, in torch or fused: see :meth:`Network.forward`.
@@ -114,15 +115,15 @@ class Layout:
         """Number P of trainable weights of one trial."""
         return sum(torch.Size(shape).numel() for shape in self.shapes)
 
-    def views(self, weights: Tensor) -> Weights:
-        """Views of the flat weights [T, P]."""
+    def views(self, weights: Float[Tensor, "T P"]) -> Weights:
+        """Views of the flat weights."""
         sizes = [torch.Size(shape).numel() for shape in self.shapes]
         parts = torch.split(weights, sizes, dim=1)
         trials = len(weights)
         return Weights(*(part.view(trials, *shape) for part, shape in zip(parts, self.shapes, strict=True)))
 
-    def initial_weights(self, generators: Sequence[torch.Generator]) -> Tensor:
-        """Draws weights [T, P], a generator per trial, as torch's Conv1d and BatchNorm1d do by default.
+    def initial_weights(self, generators: Sequence[torch.Generator]) -> Float[Tensor, "T P"]:
+        """Draws weights, a generator per trial, as torch's Conv1d and BatchNorm1d do by default.
 
         A convolution's weights and bias are uniform within 1 / sqrt(inputs * width); gamma is 1, beta 0.
         """
@@ -140,7 +141,7 @@ class Layout:
         return drawn
 
     def initial_buffers(self, trials: int, device: torch.device | str = "cpu") -> Buffers:
-        """Running mean 0 and variance 1, each [T, M, C]."""
+        """Running mean 0 and variance 1."""
         shape = (trials, len(self.maps), self.channels)
         return Buffers(torch.zeros(shape, device=device), torch.ones(shape, device=device))
 
@@ -163,40 +164,40 @@ class Network(abc.ABC):
     @abc.abstractmethod
     def forward(
         self,
-        weights: Tensor,
+        weights: Float[Tensor, "T P"],
         buffers: Buffers,
-        mix: Tensor | None,
-        y: Tensor,
-        noise: Tensor | None,
+        mix: Float[Tensor, "T E O"] | None,
+        y: Float[Tensor, "T B n"],
+        noise: Float[Tensor, "T E_noise B N"] | None,
         training: bool,
-    ) -> Tensor:
+    ) -> Float[Tensor, "T B N"]:
         """Reconstructs x from y. Differentiable in ``weights`` and ``mix``.
 
         Args:
-            weights: The flat weights, [T, P].
-            buffers: Running statistics [T, M, C]; where ``training``, they are updated in place.
-            mix: softmax(alpha) [T, E, O], O in the order of ``candidate_operations``; None for a discrete network.
-            y: Measurements, [T, B, n].
-            noise: Standard normal numbers [T, len(layout.noise_edges), B, N]; None where no edge has the
+            weights: The flat weights.
+            buffers: Running statistics; where ``training``, they are updated in place.
+            mix: softmax(alpha), O in the order of ``candidate_operations``; None for a discrete network.
+            y: Measurements.
+            noise: Standard normal numbers for each of ``layout.noise_edges``; None where no edge has the
                 noise operation.
             training: Whether batch norm normalises by the batch (True) or by the running statistics.
 
         Returns:
-            x_hat, [T, B, N].
+            x_hat.
         """
 
     def leave(
         self,
-        u: Tensor,
-        u0: Tensor,
+        u: Float[Tensor, "T B N"],
+        u0: Float[Tensor, "T B N"],
         edges: Sequence[int],
         parts: Weights,
         buffers: Buffers,
-        mix: Tensor | None,
-        noise: Tensor | None,
+        mix: Float[Tensor, "T E O"] | None,
+        noise: Float[Tensor, "T E_noise B N"] | None,
         training: bool,
-    ) -> list[Tensor | None]:
-        """What each of the ``edges`` that leave state u carries, [T, B, N] each; None where all are zero.
+    ) -> list[Float[Tensor, "T B N"] | None]:
+        """What each of the ``edges`` that leave state u carries; None where all are zero.
 
         The edges share the gradient step, the neighbours of u and their statistics.
         """
@@ -217,11 +218,11 @@ class Network(abc.ABC):
         self,
         edge: int,
         maps: tuple[int, ...],
-        step: Tensor | None,
-        learned: Tensor | None,
-        rolled: Tensor | None,
-        noise: Tensor | None,
-    ) -> Tensor | None:
+        step: Float[Tensor, "T B N"] | None,
+        learned: Float[Tensor, "T K B N"] | None,
+        rolled: Float[Tensor, "T B N"] | None,
+        noise: Float[Tensor, "T E_noise B N"] | None,
+    ) -> Float[Tensor, "T B N"] | None:
         """A discrete network's one operation of an edge; None for zero. ``learned`` holds the maps of those indices."""
         (name,) = self.layout.edges[edge]
         if name == ROLL:
@@ -243,12 +244,12 @@ class Network(abc.ABC):
         self,
         edges: Sequence[int],
         maps: tuple[int, ...],
-        mix: Tensor,
-        step: Tensor | None,
-        learned: Tensor | None,
-        rolled: Tensor | None,
-        noise: Tensor | None,
-    ) -> list[Tensor | None]:
+        mix: Float[Tensor, "T E O"],
+        step: Float[Tensor, "T B N"] | None,
+        learned: Float[Tensor, "T K B N"] | None,
+        rolled: Float[Tensor, "T B N"] | None,
+        noise: Float[Tensor, "T E_noise B N"] | None,
+    ) -> list[Float[Tensor, "T B N"] | None]:
         """The mixes of a relaxed network's operations, all edges at once: they have the same candidates (Eq. 2)."""
         names = self.layout.edges[edges[0]]
         chosen = mix.index_select(1, self._index(tuple(edges)))[..., None, None]  # [T, E', O, 1, 1]
@@ -273,8 +274,10 @@ class Network(abc.ABC):
             sums.append(weight[NOISE] * (step[:, None] + self.choices.layer_noise_sigma * drawn))
         return list(sum(sums[1:], start=sums[0]).unbind(dim=1))
 
-    def _learned(self, u: Tensor, maps: tuple[int, ...], parts: Weights, buffers: Buffers, training: bool) -> Tensor:
-        """The learned maps of those indices, [T, len(maps), B, N]; updates their running statistics."""
+    def _learned(
+        self, u: Float[Tensor, "T B N"], maps: tuple[int, ...], parts: Weights, buffers: Buffers, training: bool
+    ) -> Float[Tensor, "T K B N"]:
+        """The K learned maps of those indices; updates their running statistics."""
         index = self._index(maps)
         learned, batch_mean, batch_var = ops.learned_maps(
             u, training, *(tensor.index_select(1, index) for tensor in (*parts[:5], *buffers))
@@ -285,7 +288,7 @@ class Network(abc.ABC):
                     buffer.index_copy_(1, index, torch.lerp(buffer.index_select(1, index), batch, ops.MOMENTUM))
         return learned
 
-    def _index(self, entries: tuple[int, ...]) -> Tensor:
+    def _index(self, entries: tuple[int, ...]) -> Int[Tensor, " K"]:
         """The entries as a tensor on the device; kept, since a copy to a GPU waits for it (and breaks CUDA graphs)."""
         if entries not in self._indices:
             self._indices[entries] = torch.tensor(entries, device=self.formation.matrix.device)

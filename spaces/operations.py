@@ -7,6 +7,7 @@ Learnable gradient (Eq. 6), net (Eq. 7) and noise are built from :func:`gradient
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 #: Batch norm's epsilon and momentum: torch.nn.BatchNorm1d's defaults.
@@ -14,25 +15,27 @@ EPSILON = 1e-5
 MOMENTUM = 0.1
 
 
-def gradient_step(u: Tensor, u0: Tensor, normal_matrix: Tensor, tau: float) -> Tensor:
+def gradient_step(
+    u: Float[Tensor, "T B N"], u0: Float[Tensor, "T B N"], normal_matrix: Float[Tensor, "N N"], tau: float
+) -> Float[Tensor, "T B N"]:
     """``u - tau A'(A u - y)``, the gradient descent step of Eq. 6 without its learned part.
 
     Args:
-        u: The state, [T, B, N].
-        u0: A'y, [T, B, N].
-        normal_matrix: A'A, [N, N].
+        u: The state.
+        u0: A'y.
+        normal_matrix: A'A.
         tau: Step size.
     """
     return u - tau * (u @ normal_matrix - u0)
 
 
-def roll(u: Tensor, batch: bool) -> Tensor:
+def roll(u: Float[Tensor, "T B N"], batch: bool) -> Float[Tensor, "T B N"]:
     """Shifts by one position, and by one sample of the batch where ``batch``; both wrap around."""
     return torch.roll(u, (1, 1), dims=(1, 2)) if batch else torch.roll(u, 1, dims=2)
 
 
-def neighbours(u: Tensor) -> Tensor:
-    """The values at n - 1, n and n + 1 for each position n, zero outside: [T, B, N] -> [T, B * N, 3]."""
+def neighbours(u: Float[Tensor, "T B N"]) -> Float[Tensor, "T B*N 3"]:
+    """The values at n - 1, n and n + 1 for each position n, zero outside."""
     padded = torch.nn.functional.pad(u, (1, 1))
     count = u.shape[-1]
     stacked = torch.stack([padded[..., k : k + count] for k in range(3)], dim=-1)
@@ -40,16 +43,16 @@ def neighbours(u: Tensor) -> Tensor:
 
 
 def learned_maps(
-    u: Tensor,
+    u: Float[Tensor, "T B N"],
     training: bool,
-    conv1: Tensor,
-    gamma: Tensor,
-    beta: Tensor,
-    conv2: Tensor,
-    bias: Tensor,
-    running_mean: Tensor,
-    running_var: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
+    conv1: Float[Tensor, "T K C 3"],
+    gamma: Float[Tensor, "T K C"],
+    beta: Float[Tensor, "T K C"],
+    conv2: Float[Tensor, "T K C 3"],
+    bias: Float[Tensor, "T K"],
+    running_mean: Float[Tensor, "T K C"],
+    running_var: Float[Tensor, "T K C"],
+) -> tuple[Float[Tensor, "T K B N"], Float[Tensor, "T K C"], Float[Tensor, "T K C"]]:
     """The maps n(u) = conv2(relu(batchnorm(conv1(u)))) of K operations that share their input.
 
     conv1 is linear in the three neighbours p of a position, so the mean and variance of a channel follow from
@@ -57,19 +60,18 @@ def learned_maps(
     normalisation together are one affine map of p. The normalised activations are never formed twice.
 
     Args:
-        u: The state, [T, B, N].
+        u: The state.
         training: Whether to normalise by the batch's statistics.
-        conv1: [T, K, C, 3].
-        gamma: [T, K, C].
-        beta: [T, K, C].
-        conv2: [T, K, C, 3].
-        bias: [T, K].
-        running_mean: [T, K, C], used where not ``training``.
-        running_var: [T, K, C], used where not ``training``.
+        conv1: The first convolution, 1 -> C channels.
+        gamma: Batch norm's scale.
+        beta: Batch norm's offset.
+        conv2: The second convolution, C -> 1.
+        bias: Its bias.
+        running_mean: Used where not ``training``.
+        running_var: Used where not ``training``.
 
     Returns:
-        The maps [T, K, B, N], and the batch's mean and unbiased variance, each [T, K, C]
-        (the running ones where not ``training``).
+        The maps, and the batch's mean and unbiased variance (the running ones where not ``training``).
     """
     trials, samples, positions = u.shape
     maps, channels = gamma.shape[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from spaces.network import Buffers, Network
@@ -13,13 +14,13 @@ class SequentialNetwork(Network):
 
     def forward(
         self,
-        weights: Tensor,
+        weights: Float[Tensor, "T P"],
         buffers: Buffers,
-        mix: Tensor | None,
-        y: Tensor,
-        noise: Tensor | None,
+        mix: Float[Tensor, "T E O"] | None,
+        y: Float[Tensor, "T B n"],
+        noise: Float[Tensor, "T E_noise B N"] | None,
         training: bool,
-    ) -> Tensor:
+    ) -> Float[Tensor, "T B N"]:
         """See :meth:`Network.forward`."""
         parts = self.layout.views(weights)
         u0 = self.formation.A_adjoint(y)

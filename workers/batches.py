@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from spaces.data_formation import POSITIONS, DataFormation, draw_measurements, draw_signals
@@ -20,15 +21,15 @@ def generators(seeds: Sequence[int], device: str, *names: str) -> list[torch.Gen
 class NoiseStream(Protocol):
     """A stream of standard normal numbers."""
 
-    def fill(self, out: Tensor) -> None:
-        """Overwrites a contiguous float32 tensor with the stream's next numbers."""
+    def fill(self, out: Float32[Tensor, " ..."]) -> None:
+        """Overwrites a contiguous tensor with the stream's next numbers."""
 
 
 class _TorchStream:
     def __init__(self, generator: torch.Generator) -> None:
         self._generator = generator
 
-    def fill(self, out: Tensor) -> None:
+    def fill(self, out: Float32[Tensor, " ..."]) -> None:
         torch.randn(out.shape, generator=self._generator, out=out)
 
 
@@ -45,15 +46,15 @@ class Batch(NamedTuple):
     """One mini-batch of every trial.
 
     Attributes:
-        x: Signals, [T, B, N].
-        y: Measurements, [T, B, n].
-        noise: Standard normal numbers for the noise operations, [T, E_noise, B, N]; None where there are none.
+        x: Signals.
+        y: Measurements.
+        noise: Standard normal numbers for the noise operations; None where there are none.
             The next batch overwrites it.
     """
 
-    x: Tensor
-    y: Tensor
-    noise: Tensor | None
+    x: Float[Tensor, "T B N"]
+    y: Float[Tensor, "T B n"]
+    noise: Float[Tensor, "T E_noise B N"] | None
 
 
 class Batches:
@@ -99,7 +100,7 @@ class Batches:
         for step in range(count):
             yield Batch(x[:, step], y[:, step], self._draw_noise())
 
-    def _draw_noise(self) -> Tensor | None:
+    def _draw_noise(self) -> Float[Tensor, "T E_noise B N"] | None:
         if self._noise is None:
             return None
         for noise, slots, stream in zip(self._noise, self._slots, self._noises, strict=True):

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from workers.batches import Batch
@@ -43,7 +44,7 @@ class Replayed:
         self._rate: Tensor
         self._errors: Tensor
 
-    def __call__(self, batch: Batch, rate: Tensor) -> Tensor:
+    def __call__(self, batch: Batch, rate: Float[Tensor, " T"]) -> Float[Tensor, "T B"]:
         """Makes one step."""
         self._calls += 1
         if self._calls == EAGER_STEPS + 1:
@@ -56,7 +57,7 @@ class Replayed:
         self._graph.replay()
         return self._errors
 
-    def _eager(self, batch: Batch, rate: Tensor) -> Tensor:
+    def _eager(self, batch: Batch, rate: Float[Tensor, " T"]) -> Float[Tensor, "T B"]:
         """Makes the step without a graph, on the stream that will record: its memory is then ready."""
         current = torch.cuda.current_stream()
         self._stream.wait_stream(current)
@@ -65,7 +66,7 @@ class Replayed:
         current.wait_stream(self._stream)
         return errors
 
-    def _record(self, batch: Batch, rate: Tensor) -> None:
+    def _record(self, batch: Batch, rate: Float[Tensor, " T"]) -> None:
         """Records the step; nothing is computed. Without success the steps go on without a graph."""
         graph = torch.cuda.CUDAGraph()
         # The noise has one tensor for all batches (see Batch); signals and rates are new ones every time.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from spaces.trial import Epoch
@@ -18,8 +19,8 @@ class Meter:
         self._sums = torch.zeros(2, trials, device=device)
         self._count = 0
 
-    def add(self, loss: Tensor, errors: Tensor) -> None:
-        """Adds a step's loss [T] and sample errors [T, B]."""
+    def add(self, loss: Float[Tensor, " T"], errors: Float[Tensor, "T B"]) -> None:
+        """Adds a step's loss and sample errors."""
         self._sums += torch.stack((loss.detach(), psnr(errors.detach())))
         self._count += 1
 
@@ -64,7 +65,7 @@ class Curves:
         epoch: int,
         training: Meter | None = None,
         validation: Meter | None = None,
-        alpha: Tensor | None = None,
+        alpha: Float[Tensor, "T E O"] | None = None,
     ) -> None:
         """Adds an epoch to every trial that has not diverged; a trial whose losses are not finite now has."""
         none: list[float | None] = [None] * len(self.epochs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from spaces.network import Buffers, Forward
@@ -12,12 +13,17 @@ from workers.validation import sample_errors
 
 
 def weight_gradient(
-    forward: Forward, weights: Tensor, buffers: Buffers, mix: Tensor | None, batch: Batch, scale: float
-) -> tuple[Tensor, Tensor | None]:
+    forward: Forward,
+    weights: Float[Tensor, "T P"],
+    buffers: Buffers,
+    mix: Float[Tensor, "T E O"] | None,
+    batch: Batch,
+    scale: float,
+) -> tuple[Float[Tensor, "T B"], Float[Tensor, "T P"] | None]:
     """The gradient of each trial's loss ``scale * MSE`` in its weights, batch norm in training mode.
 
     Returns:
-        Mean squared errors of the samples [T, B], and the gradient [T, P]; None where the network has no weights.
+        Mean squared errors of the samples, and the gradient; None where the network has no weights.
     """
     if isinstance(forward, Direct):
         return forward.errors_and_gradient(weights, buffers, mix, *batch, scale, to_mix=False)
@@ -30,9 +36,14 @@ def weight_gradient(
 
 
 def alpha_gradient(
-    forward: Forward, weights: Tensor, buffers: Buffers, alpha: Tensor, batch: Batch, scale: float
-) -> tuple[Tensor, Tensor]:
-    """The same in alpha [T, E, O]; the weights are constant."""
+    forward: Forward,
+    weights: Float[Tensor, "T P"],
+    buffers: Buffers,
+    alpha: Float[Tensor, "T E O"],
+    batch: Batch,
+    scale: float,
+) -> tuple[Float[Tensor, "T B"], Float[Tensor, "T E O"]]:
+    """The same in alpha; the weights are constant."""
     if isinstance(forward, Direct):
         mix = alpha.softmax(dim=2)
         errors, gradient = forward.errors_and_gradient(weights, buffers, mix, *batch, scale, to_mix=True)

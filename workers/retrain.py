@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 from spaces.architecture import Architecture, candidate_operations
@@ -88,15 +89,15 @@ def retrain(
     return Retrained([score if ok else None for score, ok in zip(scores, alive, strict=True)], used)
 
 
-def one_hot(spec: TrialSpec, architectures: Sequence[Architecture]) -> Tensor:
-    """The mix [T, E, O] that picks each architecture's operations."""
+def one_hot(spec: TrialSpec, architectures: Sequence[Architecture]) -> Float32[Tensor, "T E O"]:
+    """The mix that picks each architecture's operations."""
     candidates = candidate_operations(spec.space, spec.operations)
     chosen = [[candidates.index(operation) for operation in one.operations] for one in architectures]
     return torch.nn.functional.one_hot(torch.tensor(chosen), len(candidates)).float()
 
 
-def shared_weights(specs: Sequence[TrialSpec], layouts: Sequence[Layout], shared: Layout) -> Tensor:
-    """Each trial's initial weights [T, P] in the shared layout; the maps a trial does not use are 0 and stay so."""
+def shared_weights(specs: Sequence[TrialSpec], layouts: Sequence[Layout], shared: Layout) -> Float32[Tensor, "T P"]:
+    """Each trial's initial weights in the shared layout; the maps a trial does not use are 0 and stay so."""
     weights = torch.zeros(len(specs), shared.size)
     for trial, (spec, layout) in enumerate(zip(specs, layouts, strict=True)):
         alone = layout.views(initial_weights([spec], layout, "retrain-weights", "cpu"))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from spaces.architecture import LEARNABLE_GRADIENT, NET, SHAPES, Architecture, candidate_operations
@@ -95,15 +96,15 @@ def search(
 def learn(
     specs: Sequence[TrialSpec],
     forward: Forward,
-    weights: Tensor,
+    weights: Float[Tensor, "T P"],
     buffers: Buffers,
-    alpha: Tensor,
+    alpha: Float[Tensor, "T E O"],
     batches: Callable[[str], Batches],
     curves: Curves,
     device: str,
     learn_weights: bool,
 ) -> None:
-    """Alternates steps of alpha [T, E, O] and of the weights [T, P], both in place, over the trials' budget.
+    """Alternates steps of alpha and of the weights, both in place, over the trials' budget.
 
     A step of alpha sees a validation batch, a step of the weights a training batch; both normalise by the batch.
     DAS-single keeps the weights (``learn_weights`` False).
@@ -115,12 +116,12 @@ def learn(
     alpha_optimizer = PerTrial(alpha, [spec.hyperparameters.alpha_optimizer for spec in specs])
     alpha_rate, alpha_decay = alpha_rates(specs, device), decays(specs, "alpha_weight_decay", device)
 
-    def alpha_step(batch: Batch, rate: Tensor) -> Tensor:
+    def alpha_step(batch: Batch, rate: Float[Tensor, " T"]) -> Float[Tensor, "T B"]:
         errors, gradient = alpha_gradient(forward, weights, buffers, alpha, batch, scale)
         alpha_optimizer.step(alpha, gradient, rate, alpha_decay)
         return errors
 
-    def weight_step(batch: Batch, rate: Tensor) -> Tensor:
+    def weight_step(batch: Batch, rate: Float[Tensor, " T"]) -> Float[Tensor, "T B"]:
         errors, gradient = weight_gradient(forward, weights, buffers, alpha.softmax(dim=2), batch, scale)
         if gradient is not None:
             weight_optimizer.step(weights, gradient, rate, weight_decay)
@@ -145,7 +146,7 @@ def learn(
 
 def pretrain(
     specs: Sequence[TrialSpec], layout: Layout, formation: DataFormation, curves: Curves, device: str, kernel: str
-) -> tuple[Tensor, Buffers]:
+) -> tuple[Float[Tensor, "T P"], Buffers]:
     """Trains the all-learnable-gradient and the all-net network; their weights, in the relaxed network's layout."""
     first = specs[0]
     weights = torch.zeros(len(specs), layout.size, device=device)
@@ -167,15 +168,15 @@ def pretrain(
     return weights, buffers
 
 
-def initial_alpha(specs: Sequence[TrialSpec], layout: Layout) -> Tensor:
-    """Alpha's initial values [T, E, O]: ``alpha_init_std`` times standard normal numbers."""
+def initial_alpha(specs: Sequence[TrialSpec], layout: Layout) -> Float32[Tensor, "T E O"]:
+    """Alpha's initial values: ``alpha_init_std`` times standard normal numbers."""
     shape = (len(layout.edges), len(layout.edges[0]))
     streams = generators([spec.seed for spec in specs], "cpu", "alpha")
     return specs[0].choices.alpha_init_std * torch.stack([torch.randn(shape, generator=stream) for stream in streams])
 
 
-def discretise(spec: TrialSpec, alpha: Tensor) -> Architecture:
-    """The architecture of the most probable operation of each edge; alpha is [E, O]."""
+def discretise(spec: TrialSpec, alpha: Float[Tensor, "E O"]) -> Architecture:
+    """The architecture of the most probable operation of each edge."""
     candidates = candidate_operations(spec.space, spec.operations)
     chosen = [candidates[index] for index in alpha.argmax(dim=1).tolist()]
     groups, size = SHAPES[spec.space]

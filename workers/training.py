@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from spaces.choices import Choices
@@ -31,7 +32,7 @@ GRADUAL_FACTOR = 10.0
 GRADUAL_EPOCHS = 10
 
 
-def _per_trial(values: Tensor, like: Tensor) -> Tensor:
+def _per_trial(values: Float[Tensor, " T"], like: Float[Tensor, "T ..."]) -> Float[Tensor, "T ..."]:
     """[T] as [T, 1, ...], to multiply what is shaped like ``like``."""
     return values.view(-1, *[1] * (like.dim() - 1))
 
@@ -39,7 +40,7 @@ def _per_trial(values: Tensor, like: Tensor) -> Tensor:
 class Adam:
     """Adam with L2 decay added to the gradient, as torch.optim.Adam does it; a rate for each trial."""
 
-    def __init__(self, parameter: Tensor) -> None:
+    def __init__(self, parameter: Float[Tensor, " T *P"]) -> None:
         self._mean = torch.zeros_like(parameter)
         self._square = torch.zeros_like(parameter)
         # A tensor, so that a CUDA graph counts too; float64, since 1 - 0.999**t cancels.
@@ -51,8 +52,14 @@ class Adam:
 
             self._fused = adam_step
 
-    def step(self, parameter: Tensor, gradient: Tensor, rate: Tensor, decay: Tensor) -> None:
-        """Changes ``parameter`` [T, ...] in place; ``rate`` and ``decay`` are [T]."""
+    def step(
+        self,
+        parameter: Float[Tensor, " T *P"],
+        gradient: Float[Tensor, " T *P"],
+        rate: Float[Tensor, " T"],
+        decay: Float[Tensor, " T"],
+    ) -> None:
+        """Changes ``parameter`` in place; each trial has its ``rate`` and ``decay``."""
         if self._fused is not None:
             self._steps += 1
             self._fused(parameter, gradient, self._mean, self._square, rate, decay, self._steps, BETAS, ADAM_EPSILON)
@@ -69,8 +76,14 @@ class Adam:
 class GradientDescent:
     """Plain gradient descent with L2 decay, no momentum; a rate for each trial."""
 
-    def step(self, parameter: Tensor, gradient: Tensor, rate: Tensor, decay: Tensor) -> None:
-        """Changes ``parameter`` [T, ...] in place; ``rate`` and ``decay`` are [T]."""
+    def step(
+        self,
+        parameter: Float[Tensor, " T *P"],
+        gradient: Float[Tensor, " T *P"],
+        rate: Float[Tensor, " T"],
+        decay: Float[Tensor, " T"],
+    ) -> None:
+        """Changes ``parameter`` in place; each trial has its ``rate`` and ``decay``."""
         gradient = torch.addcmul(gradient, parameter, _per_trial(decay, parameter))
         parameter.sub_(_per_trial(rate, parameter) * gradient)
 
@@ -81,21 +94,27 @@ class PerTrial:
     Each optimiser sees all trials, with a rate of 0 for those of the other, so nothing is gathered or scattered.
     """
 
-    def __init__(self, parameter: Tensor, names: Sequence[str]) -> None:
+    def __init__(self, parameter: Float[Tensor, " T *P"], names: Sequence[str]) -> None:
         self._optimizers: list[tuple[Adam | GradientDescent, Tensor]] = []
         for name in sorted(set(names)):
             optimizer = Adam(parameter) if name == "adam" else GradientDescent()
             mask = torch.tensor([float(name == other) for other in names], device=parameter.device)
             self._optimizers.append((optimizer, mask))
 
-    def step(self, parameter: Tensor, gradient: Tensor, rate: Tensor, decay: Tensor) -> None:
-        """Changes ``parameter`` [T, ...] in place; ``rate`` and ``decay`` are [T]."""
+    def step(
+        self,
+        parameter: Float[Tensor, " T *P"],
+        gradient: Float[Tensor, " T *P"],
+        rate: Float[Tensor, " T"],
+        decay: Float[Tensor, " T"],
+    ) -> None:
+        """Changes ``parameter`` in place; each trial has its ``rate`` and ``decay``."""
         for optimizer, mask in self._optimizers:
             optimizer.step(parameter, gradient, rate * mask, decay)
 
 
-def warm_up(choices: Choices, steps: int) -> Tensor:
-    """The factor a warm-up puts on the rate at each step, [S] in float64.
+def warm_up(choices: Choices, steps: int) -> Float64[Tensor, " S"]:
+    """The factor a warm-up puts on the rate at each step.
 
     ``fraction``: linear from 0 over the first ``warm_up_fraction`` of the steps (step s of w has (s + 1) / w).
     ``gradual``: linear from 1 to 10 over the first 10 epochs, and 10 from there on.
@@ -108,8 +127,8 @@ def warm_up(choices: Choices, steps: int) -> Tensor:
     return 1 + (GRADUAL_FACTOR - 1) * (step / length).clamp_max(1.0)
 
 
-def linear_scheduler(choices: Choices, steps: int) -> Tensor:
-    """The factor ``alpha_scheduler=linear`` puts on the rate at each step, [S] in float64.
+def linear_scheduler(choices: Choices, steps: int) -> Float64[Tensor, " S"]:
+    """The factor ``alpha_scheduler=linear`` puts on the rate at each step.
 
     ``linear``: 1 - s / S. ``step``: times 0.1 at 3/8, 5/8 and 7/8 of the steps.
     """
@@ -120,8 +139,8 @@ def linear_scheduler(choices: Choices, steps: int) -> Tensor:
     return torch.as_tensor(0.1, dtype=torch.float64) ** passed
 
 
-def weight_rates(specs: Sequence[TrialSpec], device: str) -> Tensor:
-    """The weights' learning rate at each step, [S, T]: constant, warmed up where asked."""
+def weight_rates(specs: Sequence[TrialSpec], device: str) -> Float32[Tensor, "S T"]:
+    """The weights' learning rate at each step: constant, warmed up where asked."""
     columns = []
     for spec in specs:
         rate = torch.full((spec.steps,), spec.hyperparameters.parameter_learning_rate, dtype=torch.float64)
@@ -129,8 +148,8 @@ def weight_rates(specs: Sequence[TrialSpec], device: str) -> Tensor:
     return torch.stack(columns, dim=1).to(device, torch.float32)
 
 
-def alpha_rates(specs: Sequence[TrialSpec], device: str) -> Tensor:
-    """Alpha's learning rate at each step, [S, T]: scheduled and warmed up where asked."""
+def alpha_rates(specs: Sequence[TrialSpec], device: str) -> Float32[Tensor, "S T"]:
+    """Alpha's learning rate at each step: scheduled and warmed up where asked."""
     columns = []
     for spec in specs:
         rate = torch.full((spec.steps,), spec.hyperparameters.alpha_learning_rate, dtype=torch.float64)
@@ -142,8 +161,8 @@ def alpha_rates(specs: Sequence[TrialSpec], device: str) -> Tensor:
     return torch.stack(columns, dim=1).to(device, torch.float32)
 
 
-def decays(specs: Sequence[TrialSpec], name: str, device: str) -> Tensor:
-    """The hyperparameter of that name, [T]."""
+def decays(specs: Sequence[TrialSpec], name: str, device: str) -> Float32[Tensor, " T"]:
+    """The hyperparameter of that name, of each trial."""
     return torch.tensor([getattr(spec.hyperparameters, name) for spec in specs], device=device)
 
 
@@ -157,14 +176,14 @@ def train(
     specs: Sequence[TrialSpec],
     layout: Layout,
     forward: Forward,
-    weights: Tensor,
-    mix: Tensor | None,
+    weights: Float[Tensor, "T P"],
+    mix: Float[Tensor, "T E O"] | None,
     batches: Batches,
     curves: Curves,
     phase: str,
     device: str,
 ) -> Buffers:
-    """Trains the weights [T, P] in place with Adam, from fresh batch-norm statistics, over the trials' budget.
+    """Trains the weights in place with Adam, from fresh batch-norm statistics, over the trials' budget.
 
     Returns:
         The running statistics of batch norm. Trials that diverge are marked in ``curves``.
@@ -174,7 +193,7 @@ def train(
     rates, decay = weight_rates(specs, device), decays(specs, "parameter_weight_decay", device)
     scale = specs[0].choices.loss_scale
 
-    def weight_step(batch: Batch, rate: Tensor) -> Tensor:
+    def weight_step(batch: Batch, rate: Float[Tensor, " T"]) -> Float[Tensor, "T B"]:
         errors, gradient = weight_gradient(forward, weights, buffers, mix, batch, scale)
         if gradient is not None:
             optimizer.step(weights, gradient, rate, decay)
@@ -194,7 +213,7 @@ def train(
     return buffers
 
 
-def initial_weights(specs: Sequence[TrialSpec], layout: Layout, name: str, device: str) -> Tensor:
-    """The weights every trial starts from, [T, P]; drawn on the CPU, so that every device starts alike."""
+def initial_weights(specs: Sequence[TrialSpec], layout: Layout, name: str, device: str) -> Float[Tensor, "T P"]:
+    """The weights every trial starts from; drawn on the CPU, so that every device starts alike."""
     seeds = [spec.seed for spec in specs]
     return layout.initial_weights(generators(seeds, "cpu", name)).to(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from spaces.network import Buffers, Forward
@@ -10,13 +11,13 @@ from spaces.trial import BATCHES_PER_EPOCH
 from workers.batches import Batches
 
 
-def sample_errors(x_hat: Tensor, x: Tensor) -> Tensor:
-    """The mean squared error of each sample, [T, B]."""
+def sample_errors(x_hat: Float[Tensor, "T B N"], x: Float[Tensor, "T B N"]) -> Float[Tensor, "T B"]:
+    """The mean squared error of each sample."""
     return (x_hat - x).square().mean(dim=2)
 
 
-def psnr(errors: Tensor) -> Tensor:
-    """The mean over samples of 10 log10(1 / mse(sample)) in dB (peak 1): [T, B] -> [T].
+def psnr(errors: Float[Tensor, "T B"]) -> Float[Tensor, " T"]:
+    """The mean over samples of 10 log10(1 / mse(sample)) in dB (peak 1).
 
     An error of exactly 0 counts as the smallest number of float32 (379 dB), so that a PSNR is finite.
     """
@@ -24,7 +25,13 @@ def psnr(errors: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def validate(forward: Forward, weights: Tensor, buffers: Buffers, mix: Tensor | None, batches: Batches) -> list[float]:
+def validate(
+    forward: Forward,
+    weights: Float[Tensor, "T P"],
+    buffers: Buffers,
+    mix: Float[Tensor, "T E O"] | None,
+    batches: Batches,
+) -> list[float]:
     """The PSNR of each trial in dB over 19 fresh batches, batch norm in evaluation mode; NaN or inf if diverged."""
     means = [
         psnr(sample_errors(forward(weights, buffers, mix, batch.y, batch.noise, False), batch.x))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 
+from jaxtyping import Float
 from torch import Tensor
 
 from spaces.errors import InvalidValueError, UnknownNameError
@@ -21,31 +22,31 @@ class Direct(abc.ABC):
     @abc.abstractmethod
     def __call__(
         self,
-        weights: Tensor,
+        weights: Float[Tensor, "T P"],
         buffers: Buffers,
-        mix: Tensor | None,
-        y: Tensor,
-        noise: Tensor | None,
+        mix: Float[Tensor, "T E O"] | None,
+        y: Float[Tensor, "T B n"],
+        noise: Float[Tensor, "T E_noise B N"] | None,
         training: bool,
-    ) -> Tensor:
+    ) -> Float[Tensor, "T B N"]:
         """See :meth:`spaces.network.Network.forward`."""
 
     @abc.abstractmethod
     def errors_and_gradient(
         self,
-        weights: Tensor,
+        weights: Float[Tensor, "T P"],
         buffers: Buffers,
-        mix: Tensor | None,
-        x: Tensor,
-        y: Tensor,
-        noise: Tensor | None,
+        mix: Float[Tensor, "T E O"] | None,
+        x: Float[Tensor, "T B N"],
+        y: Float[Tensor, "T B n"],
+        noise: Float[Tensor, "T E_noise B N"] | None,
         scale: float,
         to_mix: bool,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Float[Tensor, "T B"], Float[Tensor, "T P"] | Float[Tensor, "T E O"]]:
         """A forward pass in training mode, and the gradient of ``scale`` times the mean squared error.
 
         Returns:
-            The mean squared error of each sample [T, B], and the gradient of the mix where ``to_mix``, else of the
+            The mean squared error of each sample, and the gradient of the mix where ``to_mix``, else of the
             weights; both as autograd makes them from ``sample_errors``.
         """
 

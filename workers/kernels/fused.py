@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 from spaces.architecture import CELL_EDGES, CELL_STATES, LEARNABLE_GRADIENT, NET, NOISE, ROLL
@@ -151,13 +152,13 @@ class FusedForward(Direct):
 
     def __call__(
         self,
-        weights: Tensor,
+        weights: Float32[Tensor, "T P"],
         buffers: Buffers,
-        mix: Tensor | None,
-        y: Tensor,
-        noise: Tensor | None,
+        mix: Float32[Tensor, "T E O"] | None,
+        y: Float32[Tensor, "T B n"],
+        noise: Float32[Tensor, "T E_noise B N"] | None,
         training: bool,
-    ) -> Tensor:
+    ) -> Float32[Tensor, "T B N"]:
         """See :meth:`spaces.network.Network.forward`."""
         differentiated = weights.requires_grad or (mix is not None and mix.requires_grad)
         if differentiated and torch.is_grad_enabled():
@@ -169,13 +170,13 @@ class FusedForward(Direct):
 
     def run(
         self,
-        weights: Tensor,
-        mix: Tensor | None,
+        weights: Float32[Tensor, "T P"],
+        mix: Float32[Tensor, "T E O"] | None,
         buffers: Buffers,
-        y: Tensor,
-        noise: Tensor | None,
+        y: Float32[Tensor, "T B n"],
+        noise: Float32[Tensor, "T E_noise B N"] | None,
         training: bool,
-    ) -> tuple[Tensor, list[Run]]:
+    ) -> tuple[Float32[Tensor, "T B N"], list[Run]]:
         """x_hat, and of each trial what its backward pass takes."""
         forward = compiled().forward
         x_hat = torch.empty(len(y), len(self.band), y.shape[1])
@@ -212,15 +213,15 @@ class FusedForward(Direct):
 
     def errors_and_gradient(
         self,
-        weights: Tensor,
+        weights: Float32[Tensor, "T P"],
         buffers: Buffers,
-        mix: Tensor | None,
-        x: Tensor,
-        y: Tensor,
-        noise: Tensor | None,
+        mix: Float32[Tensor, "T E O"] | None,
+        x: Float32[Tensor, "T B N"],
+        y: Float32[Tensor, "T B n"],
+        noise: Float32[Tensor, "T E_noise B N"] | None,
         scale: float,
         to_mix: bool,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Float32[Tensor, "T B"], Float32[Tensor, "T P"] | Float32[Tensor, "T E O"]]:
         """See :meth:`Direct.errors_and_gradient`."""
         x_hat, runs = self.run(weights, mix, buffers, y, noise, True)
         trials, samples, positions = x.shape
@@ -232,8 +233,10 @@ class FusedForward(Direct):
         grad_weights, grad_mix = self.backward(runs, grad, not to_mix, to_mix)
         return errors, grad_mix if to_mix else grad_weights
 
-    def backward(self, runs: list[Run], grad: Tensor, to_weights: bool, to_mix: bool) -> tuple[Tensor, Tensor]:
-        """The gradients of the weights [T, P] and of the mix [T, E, O], where asked; grad is dL/dx_hat [T, N, B]."""
+    def backward(
+        self, runs: list[Run], grad: Float32[Tensor, "T N B"], to_weights: bool, to_mix: bool
+    ) -> tuple[Float32[Tensor, "T P"], Float32[Tensor, "T E O"]]:
+        """The gradients of the weights and of the mix, where asked; grad is dL/dx_hat."""
         arguments = runs[0].arguments
         grad_weights = torch.empty(len(runs), len(arguments[WEIGHTS]))
         grad_mix = torch.empty(len(runs), *arguments[MIX].shape)
@@ -266,14 +269,14 @@ class _Pass(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        weights: Tensor,
-        mix: Tensor | None,
+        weights: Float32[Tensor, "T P"],
+        mix: Float32[Tensor, "T E O"] | None,
         fused: FusedForward,
         buffers: Buffers,
-        y: Tensor,
-        noise: Tensor | None,
+        y: Float32[Tensor, "T B n"],
+        noise: Float32[Tensor, "T E_noise B N"] | None,
         training: bool,
-    ) -> Tensor:
+    ) -> Float32[Tensor, "T B N"]:
         x_hat, ctx.runs = fused.run(weights, mix, buffers, y, noise, training)
         ctx.fused = fused
         # Not for their values: autograd then notices when they were changed before the backward pass.
@@ -281,7 +284,7 @@ class _Pass(torch.autograd.Function):
         return x_hat
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Float32[Tensor, "T B N"]) -> tuple[Tensor | None, ...]:
         ctx.saved_tensors  # noqa: B018 - raises where one was changed
         to_weights, to_mix = ctx.needs_input_grad[:2]
         grad_weights, grad_mix = ctx.fused.backward(ctx.runs, grad.transpose(1, 2).contiguous(), to_weights, to_mix)
