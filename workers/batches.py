@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Float32
@@ -18,6 +18,7 @@ def generators(seeds: Sequence[int], device: str, *names: str) -> list[torch.Gen
     return [torch.Generator(device).manual_seed(derive_seed(seed, *names)) for seed in seeds]
 
 
+@runtime_checkable
 class NoiseStream(Protocol):
     """A stream of standard normal numbers."""
 

@@ -1,0 +1,15 @@
+"""Checks the axes of tensors in all tests: the modules that annotate them are instrumented when they are imported."""
+
+from __future__ import annotations
+
+import random
+
+from beartype._check.code import codemain
+from jaxtyping import install_import_hook
+
+from tests.axes import annotated_modules
+
+# beartype looks at one random item of a sequence; the global stream of random numbers is not its own to draw from.
+codemain.getrandbits = random.Random(0).getrandbits
+# An int is a float, as PEP 484 has it.
+install_import_hook(annotated_modules(), "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
