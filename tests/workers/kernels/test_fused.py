@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -39,6 +39,11 @@ class Inputs:
     y: Tensor
     noise: Tensor | None
     grad: Tensor
+
+    @property
+    def mix(self) -> Tensor | None:
+        """softmax(alpha)."""
+        return None if self.alpha is None else self.alpha.softmax(2)
 
     @classmethod
     def draw(cls, network: Network, relaxed: bool, samples: int, seed: int, trials: int = 1) -> Inputs:
@@ -112,6 +117,11 @@ def assert_agrees(
         worst_error(network, Inputs.draw(network, relaxed, samples, seed + offset), training, wanted)
         for offset in range(3)
     )
+    assert_one_agrees(tries)
+
+
+def assert_one_agrees(tries: Iterable[tuple[float, str]]) -> None:
+    """One of the errors is within the tolerance; the draws after it are not made."""
     found = []
     for error in tries:
         found.append(error)
@@ -154,6 +164,65 @@ def test_agrees_with_torch(case: tuple[Network, bool, int], training: bool, want
     """Outputs, running statistics and the gradients of weights and alpha, over networks, widths and batch sizes."""
     network, relaxed, samples = case
     assert_agrees(network, relaxed, samples, seed, training, wanted if relaxed else wanted[:1])
+
+
+def direct_error(network: Network, inputs: Inputs, scale: float, to_mix: bool) -> tuple[float, str]:
+    """The largest relative error of the gradient step that the kernel makes itself; the signals are random too."""
+    wide = [part if part is None else part.double() for part in (inputs.weights, inputs.mix, inputs.y, inputs.noise)]
+    weights, mix, y, noise = wide
+    assert weights is not None
+    leaf = mix if to_mix else weights
+    assert leaf is not None
+    leaf.requires_grad_()
+    buffers = Buffers(*(buffer.double() for buffer in inputs.buffers))
+    x_hat = in_float64(network).forward(weights, buffers, mix, y, noise, True)
+    errors = (x_hat - inputs.grad.double()).square().mean(2)
+    loss = scale * errors.mean(1).sum()
+    gradient = torch.autograd.grad(loss, leaf)[0] if loss.requires_grad else torch.zeros_like(leaf)
+    expected = {"errors": errors.detach(), "gradient": gradient, **buffers._asdict()}
+
+    kept = Buffers(*(buffer.clone() for buffer in inputs.buffers))
+    came = FusedForward(network).errors_and_gradient(
+        inputs.weights, kept, inputs.mix, inputs.grad, inputs.y, inputs.noise, scale, to_mix
+    )
+    found = dict(zip(expected, (*came, *kept), strict=True))
+    assert {name: part.shape for name, part in found.items()} == {name: part.shape for name, part in expected.items()}
+    return max(
+        ((found[name].double() - part).norm().item() / max(part.norm().item(), 1e-6), name)
+        for name, part in expected.items()
+    )
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(
+    case=cases(),
+    trials=st.integers(1, 3),
+    scale=st.sampled_from([0.5, 1.0, 50.0]),
+    to_mix=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_direct_gradient_is_autograds(
+    case: tuple[Network, bool, int], trials: int, scale: float, to_mix: bool, seed: int
+) -> None:
+    """The errors and the gradient of a step of the weights or of the mix, without autograd, are those of autograd."""
+    network, relaxed, samples = case
+    assert_one_agrees(
+        direct_error(network, Inputs.draw(network, relaxed, samples, seed + offset, trials), scale, to_mix and relaxed)
+        for offset in range(3)
+    )
+
+
+@pytest.mark.parametrize("to_mix", [False, True], ids=["weights", "mix"])
+@pytest.mark.parametrize("operations", ["good", "all"])
+@pytest.mark.parametrize("space", ["sequential", "cell"])
+def test_direct_gradient_of_the_search(space: str, operations: str, to_mix: bool) -> None:
+    """Both steps of a search, in each space and with each set of operations."""
+    choices = Choices(channels=3)
+    network = relaxed_network(space, operations, data_formation("downsampling", choices), choices)
+    assert_one_agrees(
+        direct_error(network, Inputs.draw(network, True, 7, seed, trials=2), choices.loss_scale, to_mix)
+        for seed in range(3)
+    )
 
 
 @pytest.mark.parametrize("training", [True, False])
