@@ -1,10 +1,14 @@
-"""Checks the axes of tensors in all tests: the modules that annotate them are instrumented when they are imported."""
+"""What holds for all tests: axes of tensors are checked, and hypothesis asserts no timing.
+
+The modules that annotate axes are instrumented when they are imported.
+"""
 
 from __future__ import annotations
 
 import random
 
 from beartype._check.code import codemain
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 from tests.axes import annotated_modules
@@ -13,3 +17,8 @@ from tests.axes import annotated_modules
 codemain.getrandbits = random.Random(0).getrandbits
 # An int is a float, as PEP 484 has it.
 install_import_hook(annotated_modules(), "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+# Examples follow from the tests alone, so that a failure is the change's; --hypothesis-profile=explore seeks new ones.
+settings.register_profile("das-hpo", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("das-hpo")

@@ -384,7 +384,7 @@ def test_a_friend_gone_mad_does_no_harm(serve):
     good = client.caller.to_dict()
 
     @given(st.data())
-    @settings(max_examples=300, deadline=None, database=None)
+    @settings(max_examples=300, database=None)
     def go_mad(data: st.DataObject) -> None:
         method, count = data.draw(
             st.sampled_from([("claim", 2), ("report", 5), ("beat", 3), ("hand_back", 4), ("leave", 1)])

@@ -57,7 +57,7 @@ def test_downsampling_keeps_every_fourth_blurred_sample() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), sigma=st.floats(0.02, 2.0), unit=st.sampled_from(["omega", "samples"]))
 def test_adjointness(name: str, seed: int, sigma: float, unit: str) -> None:
     """<A x, y> = <x, A'y> for every blur."""

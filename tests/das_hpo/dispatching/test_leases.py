@@ -144,5 +144,5 @@ class Books(RuleBasedStateMachine):
         assert {one.task.evaluation.id for one in self.ledger.leases.values()} <= set(self.open)
 
 
-Books.TestCase.settings = settings(max_examples=100, deadline=None)
+Books.TestCase.settings = settings(max_examples=100)
 TestBooks = Books.TestCase

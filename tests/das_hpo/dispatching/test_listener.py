@@ -378,7 +378,7 @@ def test_mutated_messages_do_no_harm(served):
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_random_bytes_do_no_harm(served, noise):
     """After any bytes at all, the next client is served."""
     nameserver, keys = served
@@ -389,7 +389,7 @@ def test_random_bytes_do_no_harm(served, noise):
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(), st.lists))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_argument_is_borne(served, argument):
     """A friend's mistake is answered with an error, never with silence."""
     nameserver, keys = served

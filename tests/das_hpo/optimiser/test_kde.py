@@ -21,7 +21,7 @@ def mixed(generator: np.random.Generator, count: int, levels: Integers) -> Float
     return points
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     levels=st.lists(st.sampled_from([0, 0, 2, 3, 7]), min_size=1, max_size=8),

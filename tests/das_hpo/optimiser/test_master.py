@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from hpbandster.optimizers.bohb import BOHB
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -74,7 +73,6 @@ def test_no_rung_is_lost_where_the_ratio_is_a_power_of_eta(rungs: int, eta: int)
     assert budgets == pytest.approx([eta**rung for rung in range(rungs)])
 
 
-@hypothesis_settings(deadline=None)
 @given(rungs=st.integers(1, 6), eta=st.floats(2, 5), ratio=st.floats(1.01, 1.9))
 def test_rungs_between_powers_are_hpbandsters(rungs: int, eta: float, ratio: float) -> None:
     """Elsewhere number and budgets of the rungs are hpbandster's for any eta."""

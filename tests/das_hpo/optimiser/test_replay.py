@@ -155,7 +155,7 @@ def test_open_attempts_are_taken_over(database: Database) -> None:
     assert all(result.attempts == 1 for result in results)
 
 
-@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**31),
     workers=st.integers(1, 5),

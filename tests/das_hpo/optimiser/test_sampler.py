@@ -98,7 +98,7 @@ def model_ratio(generator: SeededBohb, configurations: list[dict[str, Any]]) -> 
 
 
 @pytest.mark.usefixtures("unwarned")
-@hypothesis_settings(max_examples=12, deadline=None)
+@hypothesis_settings(max_examples=12)
 @given(seed=st.integers(0, 2**31), count=st.integers(20, 70))
 def test_models_are_hpbandsters(seed: int, count: int) -> None:
     """After every result the same budgets have a model, on the same points with the same bandwidths."""

@@ -153,7 +153,7 @@ def cases(draw: st.DrawFn) -> tuple[Network, bool, int]:
     return discrete_network(architecture, formation, choices), False, samples
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     case=cases(),
     training=st.booleans(),
@@ -193,7 +193,7 @@ def direct_error(network: Network, inputs: Inputs, scale: float, to_mix: bool) -
     )
 
 
-@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     case=cases(),
     trials=st.integers(1, 3),
