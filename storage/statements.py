@@ -7,7 +7,7 @@ that say to what a column is set have its name, or ``to_...`` where that is in t
 
 from __future__ import annotations
 
-from sqlalchemy import Insert, Table, bindparam, insert, select, update
+from sqlalchemy import Insert, Table, bindparam, case, insert, literal, or_, select, update
 
 from storage.models import Attempt, Base, Configuration, Epoch, Evaluation, Run, Worker
 from storage.records import WorkerInfo
@@ -26,43 +26,75 @@ INSERT_RETURNING_ID: dict[Table, Insert] = {
     table: insert(table).returning(table.c.id) for table in (RUNS, CONFIGURATIONS, EVALUATIONS, ATTEMPTS, WORKERS)
 }
 INSERT_EPOCHS = insert(EPOCHS)
-FIND_CONFIGURATION = select(CONFIGURATIONS.c.id).where(
-    *(CONFIGURATIONS.c[name] == bindparam(name) for name in ("run_id", "iteration", "stage", "number"))
+#: Queues an evaluation of the configuration with that id of hpbandster's; no row if there is none.
+QUEUE_EVALUATION = (
+    insert(EVALUATIONS)
+    .from_select(
+        ["run_id", "configuration_id", "budget", "replicate", "seed", "status", "queued_at"],
+        select(
+            CONFIGURATIONS.c.run_id,
+            CONFIGURATIONS.c.id,
+            *(
+                bindparam(f"to_{name}", type_=EVALUATIONS.c[name].type).label(name)
+                for name in ("budget", "replicate", "seed")
+            ),
+            literal("queued", EVALUATIONS.c.status.type),
+            bindparam("to_queued_at", type_=EVALUATIONS.c.queued_at.type),
+        ).where(
+            *(CONFIGURATIONS.c[name] == bindparam(f"of_{name}") for name in ("run_id", "iteration", "stage", "number"))
+        ),
+    )
+    .returning(EVALUATIONS.c.id)
 )
 WORKER_FIELDS = tuple(WorkerInfo.__dataclass_fields__)
-FIND_WORKER = select(WORKERS.c.id).where(*(WORKERS.c[name] == bindparam(name) for name in WORKER_FIELDS))
-FIND_ATTEMPT = select(ATTEMPTS.c.id, ATTEMPTS.c.evaluation_id, ATTEMPTS.c.worker_id, ATTEMPTS.c.started_at).where(
-    ATTEMPTS.c.token == bindparam("of_token")
+FIND_WORKER = select(WORKERS.c.id).where(*(WORKERS.c[name] == bindparam(f"of_{name}") for name in WORKER_FIELDS))
+#: An attempt and the status of its evaluation, whose row is locked, where rows can be, until the transaction ends.
+FIND_ATTEMPT = (
+    select(
+        ATTEMPTS.c.id,
+        ATTEMPTS.c.evaluation_id,
+        ATTEMPTS.c.worker_id,
+        ATTEMPTS.c.started_at,
+        EVALUATIONS.c.status,
+    )
+    .join(EVALUATIONS, EVALUATIONS.c.id == ATTEMPTS.c.evaluation_id)
+    .where(ATTEMPTS.c.token == bindparam("of_token"))
+    .with_for_update(of=EVALUATIONS)
 )
 STATUS_OF_EVALUATION = select(EVALUATIONS.c.status).where(EVALUATIONS.c.id == bindparam("of_evaluation"))
-LOCK_EVALUATION = STATUS_OF_EVALUATION.with_for_update()
 START_EVALUATION = (
     update(EVALUATIONS)
     .where(EVALUATIONS.c.id == bindparam("of_evaluation"), EVALUATIONS.c.status == "queued")
     .values(
         status="running",
         attempts=EVALUATIONS.c.attempts + 1,
-        worker_id=bindparam("to_worker"),
+        worker_id=FIND_WORKER.scalar_subquery(),
         started_at=bindparam("to_started_at"),
     )
-    .returning(EVALUATIONS.c.attempts)
+    .returning(EVALUATIONS.c.attempts, EVALUATIONS.c.worker_id)
 )
 END_RUNNING_ATTEMPT = (
     update(ATTEMPTS)
     .where(ATTEMPTS.c.token == bindparam("of_token"), ATTEMPTS.c.status == "running")
     .returning(ATTEMPTS.c.evaluation_id)
 )
-_SUPERSEDE = (
+SUPERSEDE = (
     update(ATTEMPTS)
-    .where(ATTEMPTS.c.evaluation_id == bindparam("of_evaluation"), ATTEMPTS.c.status == "running")
+    .where(ATTEMPTS.c.id == bindparam("of_attempt"), ATTEMPTS.c.status == "running")
     .values(status="superseded", finished_at=bindparam("to_finished_at"))
 )
-SUPERSEDE_OTHERS = _SUPERSEDE.where(ATTEMPTS.c.id != bindparam("of_attempt"))
-SUPERSEDE_THIS = _SUPERSEDE.where(ATTEMPTS.c.id == bindparam("of_attempt"))
+#: This attempt gave the outcome of its evaluation; another one that runs is superseded.
 COMPLETE_ATTEMPT = (
     update(ATTEMPTS)
-    .where(ATTEMPTS.c.id == bindparam("of_attempt"))
-    .values(status="completed", finished_at=bindparam("to_finished_at"), message=None)
+    .where(
+        ATTEMPTS.c.evaluation_id == bindparam("of_evaluation"),
+        or_(ATTEMPTS.c.id == bindparam("of_attempt"), ATTEMPTS.c.status == "running"),
+    )
+    .values(
+        status=case((ATTEMPTS.c.id == bindparam("of_attempt"), "completed"), else_="superseded"),
+        finished_at=bindparam("to_finished_at"),
+        message=case((ATTEMPTS.c.id != bindparam("of_attempt"), ATTEMPTS.c.message)),
+    )
 )
 CHANGE_EVALUATION = update(EVALUATIONS).where(EVALUATIONS.c.id == bindparam("of_evaluation"))
 NEXT_SEQUENCE = (

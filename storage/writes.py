@@ -11,7 +11,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, Table, Update, select, update
+from sqlalchemy import Insert, Select, Table, Update, select, update
 from sqlalchemy.orm import Session
 
 from spaces.errors import InvalidValueError, RunExistsError, RunMissingError, StorageError, UnknownNameError
@@ -101,23 +101,22 @@ def queue_evaluation(session: Session, run_id: int, new: NewEvaluation) -> int:
     Raises:
         StorageError: If the run has no such configuration.
     """
-    identifier = {"iteration": new.iteration, "stage": new.stage, "number": new.number}
-    configuration_id = _scalar(session, statements.FIND_CONFIGURATION, run_id=run_id, **identifier)
-    if configuration_id is None:
-        raise StorageError(
-            f"run {run_id} has no configuration {tuple(identifier.values())}: add it before its evaluations"
-        )
-    return _insert(
+    evaluation_id: int | None = _scalar(
         session,
-        statements.EVALUATIONS,
-        run_id=run_id,
-        configuration_id=configuration_id,
-        budget=float(new.budget),
-        replicate=new.replicate,
-        seed=new.seed,
-        status="queued",
-        queued_at=_now(),
+        statements.QUEUE_EVALUATION,
+        of_run_id=run_id,
+        of_iteration=new.iteration,
+        of_stage=new.stage,
+        of_number=new.number,
+        to_budget=float(new.budget),
+        to_replicate=new.replicate,
+        to_seed=new.seed,
+        to_queued_at=_now(),
     )
+    if evaluation_id is None:
+        identifier = (new.iteration, new.stage, new.number)
+        raise StorageError(f"run {run_id} has no configuration {identifier}: add it before its evaluations")
+    return evaluation_id
 
 
 def start_attempt(session: Session, evaluation_id: int, token: str, worker: WorkerInfo) -> int:
@@ -126,14 +125,20 @@ def start_attempt(session: Session, evaluation_id: int, token: str, worker: Work
     Raises:
         StorageError: If the evaluation is not there or not queued.
     """
-    worker_id = _worker(session, worker)
     now = _now()
-    number: int | None = _scalar(
-        session, statements.START_EVALUATION, of_evaluation=evaluation_id, to_worker=worker_id, to_started_at=now
+    started = (
+        session.connection()
+        .execute(statements.START_EVALUATION, {"of_evaluation": evaluation_id, "to_started_at": now, **_named(worker)})
+        .first()
     )
-    if number is None:
+    if started is None:
         status = _scalar(session, statements.STATUS_OF_EVALUATION, of_evaluation=evaluation_id)
         raise StorageError(f"evaluation {evaluation_id} is {status or 'not in this database'}: only queued ones start")
+    number: int
+    number, worker_id = started
+    if worker_id is None:
+        worker_id = _add_worker(session, worker)
+        _execute(session, statements.CHANGE_EVALUATION, of_evaluation=evaluation_id, worker_id=worker_id)
     _insert(
         session,
         statements.ATTEMPTS,
@@ -205,13 +210,17 @@ def record_outcome(session: Session, token: str, outcome: TrialOutcome, loss: fl
     if attempt is None:
         raise StorageError(f"no attempt has the token {token!r}: it is of another database, or forged")
     evaluation_id = attempt.evaluation_id
-    keys = {"of_evaluation": evaluation_id, "of_attempt": attempt.id}
     now = _now()
-    if _scalar(session, statements.LOCK_EVALUATION, of_evaluation=evaluation_id) in FINISHED_STATUSES:
-        _execute(session, statements.SUPERSEDE_THIS, to_finished_at=now, **keys)
+    if attempt.status in FINISHED_STATUSES:
+        _execute(session, statements.SUPERSEDE, of_attempt=attempt.id, to_finished_at=now)
         return False
-    _execute(session, statements.SUPERSEDE_OTHERS, to_finished_at=now, **keys)
-    _execute(session, statements.COMPLETE_ATTEMPT, to_finished_at=now, of_attempt=attempt.id)
+    _execute(
+        session,
+        statements.COMPLETE_ATTEMPT,
+        of_evaluation=evaluation_id,
+        of_attempt=attempt.id,
+        to_finished_at=now,
+    )
     _execute(
         session,
         statements.CHANGE_EVALUATION,
@@ -291,20 +300,22 @@ def _next_sequence(session: Session, evaluation_id: int) -> int:
     return sequence
 
 
-def _worker(session: Session, worker: WorkerInfo) -> int:
-    """The id of that worker process; added if it is new."""
+def _add_worker(session: Session, worker: WorkerInfo) -> int:
+    """Adds a worker process that was not known a moment ago; returns its id."""
     values = {name: getattr(worker, name) for name in statements.WORKER_FIELDS}
-    known: int | None = _scalar(session, statements.FIND_WORKER, **values)
-    if known is not None:
-        return known
     if session.get_bind().dialect.name == "postgresql":
         # Two masters may meet the same new worker at once; in SQLite a write transaction is alone.
         from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
         session.execute(insert_or_not(statements.WORKERS).values(created_at=_now(), **values).on_conflict_do_nothing())
-        found: int = session.connection().execute(statements.FIND_WORKER, values).scalar_one()
+        found: int = _scalar(session, statements.FIND_WORKER, **_named(worker))
         return found
     return _insert(session, statements.WORKERS, created_at=_now(), **values)
+
+
+def _named(worker: WorkerInfo) -> dict[str, Any]:
+    """What :data:`storage.statements.FIND_WORKER` asks for."""
+    return {f"of_{name}": getattr(worker, name) for name in statements.WORKER_FIELDS}
 
 
 def _insert(session: Session, table: Table, **values: Any) -> int:
@@ -316,7 +327,7 @@ def _execute(session: Session, statement: Update, **values: Any) -> None:
     session.connection().execute(statement, values)
 
 
-def _scalar(session: Session, statement: Select[Any] | Update, **values: Any) -> Any:
+def _scalar(session: Session, statement: Select[Any] | Update | Insert, **values: Any) -> Any:
     return session.connection().execute(statement, values).scalar()
 
 
