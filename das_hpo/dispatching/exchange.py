@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from das_hpo.desk.desk import ERROR, HANDED_BACK, LOST, Attempt, Desk
 from das_hpo.dispatching.deadlines import Deadlines
 from das_hpo.dispatching.leases import MAX_ATTEMPTS, Lease, Ledger, Task, new_task, new_token
 from das_hpo.dispatching.roster import SLOWEST_S, Roster, WorkerStatus
+from spaces.errors import DatabaseBusyError
 from spaces.trial import COMPLETED, TrialOutcome
 from workers.messages import AGAIN, DONE, DUPLICATE, RECORDED, REFUSED, UNKNOWN, WAIT, WORK, Answer, Caller, Work
 
@@ -26,6 +29,18 @@ AGAIN_S = 1.0
 DRY_S = 1.0
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Report:
+    """A report that waits to be taken in; it has its answer when that has been committed, or has failed."""
+
+    caller: Caller
+    token: str
+    outcome: TrialOutcome
+    duration_s: float
+    capacity: int
+    answer: Answer | None = None
 
 
 class Exchange:
@@ -57,6 +72,7 @@ class Exchange:
         self._lease_s = lease_s
         self._deadlines = deadlines
         self._dry_until = 0.0
+        self._reports: deque[_Report] = deque()
         self._ledger = Ledger()
         self._ledger.adopt(attempts, lease_s, time.monotonic())
         self._roster = Roster(lease_s, [attempt.worker for attempt in attempts])
@@ -76,37 +92,19 @@ class Exchange:
             return self._next(caller, capacity, "")
 
     def report(self, caller: Caller, token: str, outcome: TrialOutcome, duration_s: float, capacity: int) -> Answer:
-        """Takes an outcome in; it is durable before this returns."""
+        """Takes an outcome in; it is durable before this returns.
+
+        Whoever gets the lock takes in all reports that wait for it, in one commit: their threads find them answered.
+        """
         if caller.version != self._version:
             capacity = 0
+        report = _Report(caller, token, outcome, duration_s, capacity)
+        self._reports.append(report)
         with self._desk.condition:
-            self._hear(caller)
-            lease = self._ledger.leases.get(token)
-            if lease is None:
-                became = DUPLICATE if self._ledger.was_used(token) else UNKNOWN
-                log.info("a report of %s is ignored: %s token", caller.name, became)
-                return self._next(caller, capacity, became)
-            chosen: list[Task] = []
-            leases: list[Lease] = []
-            evaluation = lease.task.evaluation
-            try:
-                with self._desk.transaction():
-                    self._desk.finished(evaluation, token, outcome, duration_s)
-                    if capacity and not self._missing(caller):
-                        leases = self._choose(caller, capacity, chosen, done=lease.task)
-            except Exception:
-                log.exception("the outcome of evaluation %d was not recorded: it is reported again", evaluation.id)
-                self._ledger.put_back(chosen)
-                return _again()
-            self._ledger.over(lease.task)
-            self._dry_until = 0.0
-            if outcome.status == COMPLETED:
-                self._deadlines.add(evaluation.budget, duration_s)
-            if leases:
-                return self._granted(caller, leases, RECORDED)
-            if capacity and self._missing(caller):
-                return self._next(caller, capacity, RECORDED)
-            return self._wait(caller, RECORDED, capacity)
+            if report.answer is None:
+                self._take_in()
+            assert report.answer is not None
+            return report.answer
 
     def hand_back(self, caller: Caller, tokens: tuple[str, ...], result: str, message: str) -> Answer:
         """A worker gives evaluations up, or computing them raised."""
@@ -178,6 +176,71 @@ class Exchange:
 
     # With the lock held -------------------------------------------------------------------------
 
+    def _take_in(self) -> None:
+        """Answers all reports that wait, in the order in which they came."""
+        reports = [self._reports.popleft() for _ in range(len(self._reports))]
+        try:
+            fresh: dict[Task, _Report] = {}
+            for report in reports:
+                self._hear(report.caller)
+                lease = self._ledger.leases.get(report.token)
+                if lease is not None:
+                    fresh.setdefault(lease.task, report)
+            if fresh:
+                self._record(fresh)
+            for report in reports:
+                if report.answer is None and report.token not in self._ledger.leases:
+                    became = DUPLICATE if self._ledger.was_used(report.token) else UNKNOWN
+                    log.info("a report of %s is ignored: %s token", report.caller.name, became)
+                    report.answer = self._next(report.caller, report.capacity, became)
+        finally:
+            for report in reports:
+                report.answer = report.answer or _again()
+
+    def _record(self, reports: Mapping[Task, _Report]) -> None:
+        """Records reports, and answers those that could be."""
+        try:
+            self._commit(reports)
+        except Exception as error:
+            if len(reports) > 1 and not isinstance(error, DatabaseBusyError):
+                # One of them may be what the database refuses: it must not stop the others.
+                for task, report in reports.items():
+                    self._record({task: report})
+                return
+            numbers = ", ".join(str(task.evaluation.id) for task in reports)
+            log.exception("outcomes were not recorded (evaluations %s): they are reported again", numbers)
+
+    def _commit(self, reports: Mapping[Task, _Report]) -> None:
+        """One commit for these reports and what their workers take next, then their answers.
+
+        Raises:
+            Exception: Whatever the desk raises; then nothing has changed.
+        """
+        chosen: list[list[Task]] = []
+        leases: dict[Task, list[Lease]] = {}
+        try:
+            with self._desk.transaction():
+                for task, report in reports.items():
+                    self._desk.finished(task.evaluation, report.token, report.outcome, report.duration_s)
+                    if report.capacity and not self._missing(report.caller):
+                        chosen.append([])
+                        leases[task] = self._choose(report.caller, report.capacity, chosen[-1], done=reports)
+        except BaseException:
+            self._ledger.put_back(task for tasks in chosen for task in tasks)
+            raise
+        self._dry_until = 0.0
+        for task, report in reports.items():
+            self._ledger.over(task)
+            if report.outcome.status == COMPLETED:
+                self._deadlines.add(task.evaluation.budget, report.duration_s)
+        for task, report in reports.items():
+            if leases.get(task):
+                report.answer = self._granted(report.caller, leases[task], RECORDED)
+            elif report.capacity and self._missing(report.caller):
+                report.answer = self._next(report.caller, report.capacity, RECORDED)
+            else:
+                report.answer = self._wait(report.caller, RECORDED, report.capacity)
+
     def _hear(self, caller: Caller) -> None:
         before = self._roster.session(caller.name)
         if before != caller.session:
@@ -220,17 +283,17 @@ class Exchange:
                 self._dry_until = time.monotonic() + DRY_S
         return self._granted(caller, leases, report) if leases else self._wait(caller, report)
 
-    def _choose(self, caller: Caller, capacity: int, chosen: list[Task], done: Task | None = None) -> list[Lease]:
+    def _choose(self, caller: Caller, capacity: int, chosen: list[Task], done: Container[Task] = ()) -> list[Lease]:
         """Chooses and starts work, within a transaction; all that was taken off the queue is in ``chosen``.
 
-        What the desk raises here is logged and costs this worker a wait: it must not undo the outcome of
-        ``done`` that is recorded in the same transaction.
+        What the desk raises here is logged and costs this worker a wait: it must not undo the outcomes of
+        ``done`` that are recorded in the same transaction.
         """
         if self.paused:
             return []
         alone = self._roster.is_alone(caller.session)
         chosen += self._ledger.take(
-            capacity, lambda task: task is not done and (alone or caller.session not in task.failed_on)
+            capacity, lambda task: task not in done and (alone or caller.session not in task.failed_on)
         )
         missing = capacity - len(chosen)
         if missing:
