@@ -112,7 +112,7 @@ class Work(ABC):
         if final and self._open.pop(evaluation.id, None) is not None:
             self._count(evaluation, "failed")
             self.learn(evaluation, "failed", None, message)
-            self.condition.notify_all()
+            self._tell_the_end()
 
     def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
         """The outcome is recorded, and learned from if it is the first of its evaluation."""
@@ -121,7 +121,7 @@ class Work(ABC):
         if self._open.pop(evaluation.id, None) is not None:
             self._count(evaluation, outcome.status)
             self.learn(evaluation, outcome.status, WORST_LOSS if loss is None else loss, outcome.message)
-            self.condition.notify_all()
+            self._tell_the_end()
 
     # What the execution and the resume call.
 
@@ -180,6 +180,11 @@ class Work(ABC):
     def _count(self, evaluation: Evaluation, status: str) -> None:
         self._counts[status] += 1
         self._epochs_done += evaluation.budget
+
+    def _tell_the_end(self) -> None:
+        """Wakes who waits for the end; who watches looks now and then by itself, for a report need not wait for it."""
+        if self.done:
+            self.condition.notify_all()
 
     def _has_room(self) -> bool:
         return self._parallel is None or len(self._open) - len(self._waiting) < self._parallel
