@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from spaces.errors import InvalidValueError, UnknownNameError
@@ -80,7 +80,7 @@ class Choices:
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, for the wire and the database."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Choices:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from spaces.errors import InvalidValueError, UnknownNameError
@@ -75,7 +75,7 @@ class Hyperparameters:
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, in the presets' order."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Hyperparameters:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from spaces.errors import DasHpoError, WireError
@@ -69,7 +69,7 @@ class Caller:
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_mapping(cls, values: Any) -> Caller:
