@@ -135,8 +135,8 @@ def throughput(count: int, workers: int, directory: Path) -> float:
     return (count - 1) / (desk.last - desk.first)
 
 
-def whole_run(optimizer: str, iterations: int, workers: int, directory: Path) -> float:
-    """Evaluations per second of a whole run: the real master, recorder, database, and local workers."""
+def whole_run(optimizer: str, iterations: int, workers: int, directory: Path) -> dict[str, float]:
+    """A whole run: the real master, recorder, database, and local workers; measured while all workers are there."""
     from das_hpo.cluster import Service
     from das_hpo.execution import execute
     from das_hpo.settings import RunSettings
@@ -146,13 +146,31 @@ def whole_run(optimizer: str, iterations: int, workers: int, directory: Path) ->
         "benchmark", "one-shot", optimizer=optimizer, iterations=iterations, min_budget=1.0, max_budget=9.0
     )
     keys = KeyFile(directory / "key")
-    execute(settings, f"sqlite:///{path}", Service(keys=keys, workers=workers, device="cpu", command=TRIVIAL))
+    clock: list[tuple[float, float]] = []
+
+    def note(_: object) -> None:
+        clock.append((time.time(), time.process_time()))
+
+    service = Service(keys=keys, workers=workers, device="cpu", command=TRIVIAL)
+    execute(settings, f"sqlite:///{path}", service, progress=note)
     with contextlib.closing(sqlite3.connect(path)) as database:
-        found = database.execute("select finished_at from attempts order by finished_at").fetchall()
-    # Local workers need some seconds until all of them are there: the second half is measured.
-    times = [datetime.datetime.fromisoformat(text).timestamp() for (text,) in found]
-    middle = len(times) // 2
-    return (len(times) - 1 - middle) / (times[-1] - times[middle])
+        finished = [_seconds(text) for (text,) in database.execute("select finished_at from attempts order by 1")]
+        joined = max(
+            _seconds(text) for (text,) in database.execute("select min(started_at) from attempts group by worker_id")
+        )
+    last = finished[-1]
+    cpu = [(at, used) for at, used in clock if joined <= at <= last]
+    between = sum(cpu[0][0] <= at <= cpu[-1][0] for at in finished)
+    measured = [at for at in finished if at >= joined]
+    return {
+        "evaluations/s": (len(measured) - 1) / (last - measured[0]),
+        "ms of the master": 1000 * (cpu[-1][1] - cpu[0][1]) / between,
+        "measured": len(measured),
+    }
+
+
+def _seconds(text: str) -> float:
+    return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC).timestamp()
 
 
 _STOCK_WORKER = """
@@ -303,10 +321,11 @@ def main(arguments: list[str] | None = None) -> None:
             for workers, count in ((1, 500), (8, 3000), (32, 3000)):
                 print(f"{workers:3} workers: {throughput(count, workers, directory):6.0f} evaluations/s", flush=True)
         if "whole" in chosen:
-            for optimizer, iterations in (("random", 3000), ("bohb", 150)):
+            for optimizer, iterations in (("random", 4000), ("bohb", 900)):
                 for workers in (1, 8, 32):
-                    rate = whole_run(optimizer, iterations, workers, directory)
-                    print(f"{workers:3} workers, a whole {optimizer} run: {rate:6.0f} evaluations/s", flush=True)
+                    found = whole_run(optimizer, iterations if workers > 1 else iterations // 4, workers, directory)
+                    numbers = ", ".join(f"{value:.4g} {what}" for what, value in found.items())
+                    print(f"{workers:3} workers, a whole {optimizer} run: {numbers}", flush=True)
         if "stock" in chosen:
             print(f"hpbandster as shipped, 32 workers: {stock_throughput(1000, 32):6.0f} jobs/s", flush=True)
         if "thousand" in chosen:
