@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
+
+from storage.engine import Session
 
 
 def database_now(session: Session) -> datetime:
     """The time by the clock of the machine that the database is on, in UTC."""
-    if session.get_bind().dialect.name == "sqlite":
+    if session.dialect.name == "sqlite":
         return datetime.fromisoformat(
             session.execute(text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')")).scalar_one()
         )

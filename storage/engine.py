@@ -17,8 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool, QueuePool
 
 from spaces.errors import DatabaseBusyError, DatabaseMissingError, DatabaseUnusableError
@@ -34,8 +33,8 @@ BUSY_TIMEOUT_S = 30.0
 #: The first with UPDATE ... RETURNING.
 _OLDEST_SQLITE = (3, 35, 0)
 
-#: Execution option: the transaction will write.
-_WRITES = "das_hpo_writes"
+#: What a transaction is worked through. SQLAlchemy's own ``Session`` keeps books of objects, which nobody here has.
+Session = Connection
 
 
 class Database:
@@ -50,7 +49,6 @@ class Database:
         self.location = location
         self.read_only = read_only
         self._engine = engine
-        self._write_engine = engine.execution_options(**{_WRITES: True})
         self._read_engine = engine
         if location.path is None:
             self._read_engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -76,12 +74,7 @@ class Database:
         if self._writing is not None and not self._writing.acquire(timeout=self._busy_timeout_s):
             raise DatabaseBusyError(f"the database {self.location.name} stayed locked by a thread of this process")
         try:
-            with (
-                translated(self.location.name),
-                Session(self._write_engine) as session,
-                session.begin(),
-            ):
-                session.connection()  # takes the lock now: what the block reads first stays as it is
+            with translated(self.location.name), writing(self._engine) as session:
                 yield session
         finally:
             if self._writing is not None:
@@ -91,7 +84,9 @@ class Database:
     def read(self) -> Iterator[Session]:
         """One transaction that reads a single state of the database, whatever is written meanwhile."""
         self._require_file()
-        with translated(self.location.name), Session(self._read_engine) as session:
+        with translated(self.location.name), self._read_engine.connect() as session:
+            if self.location.path is not None:
+                session.exec_driver_sql("BEGIN")
             yield session
 
     @property
@@ -174,8 +169,11 @@ def connect(location: Location, *, read_only: bool = False, busy_timeout_s: floa
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One write transaction on a connection of :func:`connect`, for what changes the schema itself."""
-    with engine.execution_options(**{_WRITES: True}).begin() as connection:
+    """One write transaction on a connection of :func:`connect`; :meth:`Database.begin` is for all but the schema."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            # Takes the lock now: what the block reads first stays as it is.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
 
 
@@ -208,14 +206,7 @@ def _sqlite(location: Location, *, read_only: bool, busy_timeout_s: float, pool:
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 
-    engine = create_engine(location.url, creator=open_connection, poolclass=pool)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+    return create_engine(location.url, creator=open_connection, poolclass=pool)
 
 
 def _uri(path: Path, *, read_only: bool) -> str:

@@ -43,7 +43,7 @@ def load_results(url: str, run: str | None = None) -> pd.DataFrame:
         # Plain text gives the driver's own values: columns are converted whole below, not value by value. In parts,
         # as a million rows of Python's objects take ten times the memory of the columns they become.
         options = {"stream_results": True, "max_row_buffer": _PART}
-        found = session.connection().execute(text(statement), parameters, execution_options=options)
+        found = session.execute(text(statement), parameters, execution_options=options)
         parts = [_frame(rows) for rows in found.partitions(_PART)]
     return pd.concat(parts, ignore_index=True) if parts else _frame(())
 

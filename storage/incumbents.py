@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
-from sqlalchemy.orm import Session
 
 from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
 from spaces.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from spaces.trial import OBJECTIVES
-from storage.engine import Database
+from storage.engine import Database, Session
 from storage.records import EVALUATION_STATUSES, FINISHED_STATUSES, Incumbent
 from storage.statements import CONFIGURATIONS, EVALUATIONS, RUNS
 
@@ -95,7 +94,7 @@ def _ranked(
     )
     replicates: dict[int, list[float | None]] = defaultdict(list)
     unfinished = set()
-    for configuration_id, status, psnr in session.connection().execute(query):
+    for configuration_id, status, psnr in session.execute(query):
         if status not in FINISHED_STATUSES:
             unfinished.add(configuration_id)
         elif status != "failed":

@@ -75,8 +75,7 @@ def check(url: str) -> list[str]:
         StorageError: As :func:`storage.engine.open_database`; a file that is no database at all cannot be checked.
     """
     found: list[str] = []
-    with open_database(url) as database, database.read() as session:
-        connection = session.connection()
+    with open_database(url) as database, database.read() as connection:
         if database.location.path is not None:
             lines = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
             found += [f"damaged file: {line}" for line in lines if line != "ok"]
@@ -200,5 +199,5 @@ def _size(database: Database) -> int:
             statement = "SELECT pg_database_size(current_database())"
         else:  # not the file's size: what was written last is still in the log
             statement = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-        size: int = session.connection().exec_driver_sql(statement).scalar_one()
+        size: int = session.exec_driver_sql(statement).scalar_one()
     return size

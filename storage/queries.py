@@ -11,12 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, select
-from sqlalchemy.orm import Session
 
 from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
 from spaces.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from storage.clock import database_now
-from storage.engine import Database
+from storage.engine import Database, Session
 from storage.incumbents import incumbents
 from storage.readonly import sql
 from storage.records import (
@@ -136,7 +135,7 @@ def results(
             query = query.where(RUNS.c.id == run_id)
             if limit is None:  # All of them: found by their run, where the first few are found by configuration.
                 query = query.where(EVALUATIONS.c.run_id == run_id)
-        return [ResultRecord(*row) for row in session.connection().execute(query.limit(limit))]
+        return [ResultRecord(*row) for row in session.execute(query.limit(limit))]
 
 
 def replay(database: Database, run_id: int) -> Replay:

@@ -113,7 +113,7 @@ def _postgresql(database: Database, text: str) -> SqlResult:
     import psycopg
 
     with database.read() as session, _refused(database.location.name):
-        raw = session.connection().connection.driver_connection
+        raw = session.connection.driver_connection
         assert isinstance(raw, psycopg.Connection)
         cursor = _declared(raw, text)
         columns = tuple(column.name for column in cursor.description or ())

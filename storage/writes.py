@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Insert, Select, Table, Update, select, update
-from sqlalchemy.orm import Session
 
 from spaces.errors import InvalidValueError, RunExistsError, RunMissingError, StorageError, UnknownNameError
 from spaces.trial import Epoch as Point
 from spaces.trial import TrialOutcome
 from storage import statements
 from storage.clock import database_now
+from storage.engine import Session
 from storage.models import Run
 from storage.records import (
     ATTEMPT_FAILURES,
@@ -126,11 +126,9 @@ def start_attempt(session: Session, evaluation_id: int, token: str, worker: Work
         StorageError: If the evaluation is not there or not queued.
     """
     now = _now()
-    started = (
-        session.connection()
-        .execute(statements.START_EVALUATION, {"of_evaluation": evaluation_id, "to_started_at": now, **_named(worker)})
-        .first()
-    )
+    started = session.execute(
+        statements.START_EVALUATION, {"of_evaluation": evaluation_id, "to_started_at": now, **_named(worker)}
+    ).first()
     if started is None:
         status = _scalar(session, statements.STATUS_OF_EVALUATION, of_evaluation=evaluation_id)
         raise StorageError(f"evaluation {evaluation_id} is {status or 'not in this database'}: only queued ones start")
@@ -206,7 +204,7 @@ def record_outcome(session: Session, token: str, outcome: TrialOutcome, loss: fl
     ):
         if value is not None and not math.isfinite(value):
             raise InvalidValueError(f"{name} must be a finite number, {value} came")
-    attempt = session.connection().execute(statements.FIND_ATTEMPT, {"of_token": token}).first()
+    attempt = session.execute(statements.FIND_ATTEMPT, {"of_token": token}).first()
     if attempt is None:
         raise StorageError(f"no attempt has the token {token!r}: it is of another database, or forged")
     evaluation_id = attempt.evaluation_id
@@ -244,7 +242,7 @@ def record_outcome(session: Session, token: str, outcome: TrialOutcome, loss: fl
     )
     if outcome.epochs:
         points = [_epoch(evaluation_id, point) for point in outcome.epochs]
-        session.connection().execute(statements.INSERT_EPOCHS, points)
+        session.execute(statements.INSERT_EPOCHS, points)
     return True
 
 
@@ -303,7 +301,7 @@ def _next_sequence(session: Session, evaluation_id: int) -> int:
 def _add_worker(session: Session, worker: WorkerInfo) -> int:
     """Adds a worker process that was not known a moment ago; returns its id."""
     values = {name: getattr(worker, name) for name in statements.WORKER_FIELDS}
-    if session.get_bind().dialect.name == "postgresql":
+    if session.dialect.name == "postgresql":
         # Two masters may meet the same new worker at once; in SQLite a write transaction is alone.
         from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
@@ -319,16 +317,16 @@ def _named(worker: WorkerInfo) -> dict[str, Any]:
 
 
 def _insert(session: Session, table: Table, **values: Any) -> int:
-    key: int = session.connection().execute(statements.INSERT_RETURNING_ID[table], values).scalar_one()
+    key: int = session.execute(statements.INSERT_RETURNING_ID[table], values).scalar_one()
     return key
 
 
 def _execute(session: Session, statement: Update, **values: Any) -> None:
-    session.connection().execute(statement, values)
+    session.execute(statement, values)
 
 
 def _scalar(session: Session, statement: Select[Any] | Update | Insert, **values: Any) -> Any:
-    return session.connection().execute(statement, values).scalar()
+    return session.execute(statement, values).scalar()
 
 
 def _epoch(evaluation_id: int, point: Point) -> dict[str, Any]:

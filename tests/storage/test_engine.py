@@ -124,8 +124,7 @@ def test_settings_of_every_connection(sqlite_url: str, samples: Any) -> None:
     """Write-ahead log, full synchronisation, foreign keys and a wait for the lock."""
     with open_database(sqlite_url, create=True) as database:
         for opening in (database.begin, database.read):
-            with opening() as session:
-                connection = session.connection()
+            with opening() as connection:
                 found = [
                     connection.exec_driver_sql(f"PRAGMA {name}").scalar()
                     for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -322,7 +321,7 @@ def test_an_open_database_goes_with_its_process(sqlite_url: str) -> None:
     program = (
         "from storage.engine import open_database\n"
         f"database = open_database({sqlite_url!r}, create=True)\n"
-        "with database.read() as session: session.connection()\n"
+        "with database.read() as session: session.exec_driver_sql('SELECT 1')\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
     assert maintenance.check(sqlite_url) == []

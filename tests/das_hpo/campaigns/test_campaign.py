@@ -144,7 +144,7 @@ def test_random_search_draws_k_architectures_a_trial(database: Database) -> None
     assert len({r.seed for r in rows}) == 12
     assert (work.complete, work.snapshot().finished, work.snapshot().expected) == (True, 12, 12)
     with database.read() as session:
-        texts = session.connection().exec_driver_sql("select architecture from configurations").scalars().all()
+        texts = session.exec_driver_sql("select architecture from configurations").scalars().all()
     assert len(set(texts)) == 12
 
 
@@ -159,7 +159,7 @@ def test_a_retraining_trains_given_architectures_several_times(database: Databas
     assert len({r.seed for r in rows}) == 12
     with database.read() as session:
         query = "select architecture from configurations order by iteration"
-        assert tuple(session.connection().exec_driver_sql(query).scalars()) == asked.architectures
+        assert tuple(session.exec_driver_sql(query).scalars()) == asked.architectures
     with pytest.raises(UsageError, match="architecture for each trial"):
         campaign(method="retraining", architectures=retrained(3))
     with pytest.raises(UsageError, match="others have none"):

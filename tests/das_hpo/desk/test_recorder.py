@@ -107,8 +107,7 @@ def test_a_full_disk_is_waited_for(database: Database) -> None:
     driver = Driver(master)
     driver.run(3)
     evaluation, token = driver.held[0]
-    with database.begin() as session:
-        connection = session.connection()
+    with database.begin() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     big = replace(driver.trial(evaluation.spec), message="x" * 10**6)
@@ -117,7 +116,7 @@ def test_a_full_disk_is_waited_for(database: Database) -> None:
     assert master.recorder.failure is not None
     assert master.recorder.failing_since is not None
     with database.begin() as session:
-        session.connection().exec_driver_sql("PRAGMA max_page_count = 1000000")
+        session.exec_driver_sql("PRAGMA max_page_count = 1000000")
     driver.run()
     assert master.done
     assert master.recorder.failing_since is None
@@ -130,10 +129,8 @@ def test_a_locked_database_is_waited_for(database: Database) -> None:
     driver = Driver(master)
     driver.run(2)
     with open_database(str(database.location.url), busy_timeout_s=0.2) as other:
-        with other.begin() as session:
-            session.connection()
-            with pytest.raises(DatabaseBusyError):
-                driver.report()
+        with other.begin(), pytest.raises(DatabaseBusyError):
+            driver.report()
         driver.run()
     assert master.done
     assert all(r.attempts == 1 for r in queries.results(database, "run"))
