@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
-from collections import deque
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from das_hpo.desk.desk import ERROR, HANDED_BACK, LOST, Attempt, Desk
 from das_hpo.dispatching.deadlines import Deadlines
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class _Report:
-    """A report that waits to be taken in; it has its answer when that has been committed, or has failed."""
+    """A report that waits to be taken in; ``turn`` is set when it has its answer, or is to take in what waits."""
 
     caller: Caller
     token: str
@@ -41,6 +41,7 @@ class _Report:
     duration_s: float
     capacity: int
     answer: Answer | None = None
+    turn: threading.Event = field(default_factory=threading.Event)
 
 
 class Exchange:
@@ -72,7 +73,9 @@ class Exchange:
         self._lease_s = lease_s
         self._deadlines = deadlines
         self._dry_until = 0.0
-        self._reports: deque[_Report] = deque()
+        self._queueing = threading.Lock()
+        self._reports: list[_Report] = []
+        self._taking_in = False
         self._ledger = Ledger()
         self._ledger.adopt(attempts, lease_s, time.monotonic())
         self._roster = Roster(lease_s, [attempt.worker for attempt in attempts])
@@ -94,17 +97,29 @@ class Exchange:
     def report(self, caller: Caller, token: str, outcome: TrialOutcome, duration_s: float, capacity: int) -> Answer:
         """Takes an outcome in; it is durable before this returns.
 
-        Whoever gets the lock takes in all reports that wait for it, in one commit: their threads find them answered.
+        What is reported while a commit goes on is taken in with the next one, all together, by the first of the
+        threads that wait; the others find their reports answered.
         """
         if caller.version != self._version:
             capacity = 0
         report = _Report(caller, token, outcome, duration_s, capacity)
-        self._reports.append(report)
-        with self._desk.condition:
-            if report.answer is None:
-                self._take_in()
-            assert report.answer is not None
-            return report.answer
+        with self._queueing:
+            self._reports.append(report)
+            if not self._taking_in:
+                self._taking_in = True
+                report.turn.set()
+        report.turn.wait()
+        if report.answer is None:
+            try:
+                with self._desk.condition:
+                    self._take_in()
+            finally:
+                with self._queueing:
+                    self._taking_in = bool(self._reports)
+                    if self._reports:
+                        self._reports[0].turn.set()
+        assert report.answer is not None
+        return report.answer
 
     def hand_back(self, caller: Caller, tokens: tuple[str, ...], result: str, message: str) -> Answer:
         """A worker gives evaluations up, or computing them raised."""
@@ -178,7 +193,8 @@ class Exchange:
 
     def _take_in(self) -> None:
         """Answers all reports that wait, in the order in which they came."""
-        reports = [self._reports.popleft() for _ in range(len(self._reports))]
+        with self._queueing:
+            reports, self._reports = self._reports, []
         try:
             fresh: dict[Task, _Report] = {}
             for report in reports:
@@ -196,6 +212,7 @@ class Exchange:
         finally:
             for report in reports:
                 report.answer = report.answer or _again()
+                report.turn.set()
 
     def _record(self, reports: Mapping[Task, _Report]) -> None:
         """Records reports, and answers those that could be."""
