@@ -321,7 +321,7 @@ def main(arguments: list[str] | None = None) -> None:
             for workers, count in ((1, 500), (8, 3000), (32, 3000)):
                 print(f"{workers:3} workers: {throughput(count, workers, directory):6.0f} evaluations/s", flush=True)
         if "whole" in chosen:
-            for optimizer, iterations in (("random", 4000), ("bohb", 900)):
+            for optimizer, iterations in (("random", 1500), ("bohb", 200)):
                 for workers in (1, 8, 32):
                     found = whole_run(optimizer, iterations if workers > 1 else iterations // 4, workers, directory)
                     numbers = ", ".join(f"{value:.4g} {what}" for what, value in found.items())

@@ -65,8 +65,9 @@ class Desk(Protocol):
 
     Every method is called by a thread of the dispatcher that holds ``condition`` and, except for
     ``done``, has entered ``transaction()``. The order in a report's block is: ``finished`` (or
-    ``lost``), then ``next_evaluations`` for what the worker takes next, then ``started`` for each.
-    Only after the block was left without an exception is the worker acknowledged. If anything in it
+    ``lost``), then ``next_evaluations`` for what the worker takes next, then ``started`` for each;
+    reports that came at the same time follow each other in one block, the whole of one after the other.
+    Only after the block was left without an exception are the workers acknowledged. If anything in it
     raises, the dispatcher changes nothing of its own, logs it, and answers "ask again": a report then
     comes again with the same token, so ``finished`` must bear being called twice for one evaluation.
     Evaluations that ``next_evaluations`` gave out in a failed block are kept and offered again by the
