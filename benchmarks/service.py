@@ -95,6 +95,9 @@ class SQLiteDesk:
         self.last = time.monotonic()
         self.condition.notify_all()
 
+    def unrecorded(self, *_: object) -> None:
+        """The worker reports again."""
+
 
 def _start_workers(count: int, address: str, keys: KeyFile) -> list[subprocess.Popen[bytes]]:
     environment = dict(os.environ, OMP_NUM_THREADS="1", DAS_HPO_KEY_FILE=str(keys.path))

@@ -361,9 +361,9 @@ class _Execution:
 
     def _leave(self, why: str) -> None:
         """Keeps what could not be written, and gives the lease back, as far as that can be done."""
-        for arguments in self._recorder.unsaved_outcomes:
+        for token, (outcome, loss, duration_s) in self._recorder.unsaved_outcomes.items():
             try:
-                self._spool.put(SpooledOutcome(*arguments))
+                self._spool.put(SpooledOutcome(token, outcome, loss, duration_s))
             except DasHpoError:
                 log.exception("an outcome is lost")
         try:

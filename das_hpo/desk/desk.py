@@ -64,7 +64,7 @@ class Desk(Protocol):
     """The master, as the dispatcher sees it.
 
     Every method is called by a thread of the dispatcher that holds ``condition`` and, except for
-    ``done``, has entered ``transaction()``. The order in a report's block is: ``finished`` (or
+    ``done`` and ``unrecorded``, has entered ``transaction()``. The order in a report's block is: ``finished`` (or
     ``lost``), then ``next_evaluations`` for what the worker takes next, then ``started`` for each;
     reports that came at the same time follow each other in one block, the whole of one after the other.
     Only after the block was left without an exception are the workers acknowledged. If anything in it
@@ -106,5 +106,12 @@ class Desk(Protocol):
         """An evaluation has its outcome: the first that came, from whichever attempt, running or lost.
 
         Other attempts of it that are running are superseded; the dispatcher tells their workers.
+        """
+        ...
+
+    def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
+        """A block with this outcome failed, be it before ``finished`` was called: should the run end now, keep it.
+
+        Called with the condition held, outside any block.
         """
         ...

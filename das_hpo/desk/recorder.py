@@ -40,13 +40,13 @@ class Recorder:
         """Why the last transaction failed; None if it did not."""
         self.failing_since: float | None = None
         """Monotonic seconds when transactions began to fail; None if the last one succeeded."""
-        self.unsaved_outcomes: list[tuple[str, TrialOutcome, float | None, float]] = []
-        """Outcomes that the database lacks: arguments of ``record_outcome``."""
+        self.unsaved_outcomes: dict[str, tuple[TrialOutcome, float | None, float]] = {}
+        """Outcomes that the database lacks, by token: the other arguments of ``record_outcome``."""
         self._session: Session | None = None
         self._broken: Exception | None = None
         self._unsaved: list[Callable[[Session], None]] = []
         self._block: list[Callable[[Session], None]] = []
-        self._block_outcomes: list[tuple[str, TrialOutcome, float | None, float]] = []
+        self._tokens: set[str] = set()  # of the outcomes among what is unsaved or in the block
         # An evaluation that had to be written again may have got another row than the one first told.
         self._rows: dict[int, int] = {}
 
@@ -56,7 +56,6 @@ class Recorder:
         if self._session is not None:
             raise RuntimeError("a recorder's transactions do not nest")
         self._block = []
-        self._block_outcomes = []
         try:
             with self.database.begin() as session:
                 if self._ownership is not None:
@@ -71,7 +70,6 @@ class Recorder:
                     raise self._broken
         except BaseException as error:
             self._unsaved += self._block
-            self.unsaved_outcomes += self._block_outcomes
             self.failure = error
             if self.failing_since is None:
                 self.failing_since = time.monotonic()
@@ -79,7 +77,9 @@ class Recorder:
         finally:
             self._session = None
         self._unsaved = []
-        self.unsaved_outcomes = []
+        for token in self._tokens:
+            self.unsaved_outcomes.pop(token, None)
+        self._tokens.clear()
         self.failure = None
         self.failing_since = None
 
@@ -121,7 +121,12 @@ class Recorder:
 
         self._write(write)
         self._block.append(write)
-        self._block_outcomes.append((token, outcome, loss, duration_s))
+        self._tokens.add(token)
+        self.keep(token, outcome, loss, duration_s)
+
+    def keep(self, token: str, outcome: TrialOutcome, loss: float | None, duration_s: float) -> None:
+        """Remembers an outcome until a transaction that recorded it has succeeded; may be called outside of one."""
+        self.unsaved_outcomes[token] = (outcome, loss, duration_s)
 
     def _write(self, write: Callable[[Session], Written]) -> Written:
         """Writes now; if that fails the transaction will fail, even where the caller goes on."""

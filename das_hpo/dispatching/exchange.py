@@ -224,6 +224,8 @@ class Exchange:
                 for task, report in reports.items():
                     self._record({task: report})
                 return
+            for task, report in reports.items():
+                self._desk.unrecorded(task.evaluation, report.token, report.outcome, report.duration_s)
             numbers = ", ".join(str(task.evaluation.id) for task in reports)
             log.exception("outcomes were not recorded (evaluations %s): they are reported again", numbers)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,7 +20,15 @@ from das_hpo.desk.ownership import Ownership
 from das_hpo.dispatching.nameserver import NameServer
 from das_hpo.execution import execute, resume
 from das_hpo.progress import Snapshot
-from spaces.errors import ClusterError, InvalidValueError, RunExistsError, RunMissingError, UnreachableError, UsageError
+from spaces.errors import (
+    ClusterError,
+    InvalidValueError,
+    RunExistsError,
+    RunMissingError,
+    StorageError,
+    UnreachableError,
+    UsageError,
+)
 from storage import queries, writes
 from storage.engine import open_database
 from tests.das_hpo.desks import settings
@@ -194,7 +204,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(url: str, keys: KeyFile) ->
     )
     assert "stopped: the run is stopped, as nothing can be recorded" in master.stderr
     spooled = list(Path(url.removeprefix("sqlite:///") + ".spool").glob("*.outcome.json"))
-    # None is spooled where the first commit that failed was that of a claim: then nothing was being computed.
+    # Mostly none is: a report that does not fit together with the next claim fits alone when it comes again.
     with open_database(url) as database:
         before = len([r for r in queries.results(database, "run") if r.sequence is not None])
     ended = resume("run", url, service(keys, workers=2))
@@ -204,6 +214,47 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(url: str, keys: KeyFile) ->
     assert before < 60
     tokens = {path.name.removesuffix(".outcome.json") for path in spooled}
     assert {attempt.status for attempt in attempts if attempt.token in tokens} <= {"completed"}
+
+
+def test_an_outcome_that_comes_while_the_database_is_locked_is_spooled(url: str, keys: KeyFile) -> None:
+    """Not even a transaction could be begun for it, and the run gives up; resume takes it in, and nobody repeats it."""
+    released = threading.Event()
+
+    def lock() -> None:
+        path = url.removeprefix("sqlite:///")
+        while not Path(path).exists() or not _finished(path):
+            time.sleep(0.05)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
+            connection.execute("begin immediate")
+            released.wait()
+            connection.execute("rollback")
+
+    holder = threading.Thread(target=lock)
+    holder.start()
+    try:
+        with pytest.raises(StorageError, match="locked by another process"):
+            execute(settings(seed=5), url, service(keys, failing_s=2.0, options=("--seconds", "0.2")))
+    finally:
+        released.set()
+        holder.join()
+    (spooled,) = Path(url.removeprefix("sqlite:///") + ".spool").glob("*.outcome.json")
+    token = spooled.name.removesuffix(".outcome.json")
+    assert resume("run", url, service(keys)).status == "completed"
+    with open_database(url) as database:
+        attempts = queries.attempts(database, "run")
+        (kept,) = [attempt for attempt in attempts if attempt.token == token]
+        assert kept.status == "completed"
+        assert [a.token for a in attempts if a.evaluation_id == kept.evaluation_id] == [token]
+    assert not spooled.exists()
+
+
+def _finished(path: str) -> int:
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+        try:
+            found: int = connection.execute("select count(*) from evaluations where status = 'completed'").fetchone()[0]
+        except sqlite3.OperationalError:  # the tables are being made
+            return 0
+    return found
 
 
 def test_a_time_limit_ends_a_run_cleanly(url: str, keys: KeyFile) -> None:

@@ -43,6 +43,7 @@ class ListDesk:
         self.failed: set[int] = set()
         self.attempts: list[tuple[int, str, str]] = []
         self.twice: list[int] = []
+        self.kept: list[int] = []
         self.raises: Callable[[str], None] = lambda where: None
 
     @property
@@ -82,6 +83,9 @@ class ListDesk:
             self.twice.append(evaluation.id)
         self.outcomes[evaluation.id] = outcome
         self.condition.notify_all()
+
+    def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
+        self.kept.append(evaluation.id)
 
     def wait_for(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Waits until it is true; fails if it does not become so."""

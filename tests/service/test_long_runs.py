@@ -56,6 +56,9 @@ class CountingDesk:
         self.outcomes += 1
         self.condition.notify_all()
 
+    def unrecorded(self, *_: object) -> None:
+        """Does not happen here."""
+
     def wait(self, outcomes: int, timeout_s: float) -> None:
         """Until there are so many."""
         until = time.monotonic() + timeout_s
