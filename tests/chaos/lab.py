@@ -134,6 +134,21 @@ class Lab:
         )
         log.close()
 
+    def wait_for_workers(self, timeout_s: float = 120.0) -> float:
+        """Waits until every worker serves; returns the seconds from now that it took."""
+        begun = time.monotonic()
+        waiting = {name for name, process in self.processes.items() if process.kind == "worker"}
+        while waiting and time.monotonic() < begun + timeout_s:
+            time.sleep(0.05)
+            waiting = {name for name in waiting if "serves the nameserver" not in self.log(name)}
+        if waiting:
+            raise RuntimeError("\n".join(f"{name} does not serve:\n{self.log(name)}" for name in sorted(waiting)))
+        return time.monotonic() - begun
+
+    def log(self, name: str) -> str:
+        """What a process has said so far."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
     def look(self) -> None:
         """Notices who has ended: masters that are through, deaths that were caused, and deaths that were not."""
         for process in self.processes.values():
@@ -147,7 +162,7 @@ class Lab:
             elif process.deaths_due:
                 process.deaths_due -= 1
             else:
-                log = (self.folder / f"{process.name}.log").read_text(errors="replace")[-2000:]
+                log = self.log(process.name)[-2000:]
                 self.unexpected.append(f"{process.name} ended with status {status}:\n{log}")
 
     def _is_completed(self, run: str) -> bool:

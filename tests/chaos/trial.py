@@ -74,19 +74,21 @@ class Verdict:
 
 
 def chaos(seed: int, minutes: float) -> Verdict:
-    """Runs under the monkey, turn after turn for ``minutes``, then calm, and compares."""
+    """Runs under the monkey, turn after turn for ``minutes`` and so many disturbances, then calm, and compares."""
     hosts = ["nameserver", "worker-0", "worker-1", "worker-2", "master-0", "master-1"]
     with tempfile.TemporaryDirectory(prefix="das-hpo-chaos-") as name, network(hosts) as net:
         lab = Lab(Path(name), net)
-        monkey = Monkey(lab, seed, pause_s=(1.0, 5.0), cut_s=8.0 if minutes < 5 else 60.0)
         lab.add_nameserver()
         for number in range(3):
             lab.add_worker(number)
+        # On a busy machine a process may take longer to start than it would then be left alone.
+        pace = max(1.0, lab.wait_for_workers() / 3)
+        monkey = Monkey(lab, seed, pause_s=(pace, 5 * pace), cut_s=8.0 if minutes < 5 else 60.0)
         begun, turns = time.time(), 0
         end = begun + max(400.0, 240.0 * minutes)
         while time.time() < end:
             if lab.completed and monkey.quiet:
-                if turns and time.time() > begun + 60.0 * minutes:
+                if time.time() > begun + 60.0 * minutes and len(monkey.events) >= 8 * minutes:
                     break
                 for index, (run, settings) in enumerate(runs(turns).items()):
                     lab.add_master(run, f"master-{index}", settings)
@@ -100,9 +102,7 @@ def chaos(seed: int, minutes: float) -> Verdict:
         problems = list(lab.unexpected)
         if not lab.completed:
             problems.append("the runs did not complete")
-            problems += [
-                f"{p.name}:\n" + (lab.folder / f"{p.name}.log").read_text()[-1500:] for p in lab.processes.values()
-            ]
+            problems += [f"{name}:\n{lab.log(name)[-1500:]}" for name in lab.processes]
         problems += [f"{name} did not end within 30 s of SIGTERM" for name in lab.close()]
         for turn in range(turns):
             for run, settings in runs(turn).items():
