@@ -23,7 +23,7 @@ from sqlalchemy import insert
 from spaces.hyperparameters import CATEGORIES, RANGES
 from storage import maintenance, queries, writes
 from storage.engine import Database, Session, open_database
-from storage.records import NewRun, WorkerInfo
+from storage.entries import NewRun, WorkerInfo
 from storage.statements import ATTEMPTS, CONFIGURATIONS, EVALUATIONS, RUNS, WORKERS
 
 #: hpbandster's brackets for budgets of 5 to 50 epochs, eta 3: 9 configurations at 5.6, 3 go on to 16.7, 1 to 50.

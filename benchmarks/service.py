@@ -31,7 +31,7 @@ from das_hpo.dispatching.dispatcher import Dispatcher
 from das_hpo.dispatching.nameserver import NameServer
 from spaces.hyperparameters import preset
 from spaces.trial import TrialOutcome, TrialSpec
-from storage.records import WorkerInfo
+from storage.entries import WorkerInfo
 from workers.keys import KeyFile
 
 VERSION = "benchmark"

@@ -31,7 +31,8 @@ from das_hpo.settings import RunSettings
 from spaces.errors import ClusterError, DasHpoError, RunExistsError, RunMissingError, StorageError, UsageError
 from storage import queries, writes
 from storage.engine import Database, open_database
-from storage.records import NewRun, Replay, RunRecord
+from storage.entries import NewRun
+from storage.records import Replay, RunRecord
 from storage.spool import Spool, SpooledOutcome
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
 from spaces.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from spaces.trial import OBJECTIVES
 from storage.engine import Database, Session
-from storage.records import EVALUATION_STATUSES, FINISHED_STATUSES, Incumbent
+from storage.entries import EVALUATION_STATUSES, FINISHED_STATUSES
+from storage.records import Incumbent
 from storage.statements import CONFIGURATIONS, EVALUATIONS, RUNS
 
 #: How the replicates of a configuration make one number.

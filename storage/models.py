@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from storage.records import ATTEMPT_STATUSES, EVALUATION_STATUSES, ORIGINS, RUN_KINDS, RUN_STATUSES
+from storage.entries import ATTEMPT_STATUSES, EVALUATION_STATUSES, ORIGINS, RUN_KINDS, RUN_STATUSES
 
 #: Schema revisions, the oldest first; the last is the one this das-hpo reads and writes.
 REVISIONS = ("0001",)

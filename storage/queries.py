@@ -16,10 +16,10 @@ from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
 from spaces.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from storage.clock import database_now
 from storage.engine import Database, Session
+from storage.entries import EVALUATION_STATUSES, WorkerInfo
 from storage.incumbents import incumbents
 from storage.readonly import sql
 from storage.records import (
-    EVALUATION_STATUSES,
     AttemptRecord,
     BudgetRecord,
     ConfigurationRecord,
@@ -30,7 +30,6 @@ from storage.records import (
     ResultRecord,
     RunRecord,
     RunSummary,
-    WorkerInfo,
 )
 from storage.statements import ATTEMPTS, CONFIGURATIONS, EPOCHS, EVALUATIONS, RUNS, WORKERS
 from storage.view import select_results

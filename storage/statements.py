@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from sqlalchemy import Insert, Table, bindparam, case, insert, literal, or_, select, update
 
+from storage.entries import WorkerInfo
 from storage.models import Attempt, Base, Configuration, Epoch, Evaluation, Run, Worker
-from storage.records import WorkerInfo
 
 
 def _table(model: type[Base]) -> Table:

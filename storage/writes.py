@@ -19,8 +19,7 @@ from spaces.trial import TrialOutcome
 from storage import statements
 from storage.clock import database_now
 from storage.engine import Session
-from storage.models import Run
-from storage.records import (
+from storage.entries import (
     ATTEMPT_FAILURES,
     FINISHED_STATUSES,
     RUN_STATUSES,
@@ -29,6 +28,7 @@ from storage.records import (
     NewRun,
     WorkerInfo,
 )
+from storage.models import Run
 
 
 def create_run(session: Session, new: NewRun) -> int:

@@ -28,7 +28,7 @@ from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import METHODS, PRESETS, Hyperparameters, preset
 from spaces.seeds import derive_seed
 from spaces.trial import OBJECTIVES, TrialSpec
-from storage.records import NewRun
+from storage.entries import NewRun
 
 #: What trains one architecture everywhere.
 UNIFORM = {"learnable-gradient-only": LEARNABLE_GRADIENT, "net-only": NET}

@@ -8,7 +8,8 @@ from das_hpo.desk.recorder import Recorder
 from das_hpo.desk.work import Work
 from spaces.hyperparameters import PRESETS
 from spaces.trial import WORST_LOSS
-from storage.records import NewConfiguration, NewEvaluation, Replay
+from storage.entries import NewConfiguration, NewEvaluation
+from storage.records import Replay
 
 
 class CampaignWork(Work):

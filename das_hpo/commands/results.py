@@ -7,7 +7,8 @@ import argparse
 from das_hpo.commands.command import Command, add_database, add_format, natural, number, print_table
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table
-from storage.records import EVALUATION_STATUSES, RESULT_COLUMNS
+from storage.entries import EVALUATION_STATUSES
+from storage.records import RESULT_COLUMNS
 
 #: What fits a terminal; short words, and the configuration's id as one of them.
 SHORT = (

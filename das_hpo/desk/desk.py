@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from spaces.trial import TrialOutcome, TrialSpec
-from storage.records import WorkerInfo
+from storage.entries import WorkerInfo
 
 #: How an attempt can end without an outcome.
 LOST = "lost"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from spaces.trial import TrialOutcome
 from storage import writes
-from storage.records import NewConfiguration, NewEvaluation, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, WorkerInfo
 
 if TYPE_CHECKING:
     from das_hpo.desk.ownership import Ownership

@@ -12,7 +12,7 @@ from das_hpo.desk.desk import HANDED_BACK, Attempt, Evaluation
 from das_hpo.desk.recorder import Recorder
 from das_hpo.progress import Snapshot
 from spaces.trial import WORST_LOSS, TrialOutcome
-from storage.records import WorkerInfo
+from storage.entries import WorkerInfo
 
 
 class Work(ABC):

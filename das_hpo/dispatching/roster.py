@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from storage.records import WorkerInfo
+from storage.entries import WorkerInfo
 from workers.messages import Caller
 
 #: Waiting workers ask this often at most, all together, and each at least every so many seconds.

@@ -26,7 +26,7 @@ from das_hpo.settings import RunSettings
 from spaces.hyperparameters import Hyperparameters, from_configuration
 from spaces.seeds import evaluation_seed
 from spaces.trial import WORST_LOSS
-from storage.records import NewConfiguration, NewEvaluation, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, WorkerInfo
 
 
 def aggregate(losses: Sequence[float], how: str) -> float:

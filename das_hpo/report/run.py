@@ -19,7 +19,8 @@ from das_hpo.statistics import budget_correlations, correlations, variance_split
 from das_hpo.statistics.importance import hyperparameter_importance
 from spaces.architecture import Architecture
 from spaces.hyperparameters import HYPERPARAMETERS
-from storage.records import ATTEMPT_FAILURES, AttemptRecord, Incumbent
+from storage.entries import ATTEMPT_FAILURES
+from storage.records import AttemptRecord, Incumbent
 
 #: Lost attempts listed one by one.
 MOST_LOST = 50

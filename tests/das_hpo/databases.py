@@ -12,7 +12,7 @@ from spaces.hyperparameters import PRESETS, Hyperparameters
 from spaces.trial import Epoch, TrialOutcome
 from storage import writes
 from storage.engine import open_database
-from storage.records import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from das_hpo.settings import RunSettings
 from spaces.trial import TrialOutcome, TrialSpec
 from storage import queries, writes
 from storage.engine import Database
-from storage.records import NewRun, WorkerInfo
+from storage.entries import NewRun, WorkerInfo
 from tests.das_hpo.trials import outcome
 
 TOKENS = itertools.count()

@@ -19,7 +19,8 @@ from spaces.hyperparameters import HYPERPARAMETERS, preset
 from spaces.trial import Epoch, TrialOutcome
 from storage import writes
 from storage.engine import open_database
-from storage.records import RESULT_COLUMNS, NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+from storage.records import RESULT_COLUMNS
 from tests.das_hpo.command import assert_one_line_error, das_hpo
 
 WORKER = WorkerInfo("host-1", "host", 1, "cpu", "0.1.0")

@@ -22,7 +22,7 @@ from das_hpo.desk.desk import Evaluation
 from das_hpo.dispatching.nameserver import NameServer
 from spaces.hyperparameters import preset
 from spaces.trial import TrialOutcome, TrialSpec
-from storage.records import WorkerInfo
+from storage.entries import WorkerInfo
 from workers.keys import KeyFile
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from das_hpo.desk.desk import Attempt
 from das_hpo.dispatching.dispatcher import Dispatcher
 from das_hpo.dispatching.nameserver import NameServer, locate
 from spaces.errors import UnreachableError
-from storage.records import WorkerInfo
+from storage.entries import WorkerInfo
 from workers.wire import parse_address
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")

@@ -27,7 +27,7 @@ from spaces.hyperparameters import PRESETS
 from spaces.trial import Epoch, TrialOutcome
 from storage import writes
 from storage.engine import Database, Session, open_database
-from storage.records import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
 
 _NAMES = itertools.count(1)
 

@@ -24,7 +24,7 @@ from spaces.hyperparameters import PRESETS
 from spaces.trial import Epoch, TrialOutcome
 from storage import writes
 from storage.engine import open_database
-from storage.records import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
 
 url, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 worker = WorkerInfo("worker-" + name, "node", 1, "cpu", "0.1.0")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
 from storage import queries, writes
 from storage.engine import Database
+from storage.entries import NewEvaluation
 from storage.incumbents import aggregate
-from storage.records import NewEvaluation
 
 
 def fill(

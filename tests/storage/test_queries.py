@@ -13,7 +13,8 @@ from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
 from spaces.hyperparameters import HYPERPARAMETERS
 from storage import queries, writes
 from storage.engine import Database
-from storage.records import RESULT_COLUMNS, NewEvaluation
+from storage.entries import NewEvaluation
+from storage.records import RESULT_COLUMNS
 
 Raw = Callable[[str], list[tuple[Any, ...]]]
 

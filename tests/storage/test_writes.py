@@ -18,7 +18,7 @@ from spaces.errors import (
 from spaces.trial import Epoch, TrialOutcome
 from storage import queries, writes
 from storage.engine import Database, Session
-from storage.records import NewEvaluation, WorkerInfo
+from storage.entries import NewEvaluation, WorkerInfo
 
 Raw = Callable[[str], list[tuple[Any, ...]]]
 
