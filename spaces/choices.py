@@ -27,13 +27,14 @@ class Choices:
         noise_sigma: Standard deviation of the measurement noise (Table 5).
         blur_sigma: Width of the Gaussian blur, in ``blur_unit``.
         blur_unit: ``omega`` (units of the axis, about 0.064 a sample) or ``samples``.
-        channels: Channels C of the learned map n(u): conv 1 -> C, batch norm, ReLU, conv C -> 1.
-        tau: Step size of the gradient operations (Eq. 6); the default is calibrated (docs/reproduction.md).
+        channels: Channels C of the learned map n(u): conv 1 -> C, batch norm, ReLU, conv C -> 1; calibrated
+            (docs/reproduction.md).
+        tau: Step size of the gradient operations (Eq. 6); calibrated.
         layer_noise_sigma: Standard deviation of the noise operation.
         roll_batch: Whether ``roll`` also shifts the batch dimension ("in all dimensions").
         merge_kernel_size: Width of the 2 -> 1 convolution that ends a cell (odd; section 4.2 leaves it open).
         residual: Whether the result of the sequential layers is added to u0 (Fig. 1).
-        alpha_init_std: Standard deviation of alpha's initial values.
+        alpha_init_std: Standard deviation of alpha's initial values; calibrated.
         loss_scale: Factor on the mean squared error; 25 makes it half the squared norm over the 50 points, the D of
             Eq. 5. It matters for plain gradient descent on alpha alone.
         scheduler: What ``alpha_scheduler=linear`` means: ``linear`` falls to 0 over the evaluation,
@@ -47,13 +48,13 @@ class Choices:
     noise_sigma: float = 0.10
     blur_sigma: float = 0.2
     blur_unit: str = "omega"
-    channels: int = 16
+    channels: int = 8
     tau: float = 0.01
     layer_noise_sigma: float = 0.10
     roll_batch: bool = True
     merge_kernel_size: int = 1
     residual: bool = True
-    alpha_init_std: float = 1e-3
+    alpha_init_std: float = 3e-4
     loss_scale: float = 25.0
     scheduler: str = "linear"
     warm_up: str = "fraction"
