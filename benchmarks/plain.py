@@ -61,10 +61,14 @@ class Net(nn.Module):
 
 
 class Roll(nn.Module):
-    """A shift by one in batch and position."""
+    """A shift by one in position, and in the batch."""
+
+    def __init__(self, choices: Choices) -> None:
+        super().__init__()
+        self.dims = (0, 2) if choices.roll_batch else (2,)
 
     def forward(self, u: Tensor, y: Tensor) -> Tensor:
-        return torch.roll(u, (1, 1), dims=(0, 2))
+        return torch.roll(u, (1,) * len(self.dims), dims=self.dims)
 
 
 class Noise(nn.Module):
@@ -90,7 +94,7 @@ def operation(name: str, matrix: Tensor, choices: Choices) -> nn.Module:
     makers = {
         LEARNABLE_GRADIENT: lambda: LearnableGradient(matrix, choices),
         NET: lambda: Net(choices),
-        ROLL: Roll,
+        ROLL: lambda: Roll(choices),
         NOISE: lambda: Noise(matrix, choices),
         ZERO: Zero,
     }
@@ -115,7 +119,7 @@ class PlainNetwork(nn.Module):
 
     def __init__(self, space: str, operations: str, formation: DataFormation, choices: Choices) -> None:
         super().__init__()
-        self.space, self.matrix = space, formation.matrix
+        self.space, self.matrix, self.residual = space, formation.matrix, choices.residual
         self.discrete = ":" in operations
         if self.discrete:
             names = [(name,) for name in Architecture.parse(operations).operations]
@@ -137,7 +141,7 @@ class PlainNetwork(nn.Module):
         if self.space == "sequential":
             for edge, mix in zip(self.edges, mixes, strict=True):
                 u = edge(u, y, mix)
-            return (u + u0)[:, 0]
+            return (u + u0 if self.residual else u)[:, 0]
         places = iter(range(len(self.edges)))
         for merge in self.merges:
             states = [u]

@@ -23,8 +23,13 @@ OPERATIONS: dict[str, tuple[str, Any, str]] = {
 }
 
 
-def architectures(drawn: Sequence[tuple[str, Architecture]]) -> Figure:
-    """Each architecture under its title, one below the other."""
+def architectures(drawn: Sequence[tuple[str, Architecture]], *, residual: bool = True) -> Figure:
+    """Each architecture under its title, one below the other.
+
+    Args:
+        drawn: Titles and architectures.
+        residual: Whether the result of the sequential layers is added to u0 (the choice of that name).
+    """
     with styled():
         tall = any(architecture.space == "cell" for _, architecture in drawn)
         figure, axes = new_figure(max(1, len(drawn)), 1, width=10.5, height=3.1 if tall else 1.35)
@@ -35,13 +40,13 @@ def architectures(drawn: Sequence[tuple[str, Architecture]]) -> Figure:
             if architecture.space == "cell":
                 _cells(axis, architecture)
             else:
-                _layers(axis, architecture)
+                _layers(axis, architecture, residual)
         if not drawn:
             axes[0].set_axis_off()
         return figure
 
 
-def _layers(axis: Axes, architecture: Architecture) -> None:
+def _layers(axis: Axes, architecture: Architecture, residual: bool) -> None:
     layers = architecture.groups[0]
     width, gap = 1.5, 0.45
     y = 0.0
@@ -61,15 +66,17 @@ def _layers(axis: Axes, architecture: Architecture) -> None:
         axis.text(x + width / 2, y, name, ha="center", va="center", fontsize=7.5)
         axis.text(x + width / 2, y - 0.68, str(index + 1), ha="center", va="center", fontsize=7, color=GREY)
         end = x + width
-    plus = end + 0.75
-    _arrow(axis, (end, y), (plus - 0.25, y))
-    _node(axis, plus, y, "+")
-    _arrow(axis, (plus + 0.25, y), (plus + 0.9, y))
-    axis.text(plus + 1.0, y, r"$\hat{x}$", va="center", fontsize=10)
-    # The residual branch of Fig. 1.
-    axis.plot([0.3, 0.3, plus], [0.25, 0.85, 0.85], color=GREY, lw=1)
-    _arrow(axis, (plus, 0.85), (plus, 0.25), colour=GREY)
-    axis.set_xlim(-0.2, plus + 1.6)
+    if residual:
+        # The residual branch of Fig. 1.
+        plus = end + 0.75
+        _arrow(axis, (end, y), (plus - 0.25, y))
+        _node(axis, plus, y, "+")
+        axis.plot([0.3, 0.3, plus], [0.25, 0.85, 0.85], color=GREY, lw=1)
+        _arrow(axis, (plus, 0.85), (plus, 0.25), colour=GREY)
+        end = plus + 0.25
+    _arrow(axis, (end, y), (end + 0.65, y))
+    axis.text(end + 0.75, y, r"$\hat{x}$", va="center", fontsize=10)
+    axis.set_xlim(-0.2, end + 1.35)
     axis.set_ylim(-0.9, 1.05)
 
 

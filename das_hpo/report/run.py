@@ -18,6 +18,7 @@ from das_hpo.report.material import Material
 from das_hpo.statistics import budget_correlations, correlations, variance_split_frame
 from das_hpo.statistics.importance import hyperparameter_importance
 from spaces.architecture import Architecture
+from spaces.choices import Choices
 from spaces.hyperparameters import HYPERPARAMETERS
 from storage.entries import ATTEMPT_FAILURES
 from storage.records import AttemptRecord, Incumbent
@@ -269,7 +270,9 @@ def _architectures(material: Material) -> list[Block]:
         for which, row in chosen.items()
     ]
     caption = f"The best and the worst of the {len(ranked)} trials at the largest budget."
-    return [picture(f"architectures of {material.name}", caption, architectures(drawn))]
+    choices = Choices.from_mapping(material.summary.run.settings.get("choices", {}))
+    figure = architectures(drawn, residual=choices.residual)
+    return [picture(f"architectures of {material.name}", caption, figure)]
 
 
 def _workers(material: Material) -> Iterator[Block]:

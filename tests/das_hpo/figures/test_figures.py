@@ -177,6 +177,14 @@ def test_the_layers_stand_in_their_order() -> None:
     assert [name for _, name in sorted(boxes)] == list(names)
 
 
+@pytest.mark.parametrize("residual", [True, False])
+def test_a_sum_is_drawn_where_the_network_has_one(residual: bool) -> None:
+    """The residual branch of Fig. 1 is a choice."""
+    drawn = [("one", Architecture("sequential", (("net",) * 10,)))]
+    (axis,) = architectures.architectures(drawn, residual=residual).axes
+    assert ("+" in {text.get_text() for text in axis.texts}) == residual
+
+
 def test_alpha_is_shown_as_softmax() -> None:
     """alpha (0, ln 3) is 1/4 and 3/4."""
     points = [Epoch("search", 1, 1.0, 1.0, alpha=((0.0, float(np.log(3))),) * 10)]
