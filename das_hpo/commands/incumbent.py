@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from das_hpo.commands.command import Command, add_database, add_format, positive, print_table
+from das_hpo.commands.command import Command, add_database, add_format, positive, print_table, say
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table, text_cell
 from spaces.hyperparameters import HYPERPARAMETERS
@@ -45,8 +45,16 @@ def execute(args: argparse.Namespace) -> int:
 
     with reading(args) as database:
         best = queries.incumbents(database, args.run, objective=args.objective, top=args.top)
-    print_table(listed(best, args.format), args)
+    print_best(best, args)
     return 0
+
+
+def print_best(best: list[Incumbent], args: argparse.Namespace, *, architecture: bool = True) -> None:
+    """Prints them, or says that there are none; see :func:`listed`."""
+    if best or args.format != "table":
+        print_table(listed(best, args.format, architecture=architecture), args)
+    else:
+        say("no configuration has a PSNR at the largest budget yet")
 
 
 def listed(best: list[Incumbent], output_format: str, *, architecture: bool = True) -> Table:

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from das_hpo import logs
-from das_hpo.commands.command import Command, add_database, add_format, database, natural, print_table, say
+from das_hpo.commands.command import Command, add_database, add_format, database, natural, say
 from das_hpo.commands.connecting import add_service, service, stop_on_signals
-from das_hpo.commands.incumbent import listed
+from das_hpo.commands.incumbent import print_best
 from das_hpo.commands.problem import add_limits, add_optimisation, add_problem, settings
 from das_hpo.commands.reading import reading
 from das_hpo.names import default_run_name
@@ -131,9 +131,11 @@ def show_best(args: argparse.Namespace, name: str) -> int:
     """Prints the best configurations."""
     from storage import queries
 
+    if not args.top:
+        return 0
     with reading(args) as opened:
-        best = queries.incumbents(opened, name, top=args.top) if args.top else []
-    print_table(listed(best, args.format, architecture=False), args)
+        best = queries.incumbents(opened, name, top=args.top)
+    print_best(best, args, architecture=False)
     return 0
 
 
