@@ -156,7 +156,7 @@ def test_two_runs_share_the_workers_of_a_nameserver(lab: Lab) -> None:
     workers = [lab.start("worker", *network, "--device", "cpu") for _ in range(2)]
     first = lab.start("run", *TINY, "--name", "first", *network)
     second = lab.start("run", *TINY, "--name", "second", "--data", "downsampling", *network)
-    endless = ("--objective", "one-shot", "--iterations", "50", "--min-budget", "0.1", "--max-budget", "0.1")
+    endless = ("--objective", "one-shot", "--iterations", "5000", "--min-budget", "0.1", "--max-budget", "0.1")
     _, err = lab.run("run", *endless, "--name", "limited", "--time-limit", "3s", *network)
     assert "time limit" in err
     assert "das-hpo resume limited" in err
