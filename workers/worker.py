@@ -148,8 +148,8 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         return self._compute(specs)
 
     def start_computation(self, *_: object, **__: object) -> None:
-        """Never called: this worker asks for work."""
-        raise NotImplementedError("this worker asks for work")
+        """Closed, as hpbandster's would compute beside what was claimed: this worker asks for work itself."""
+        raise RuntimeError("nothing is pushed to this worker: it claims its work from dispatchers")
 
     def _run(self) -> None:
         locate(self._address, self._keys, wait_s=self._wait_s).close()

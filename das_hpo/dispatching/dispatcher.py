@@ -75,7 +75,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
     ) -> None:
         nameserver_host, nameserver_port = parse_address(nameserver)
         super().__init__(
-            self._told, run_name, nameserver=nameserver_host, nameserver_port=nameserver_port, host=host, logger=log
+            None, run_name, nameserver=nameserver_host, nameserver_port=nameserver_port, host=host, logger=log
         )
         self.run_name = run_name
         self._address = nameserver
@@ -192,20 +192,20 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         """Stops; workers belong to the nameserver and go on to other runs."""
         self.close()
 
+    # hpbandster's way of pushing jobs is closed: the thread that would push them is never started, so that what is
+    # submitted would wait for ever, without a word.
+
     def submit_job(self, id: Any, **kwargs: Any) -> None:
-        """Never called: workers pull from the desk."""
-        raise NotImplementedError("workers pull: the desk's next_evaluations gives the work")
+        """Closed: workers pull from the desk."""
+        raise RuntimeError("workers pull: a job is given out by the desk's next_evaluations()")
 
     def trigger_discover_worker(self) -> None:
-        """Never called: workers present themselves when they claim."""
-        raise NotImplementedError("workers present themselves when they claim")
+        """Closed: workers present themselves when they claim."""
+        raise RuntimeError("workers are not looked for: they present themselves when they claim")
 
     def register_result(self, id: Any = None, result: Any = None) -> None:
-        """Never called: outcomes come in as reports."""
-        raise NotImplementedError("outcomes come in as reports")
-
-    def _told(self, job: Any) -> None:
-        raise NotImplementedError("the desk is told, with finished()")
+        """Closed: outcomes come in as reports, with a token."""
+        raise RuntimeError("outcomes come in as reports: the desk is told with finished()")
 
     def _be_the_only_one(self, directory: Directory) -> None:
         """Makes sure that nobody serves a run of this name; an entry that a killed master left is taken over."""
