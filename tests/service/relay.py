@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
+import select
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -31,70 +32,73 @@ class Relay:
         self._loss = loss
         self._retransmission_s = retransmission_s
         self._chance = random.Random(0)
-        self._whole = True
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._whole = threading.Event()
+        self._whole.set()
+        self._ending = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._carriers: list[threading.Thread] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
-        self._ready.wait()
 
     def cut(self) -> None:
         """From now on nothing passes, and nobody is told."""
-        self._whole = False
+        self._whole.clear()
 
     def heal(self) -> None:
         """What was held back passes, as TCP would repeat it."""
-        self._whole = True
+        self._whole.set()
 
     def close(self) -> None:
-        """Ends."""
-        self._loop.call_soon_threadsafe(self._end.set)
+        """Ends; returns when every thread has ended and every socket is closed."""
+        self._ending.set()
         self._thread.join()
+        for carrier in self._carriers:
+            carrier.join()
 
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._end = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        self._ready.set()
-        await self._end.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    def _accept(self) -> None:
+        with self._listener:
+            while self._readable(self._listener):
+                here, _ = self._listener.accept()
+                self._carriers.append(threading.Thread(target=self._carry, args=(here,), daemon=True))
+                self._carriers[-1].start()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    def _carry(self, here: socket.socket) -> None:
+        """Owns both sockets of a connection: here and beyond."""
+        with here, contextlib.suppress(OSError):
+            self._passable()
+            with socket.create_connection(self._target) as beyond:
+                back = threading.Thread(target=self._pass, args=(beyond, here), daemon=True)
+                back.start()
+                self._pass(here, beyond)
+                back.join()
+
+    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
         try:
-            await self._passable()
-            there_reader, there_writer = await asyncio.open_connection(*self._target)
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass(reader, there_writer))
-                both.create_task(self._pass(there_reader, writer))
-        except (OSError, ExceptionGroup, asyncio.CancelledError):
+            while self._readable(source) and (data := source.recv(1400)):
+                self._ending.wait(self._delay_s)
+                if self._chance.random() < self._loss:
+                    self._ending.wait(self._retransmission_s)
+                self._passable()
+                sink.sendall(data)
+            self._passable()
+        except OSError:
             pass
         finally:
-            self._tasks.discard(task)
-            writer.close()
+            for sock in (source, sink):
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(1400):
-                await asyncio.sleep(self._delay_s)
-                if self._chance.random() < self._loss:
-                    await asyncio.sleep(self._retransmission_s)
-                await self._passable()
-                writer.write(data)
-                await writer.drain()
-            await self._passable()
-        finally:
-            writer.close()
+    def _readable(self, sock: socket.socket) -> bool:
+        """Waits until there is something to read; False at the end."""
+        while not self._ending.is_set():
+            if select.select([sock], [], [], 0.05)[0]:
+                return True
+        return False
 
-    async def _passable(self) -> None:
-        while not self._whole:
-            await asyncio.sleep(0.02)
+    def _passable(self) -> None:
+        while not self._whole.wait(0.05) and not self._ending.is_set():
+            pass
 
 
 @contextlib.contextmanager
