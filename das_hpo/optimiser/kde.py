@@ -66,12 +66,21 @@ class ProductKernel:
         self.levels = levels
         self._continuous = np.flatnonzero(levels == 0)
         self._categorical = np.flatnonzero(levels > 0)
-        # Every combination of categories is one number, so that its kernels are multiplied once per
-        # combination and not once per observation.
+        # Every combination of categories is one number. The observations are in its order, so that categorical
+        # kernels are multiplied once per combination and not once per observation.
         self._strides = np.cumprod(np.concatenate(([1], levels[self._categorical])))[:-1]
-        self._scaled = np.ascontiguousarray((data[:, self._continuous] / bandwidths[self._continuous]).T)
-        codes = data[:, self._categorical] @ self._strides.astype(np.float64)
-        self._combinations, self._codes = np.unique(codes.astype(np.int64), return_inverse=True)
+        codes = (data[:, self._categorical] @ self._strides.astype(np.float64)).astype(np.int64)
+        order = np.argsort(codes, kind="stable")
+        ordered = codes[order]
+        self._starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        self._combinations = ordered[self._starts]
+        # -|y - x|^2 / 2 of all pairs is one matrix product, of (y, -|y|^2 / 2, 1) and (x, 1, -|x|^2 / 2). Centred,
+        # so that the squares, which cancel, are no larger than they must be.
+        continuous = data[:, self._continuous]
+        self._centre = continuous.mean(axis=0)
+        scaled = ((continuous - self._centre) / bandwidths[self._continuous])[order]
+        squares = np.einsum("nd,nd->n", scaled, scaled)
+        self._observed = np.column_stack([scaled, -0.5 * squares, np.ones(len(data))])
         root = math.sqrt(2 * math.pi)
         self._factor = 1 / (len(data) * float(np.prod(bandwidths[self._continuous] * root)))
 
@@ -84,26 +93,18 @@ class ProductKernel:
         Returns:
             [m]; probability times density where dimensions are mixed.
         """
-        scaled = points[:, self._continuous] / self.bw[self._continuous]
-        table = self._category_weights(points[:, self._categorical])
-        total = np.zeros(len(points))
-        step = max(1, BLOCK // max(1, len(points)))
-        for start in range(0, len(self.data), step):
-            end = min(start + step, len(self.data))
-            if self._categorical.size:
-                weights = table[:, self._codes[start:end]]
-            else:
-                weights = np.ones((len(points), end - start))
-            if self._continuous.size:
-                exponent = np.zeros_like(weights)
-                for dimension in range(len(self._scaled)):
-                    distance = np.subtract.outer(scaled[:, dimension], self._scaled[dimension, start:end])
-                    distance *= distance
-                    exponent += distance
-                exponent *= -0.5
-                weights *= np.exp(exponent, out=exponent)
-            total += weights.sum(axis=1)
-        return total * self._factor
+        scaled = (points[:, self._continuous] - self._centre) / self.bw[self._continuous]
+        squares = np.einsum("md,md->m", scaled, scaled)
+        asked = np.vstack([scaled.T, np.ones(len(points)), -0.5 * squares])
+        sums = np.empty((len(self._combinations), len(points)))
+        step = max(4, BLOCK // len(self.data))
+        for start in range(0, len(points), step):
+            kernels = self._observed @ asked[:, start : start + step]
+            np.exp(kernels, out=kernels)
+            sums[:, start : start + step] = np.add.reduceat(kernels, self._starts, axis=0)
+        weights = self._category_weights(points[:, self._categorical])
+        total: Floats = np.einsum("mc,cm->m", weights, sums) * self._factor
+        return total
 
     def sample(self, count: int, factor: float, generator: np.random.Generator) -> Floats:
         """Draws points as BOHB draws its candidates.
