@@ -120,10 +120,14 @@ def _main(arguments: Sequence[str] | None, debug: bool) -> int:
         status: int = args.execute(args)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:
-        # The reader of stdout (head, less) has seen enough. What is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError as error:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader of stdout (head, less) has seen enough. What is still buffered must not raise again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return _end(f"error: {error}", 1, debug)
     except KeyboardInterrupt:
         return _end("interrupted", 130, debug)
     except DasHpoError as error:

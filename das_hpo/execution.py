@@ -10,6 +10,7 @@ when its time limit is over, or when ``stop`` is set; what is done by then is in
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -117,7 +118,13 @@ def execute(
         with database.begin() as session:
             writes.create_run(session, new)
         record = queries.run(database, new.name)
-        return _Execution(database, record, make_optimisation, cluster, stop, progress).run()
+        try:
+            return _Execution(database, record, make_optimisation, cluster, stop, progress).run()
+        except DasHpoError:
+            # Refused before anything was asked of anybody, as for an address that is not ours: nothing is left behind.
+            with contextlib.suppress(DasHpoError), database.begin() as session:
+                writes.remove_run_not_begun(session, record.id)
+            raise
 
 
 def execute_campaigns(

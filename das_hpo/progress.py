@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -135,10 +136,11 @@ class Progress:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
-        self._show()
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        with contextlib.suppress(OSError):  # nobody reads stderr any more
+            self._show()
+            if self._bar is not None:
+                self._bar.stop()
+        self._bar = None
 
     def update(self, snapshot: Snapshot) -> None:
         """Takes the newest state; what is shown follows within the interval."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 from spaces.architecture import Architecture, candidate_operations
@@ -161,7 +162,9 @@ class TrialOutcome:
     message: str | None = None
 
     def loss(self, objective: str) -> float | None:
-        """What BOHB minimises: minus the objective's PSNR in dB; None if that PSNR does not exist.
+        """What BOHB minimises: minus the objective's PSNR in dB; None without that PSNR, and for a diverged trial.
+
+        A trial whose search went well and whose retraining diverged is a diverged one under both objectives.
 
         Raises:
             UnknownNameError: For an unknown objective.
@@ -169,7 +172,7 @@ class TrialOutcome:
         if objective not in OBJECTIVES:
             raise UnknownNameError("objective", objective, OBJECTIVES)
         psnr = self.one_shot_psnr if objective == "one-shot" else self.architecture_psnr
-        return None if psnr is None else -psnr
+        return None if psnr is None or self.status != COMPLETED else -psnr
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, for the wire."""
@@ -186,14 +189,47 @@ class TrialOutcome:
         try:
             epochs = tuple(_epoch(epoch) for epoch in rest.pop("epochs", ()))
             outcome = cls(epochs=epochs, **rest)
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise InvalidValueError(f"not an outcome: {error}") from None
         if outcome.status not in (COMPLETED, DIVERGED):
             raise UnknownNameError("status of an outcome", outcome.status, (COMPLETED, DIVERGED))
         for psnr in (outcome.one_shot_psnr, outcome.architecture_psnr):
             if psnr is not None and not (isinstance(psnr, float) and math.isfinite(psnr)):
                 raise InvalidValueError(f"a PSNR is a finite number or None, {psnr!r} came")
+        _check_types(outcome, _OUTCOME_TYPES)
+        for epoch in epochs:
+            _check_types(epoch, _EPOCH_TYPES)
+        if len({(epoch.phase, epoch.epoch) for epoch in epochs}) < len(epochs):
+            raise InvalidValueError("not an outcome: a phase has the same epoch twice")
         return outcome
+
+
+#: What the fields of an outcome, and of its epochs, may be; what is not named is checked apart.
+_OUTCOME_TYPES: Mapping[str, tuple[type, ...]] = {
+    "architecture": (str, NoneType),
+    "parameters": (int, NoneType),
+    "kernel": (str,),
+    "device": (str,),
+    "search_s": (float, int),
+    "retrain_s": (float, int),
+    "message": (str, NoneType),
+}
+_EPOCH_TYPES: Mapping[str, tuple[type, ...]] = {
+    "phase": (str,),
+    "epoch": (int,),
+    "training_loss": (float, int, NoneType),
+    "training_psnr": (float, int, NoneType),
+    "validation_loss": (float, int, NoneType),
+    "validation_psnr": (float, int, NoneType),
+}
+
+
+def _check_types(datum: TrialOutcome | Epoch, types: Mapping[str, tuple[type, ...]]) -> None:
+    """Refuses what a database could not hold, before it gets there."""
+    for name, valid in types.items():
+        value = getattr(datum, name)
+        if type(value) not in valid or (type(value) is int and not 0 <= value < 2**31):
+            raise InvalidValueError(f"not an outcome: {name} is {value!r}")
 
 
 def _fields(datum: TrialSpec | TrialOutcome | Epoch) -> dict[str, Any]:

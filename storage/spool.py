@@ -10,6 +10,7 @@ some aside, which the first outcome then frees.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -62,15 +63,22 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._shared: int | None = None
 
     def reserve(self, size: int = _RESERVED_BYTES) -> None:
-        """Sets room aside for when the disk is full; does nothing if it is set aside, or if there is none."""
+        """Sets room aside for when the disk is full; does nothing if it is set aside, or if there is none.
+
+        All runs of a database share it; the last to call :meth:`release` gives it back.
+        """
         path = self.directory / _RESERVE
-        if path.exists():
-            return
         with suppress(OSError):
             self.directory.mkdir(parents=True, exist_ok=True)
-            _write(path, bytes(size))
+            if self._shared is None:
+                # A lock on the directory: one on the file would keep its room when it is removed.
+                self._shared = os.open(self.directory, os.O_RDONLY)
+                fcntl.flock(self._shared, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if not path.exists():
+                _write(path, bytes(size))
 
     def put(self, spooled: SpooledOutcome) -> Path:
         """Keeps an outcome durably and returns its file; the same token again replaces it.
@@ -118,18 +126,41 @@ class Spool:
         return []
 
     def _clear(self) -> None:
-        """Removes drafts of a process that died, and the directory if nothing is in it."""
+        """Removes drafts of processes that died, and the directory if nothing is in it."""
         for draft in self.directory.glob("*.draft"):
             with suppress(OSError):
-                draft.unlink()
+                if not _is_alive(draft.name.split(".")[-2]):
+                    draft.unlink()
         with suppress(OSError):
             self.directory.rmdir()
 
     def release(self) -> None:
-        """Gives the reserved room back, and the directory with it if it is empty; called when a run ends."""
-        with suppress(OSError):
-            (self.directory / _RESERVE).unlink()
-        self._clear()
+        """Gives the reserved room back, unless another run shares it, and the directory with it if it is empty.
+
+        Called when a run ends.
+        """
+        try:
+            if self._shared is not None:
+                fcntl.flock(self._shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (self.directory / _RESERVE).unlink(missing_ok=True)
+            self._clear()
+        except OSError:
+            pass  # another run needs it
+        finally:
+            if self._shared is not None:
+                os.close(self._shared)
+                self._shared = None
+
+
+def _is_alive(pid: str) -> bool:
+    """Whether a process of this machine has that number."""
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _take_in(database: Database, path: Path) -> str:

@@ -9,7 +9,6 @@ from sqlalchemy.types import TypeEngine
 
 from spaces.hyperparameters import HYPERPARAMETERS
 from storage.models import Configuration, UtcDateTime
-from storage.records import RESULT_COLUMNS
 from storage.statements import CONFIGURATIONS, EVALUATIONS, RUNS, WORKERS
 
 #: Where each column of the view comes from, in the view's order.
@@ -81,8 +80,3 @@ FLOAT_COLUMNS = (
 )
 INTEGER_COLUMNS = ("iteration", "stage", "number", "replicate", "seed", "attempts")
 NULLABLE_INTEGER_COLUMNS = ("parameters", "sequence")
-TEXT_COLUMNS = tuple(
-    name
-    for name in RESULT_COLUMNS
-    if name not in {*BOOLEAN_COLUMNS, *TIME_COLUMNS, *FLOAT_COLUMNS, *INTEGER_COLUMNS, *NULLABLE_INTEGER_COLUMNS}
-)

@@ -11,7 +11,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Insert, Select, Table, Update, select, update
+from sqlalchemy import Insert, Select, Table, Update, delete, select, update
 
 from spaces.errors import InvalidValueError, RunExistsError, RunMissingError, StorageError, UnknownNameError
 from spaces.trial import Epoch as Point
@@ -28,7 +28,7 @@ from storage.entries import (
     NewRun,
     WorkerInfo,
 )
-from storage.models import Run
+from storage.models import Evaluation, Run
 
 
 def create_run(session: Session, new: NewRun) -> int:
@@ -65,6 +65,15 @@ def set_run_status(session: Session, run_id: int, status: str, message: str | No
     ).first()
     if changed is None:
         raise RunMissingError(f"no run has the id {run_id} in this database")
+
+
+def remove_run_not_begun(session: Session, run_id: int) -> bool:
+    """Removes a run of which nothing was ever asked and which no master has; whether it was one."""
+    asked = select(Evaluation.id).where(Evaluation.run_id == run_id).exists()
+    removed = session.execute(
+        delete(Run).where(Run.id == run_id, Run.lease_owner.is_(None), ~asked).returning(Run.id)
+    ).first()
+    return removed is not None
 
 
 def set_run_settings(session: Session, run_id: int, settings: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ recorded once and replayed; what changes (the batch and the learning rates) is c
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -32,7 +33,8 @@ def replayed(step: Step, device: str) -> Step:
 class Replayed:
     """A step that is recorded at its fourth call. Every call counts: none is made twice to warm up.
 
-    The errors it returns are overwritten by the next call.
+    The errors it returns are overwritten by the next call. It is made and called with the step's device as the
+    current one.
     """
 
     def __init__(self, step: Step) -> None:
@@ -74,9 +76,12 @@ class Replayed:
         kept_rate = rate.clone()
         torch.cuda.synchronize()
         try:
-            with torch.cuda.graph(graph, stream=self._stream):
-                errors = self._step(kept, kept_rate)
-        except RuntimeError as error:
+            with warnings.catch_warnings():
+                # A graph of another device's stream would replay nothing, and say no more than this.
+                warnings.filterwarnings("error", message=".*CUDA Graph is empty")
+                with torch.cuda.graph(graph, stream=self._stream):
+                    errors = self._step(kept, kept_rate)
+        except (RuntimeError, UserWarning) as error:
             _log.warning("no CUDA graph, the steps go on without one: %s", str(error).splitlines()[0])
             return
         self._graph, self._batch, self._rate, self._errors = graph, kept, kept_rate, errors

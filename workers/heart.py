@@ -119,6 +119,10 @@ class Heart:
         self._lines.close()
 
     def _sleep(self) -> None:
+        # Of work that was taken during the last beat, expect() may not have known that a beat is due.
+        beat_s = self._holding.beat_s()
+        if beat_s is not None:
+            self._beat_due = min(self._beat_due, time.monotonic() + beat_s)
         due = min(self._beat_due, self._peers.due)
         if self._quit_at is not None:
             due = min(due, self._quit_at)
@@ -131,9 +135,6 @@ class Heart:
             return
         if _STOPS.intersection(came) and self._quit_at is None:
             self._quit_at = time.monotonic() + SIGNAL_S
-        beat_s = self._holding.beat_s()
-        if beat_s is not None:
-            self._beat_due = min(self._beat_due, time.monotonic() + beat_s)
 
     def _beat(self) -> float:
         """Beats for everything held; returns when to beat again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 
@@ -47,6 +48,13 @@ def run_trials(specs: Sequence[TrialSpec], *, device: str = "cpu", kernel: str =
     if any(spec.shape != specs[0].shape for spec in specs):
         raise InvalidValueError("trials of different shapes cannot share a batch: group them by TrialSpec.shape")
     name = device_name(device)
+    # What torch does on "the current device" (streams, graphs, generators) has to be where the tensors are.
+    with contextlib.nullcontext() if device == "cpu" else torch.cuda.device(device):
+        return _outcomes(specs, name, device, kernel)
+
+
+def _outcomes(specs: Sequence[TrialSpec], name: str, device: str, kernel: str) -> list[TrialOutcome]:
+    """:func:`run_trials` of at least one trial, on a device that exists and is the current one."""
     first = specs[0]
     formation = data_formation(first.data, first.choices, device)
     curves = Curves(len(specs))

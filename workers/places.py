@@ -7,7 +7,6 @@ GPUs of a machine without being told. A lock ends with its process, however that
 from __future__ import annotations
 
 import fcntl
-import getpass
 import os
 import tempfile
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ MOST = 64
 def folder() -> Path:
     """``DAS_HPO_GPU_LOCKS``, else a folder of this user among the temporary files."""
     named = os.environ.get(ENVIRONMENT)
-    return Path(named) if named else Path(tempfile.gettempdir()) / f"das-hpo-gpus-{getpass.getuser()}"
+    return Path(named) if named else Path(tempfile.gettempdir()) / f"das-hpo-gpus-{os.getuid()}"
 
 
 class Place:

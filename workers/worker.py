@@ -233,7 +233,7 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         except Interrupted:
             log.info("interrupted: %d evaluations of %s are handed back", len(work), run)
             return None
-        duration_s = time.monotonic() - began
+        duration_s = (time.monotonic() - began) / len(work)  # each one's share
         self._count_errors(work, results)
         answer: Answer | None = None
         for number, (token, result) in enumerate(zip(tokens, results, strict=True), 1):

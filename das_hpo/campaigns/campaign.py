@@ -189,8 +189,12 @@ class CampaignSettings:
 
     def is_extended_by(self, other: CampaignSettings) -> bool:
         """Whether the other is this campaign with as many trials or more; limits may differ."""
-        limits = {name: getattr(other, name) for name in ("time_limit_s", "evaluation_timeout_s")}
-        return other.trials >= self.trials and replace(self, trials=other.trials, **limits) == other
+        if other.trials < self.trials:
+            return False
+        limits = {name: getattr(self, name) for name in ("time_limit_s", "evaluation_timeout_s")}
+        # A retraining has an architecture for each trial.
+        fewer = other.architectures[: len(self.architectures)]
+        return replace(other, trials=self.trials, architectures=fewer, **limits) == self
 
     def has_trials_of(self, other: CampaignSettings) -> bool:
         """Whether both have the same trials, be they named otherwise, of another number or under other limits."""

@@ -55,7 +55,9 @@ class CampaignWork(Work):
             if record.sequence is not None:
                 one_shot = self.objective == "one-shot"
                 psnr = record.one_shot_psnr if one_shot else record.architecture_psnr
-                loss = None if record.status == "failed" else WORST_LOSS if psnr is None else -psnr
+                loss = None if psnr is None else -psnr
+                if record.status == "diverged":
+                    loss = WORST_LOSS
                 self.learn_again(evaluation, record.status, loss, record.message)
             else:
                 self.give_again(evaluation, waiting=running is None)

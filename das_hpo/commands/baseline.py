@@ -52,6 +52,7 @@ def execute(args: argparse.Namespace) -> int:
 def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
     from das_hpo.campaigns.campaign import CampaignSettings
 
+    epochs = EPOCHS if args.epochs is None else args.epochs
     return [
         CampaignSettings.from_mapping(
             {
@@ -60,8 +61,8 @@ def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
                 "hyperparameters": PRESETS[args.preset],
                 "label": args.preset,
                 "trials": args.trials,
-                "budget": args.epochs or EPOCHS,
-                "draws": args.draws or _draws_in_the_time_of_das(args, problem),
+                "budget": epochs,
+                "draws": args.draws or _draws_in_the_time_of_das(args, problem, epochs),
                 "seed": args.seed,
                 "choices": choices(args),
                 "time_limit_s": args.time_limit,
@@ -77,7 +78,7 @@ def _draws(text: str) -> int | None:
     return None if text == "auto" else positive(text)
 
 
-def _draws_in_the_time_of_das(args: argparse.Namespace, problem: dict[str, str]) -> int:
+def _draws_in_the_time_of_das(args: argparse.Namespace, problem: dict[str, str], epochs: float) -> int:
     """How many random architectures are trained in the median time of a DAS search and retraining.
 
     Raises:
@@ -93,7 +94,7 @@ def _draws_in_the_time_of_das(args: argparse.Namespace, problem: dict[str, str])
         rows = None
     seconds = {}
     for method, verb in (("das", f"evaluate {args.preset}"), ("random", "baseline random")):
-        same = None if rows is None else rows[(rows["method"] == method) & (rows["budget"] == (args.epochs or EPOCHS))]
+        same = None if rows is None else rows[(rows["method"] == method) & (rows["budget"] == epochs)]
         if same is None or same["duration_s"].notna().sum() == 0:
             options = " ".join(f"--{name} {value}" for name, value in problem.items())
             raise InvalidValueError(

@@ -161,7 +161,7 @@ def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings
     campaigns: list[CampaignSettings] = []
     for one in wanted:
         if args.name is not None:
-            name = args.name if len(wanted) == 1 else f"{args.name}-{one.name}"[:64]
+            name = args.name if len(wanted) == 1 else f"{args.name}-{one.name}"
             campaigns.append(replace(one, name=name))
             continue
         same = [found for found in stored if found.has_trials_of(one)]
@@ -187,20 +187,18 @@ def numbers(url: str, names: Sequence[str]) -> Table:
 
 
 def _row(name: str, frame: pandas.DataFrame) -> dict[str, Any]:
+    from das_hpo.comparison.rows import finished, trials_of
     from das_hpo.statistics import correlation, summarise
 
+    frame = trials_of(frame)  # of a random search, the best of a trial's draws
     counts = frame["status"].value_counts()
-    done = frame[frame["status"].isin(["completed", "diverged"])]
+    done = finished(frame)
     row: dict[str, Any] = {
         "campaign": name,
         "trials": len(frame),
         **{status: int(counts.get(status, 0)) for status in ("completed", "diverged", "failed")},
         "duration_s": float(done["duration_s"].mean()) if len(done) else None,
     }
-    if set(frame["method"]) == {"random-search"}:
-        # A trial is the best of its draws; all of them diverged where there is none.
-        done = done.groupby("iteration", as_index=False)[["one_shot_psnr", "architecture_psnr"]].max()
-        row["trials"] = len(done)
     for prefix, column in (("one_shot_", "one_shot_psnr"), ("", "architecture_psnr")):
         if done[column].notna().any():
             found = summarise(done[column])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import textwrap
@@ -112,8 +113,9 @@ def print_table(table: Table, args: argparse.Namespace) -> None:
 
 
 def say(message: str) -> None:
-    """Tells the user something that is no data, on stderr."""
-    print(f"das-hpo: {message}", file=sys.stderr, flush=True)  # noqa: T201 (the one place that prints)
+    """Tells the user something that is no data, on stderr; that nobody reads it stops nothing."""
+    with contextlib.suppress(OSError):
+        print(f"das-hpo: {message}", file=sys.stderr, flush=True)  # noqa: T201 (the one place that prints)
 
 
 def checked(read: Callable[[str], _T]) -> Callable[[str], _T]:

@@ -69,7 +69,7 @@ def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
                 "hyperparameters": what.hyperparameters,
                 "label": name,
                 "trials": args.trials,
-                "budget": args.epochs or what.epochs,
+                "budget": what.epochs if args.epochs is None else args.epochs,
                 "objective": args.objective or "architecture",
                 "retrain": args.retrain,
                 "seed": args.seed,

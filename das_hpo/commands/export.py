@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import typing
-from collections.abc import Callable
 from pathlib import Path
 
 from das_hpo.commands.command import Command, add_database, say
 from das_hpo.commands.reading import reading
+from das_hpo.files import write_then_rename
 from das_hpo.output import Table, render
 from spaces.errors import UnknownNameError
 from storage.records import RESULT_COLUMNS, ResultRecord
@@ -48,26 +46,6 @@ def execute(args: argparse.Namespace) -> int:
         write_then_rename(args.output, lambda path: path.write_bytes(text.encode()))
     say(f"wrote {len(table.rows)} evaluations to {args.output}")
     return 0
-
-
-def write_then_rename(target: Path, write: Callable[[Path], object]) -> None:
-    """Whoever reads the target finds the old file or the whole new one.
-
-    Raises:
-        OSError: If it cannot be written; the target is as it was.
-    """
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's files are the owner's alone; a result is like any file
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_parquet(table: Table, path: Path) -> None:

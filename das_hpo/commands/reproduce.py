@@ -117,7 +117,9 @@ def execute(args: argparse.Namespace) -> int:
 def _plan(args: argparse.Namespace) -> Plan:
     from das_hpo.reproduction.plan import EPOCHS, QUICK_EPOCHS, QUICK_ITERATIONS, QUICK_TRIALS, TRIALS, Plan
 
-    epochs = args.epochs or (QUICK_EPOCHS if args.quick else EPOCHS)
+    epochs = args.epochs
+    if epochs is None:
+        epochs = QUICK_EPOCHS if args.quick else EPOCHS
     return Plan(
         trials=args.trials or (QUICK_TRIALS if args.quick else TRIALS),
         epochs=epochs,
@@ -187,10 +189,16 @@ def _retrainings(plan: Plan, campaigns: Mapping[paper.Cell, CampaignSettings], u
 
     frames = plans.load_cells(url, campaigns, plan.trials)
     records = plans.records_of(url)
+    stored = {campaign.name: campaign for campaign in plans.stored_campaigns(url)}
     found = []
     for cell in paper.VARIANCE_CELLS:
         asked = plan.retraining(cell, frames[cell]) if cell in frames else None
-        if asked is not None and (asked.name not in records or records[asked.name].status != "completed"):
+        if asked is None:
+            continue
+        known = stored.get(asked.name)
+        if known is not None and asked.is_extended_by(known):
+            asked = known
+        if known != asked or records[asked.name].status != "completed":
             found.append(asked)
     return found
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spaces.hyperparameters import HYPERPARAMETERS, RANGES
+from storage import incumbents
 
 if TYPE_CHECKING:
     import pandas
 
 #: The column of each objective's PSNR.
 PSNR_OF = {"one-shot": "one_shot_psnr", "architecture": "architecture_psnr"}
-
-#: How the replicates of a configuration make one number.
-AGGREGATES: dict[str, Callable[[Any], float]] = {"mean": np.mean, "median": np.median, "max": np.max}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +67,41 @@ def finished(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def best_under(frame: pandas.DataFrame, objective: str, aggregate: str = "mean") -> Best | None:
-    """The configuration with the best PSNR at the largest budget that has that PSNR; None without one.
+    """The configuration with the best PSNR at the largest budget at which one competes; None without one.
 
     As ``das-hpo incumbent``: replicates are aggregated as the run was told to, a configuration with an open
     replicate does not compete, a diverged replicate counts as minus infinity and a failed one not at all.
     """
     column = PSNR_OF[objective]
-    budgets = frame.loc[frame[column].notna(), "budget"]
-    if budgets.empty:
-        return None
-    rows = frame[frame["budget"] == budgets.max()]
+    completed = frame[(frame["status"] == "completed") & frame[column].notna()]
+    for budget in sorted(completed["budget"].unique(), reverse=True):
+        best = _best_at(frame[frame["budget"] == budget], objective, aggregate)
+        if best is not None:
+            return best
+    return None
+
+
+def _best_at(rows: pandas.DataFrame, objective: str, aggregate: str) -> Best | None:
+    """:func:`best_under` of one budget's rows."""
+    column = PSNR_OF[objective]
     candidates: list[tuple[float, tuple[int, int, int], pandas.DataFrame]] = []
-    for key, group in rows.groupby(["iteration", "stage", "number"], sort=True):
+    for _, group in rows.groupby(["iteration", "stage", "number"], sort=True):
         counted = finished(group)
         if group["status"].isin(["queued", "running"]).any() or counted.empty:
             continue
-        psnr = AGGREGATES[aggregate](counted[column].fillna(-math.inf))
-        if math.isfinite(psnr):
-            candidates.append((float(psnr), (int(key[0]), int(key[1]), int(key[2])), counted))
+        completed = counted[column].notna() & (counted["status"] == "completed")
+        psnrs = [value if known else None for value, known in zip(counted[column], completed, strict=True)]
+        psnr = incumbents.aggregate(psnrs, aggregate)
+        if psnr is not None:
+            iteration, stage, number = (int(counted[name].iloc[0]) for name in ("iteration", "stage", "number"))
+            candidates.append((psnr, (iteration, stage, number), counted))
     if not candidates:
         return None
     _, configuration, chosen = max(candidates, key=lambda candidate: candidate[0])
     return Best(
         objective=objective,
         configuration=configuration,
-        budget=float(budgets.max()),
+        budget=float(rows["budget"].iloc[0]),
         one_shot_psnr=float(chosen["one_shot_psnr"].mean()),
         architecture_psnr=float(chosen["architecture_psnr"].mean()),
         replicates=len(chosen),

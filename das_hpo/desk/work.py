@@ -135,11 +135,6 @@ class Work(ABC):
             self.stopped = self.stopped or why
             self.condition.notify_all()
 
-    @property
-    def open_evaluations(self) -> int:
-        """How many evaluations were given out, or wait to be, and have not ended."""
-        return len(self._open)
-
     def learn_again(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None) -> None:
         """An evaluation had ended before this process."""
         self._count(evaluation, status)

@@ -17,7 +17,7 @@ from das_hpo.desk.desk import ERROR, HANDED_BACK, LOST, Attempt, Desk
 from das_hpo.dispatching.deadlines import Deadlines
 from das_hpo.dispatching.leases import MAX_ATTEMPTS, Lease, Ledger, Task, new_task, new_token
 from das_hpo.dispatching.roster import SLOWEST_S, Roster, WorkerStatus
-from spaces.errors import DatabaseBusyError
+from spaces.errors import ClusterError, DatabaseBusyError, DatabaseUnusableError
 from spaces.trial import COMPLETED, TrialOutcome
 from workers.messages import AGAIN, DONE, DUPLICATE, RECORDED, REFUSED, UNKNOWN, WAIT, WORK, Answer, Caller, Work
 
@@ -27,6 +27,9 @@ AGAIN_S = 1.0
 #: While nothing has changed, the desk is asked this often at most whether it has work: many workers wait
 #: at the end of a rung, and asking costs a transaction.
 DRY_S = 1.0
+
+#: What keeps outcomes from being recorded whatever they are, and may pass: they are reported again.
+_MAY_PASS = (DatabaseBusyError, DatabaseUnusableError, ClusterError)
 
 log = logging.getLogger(__name__)
 
@@ -224,10 +227,22 @@ class Exchange:
                 for task, report in reports.items():
                     self._record({task: report})
                 return
+            if not isinstance(error, _MAY_PASS):
+                for report in reports.values():
+                    self._refuse(report, error)
+                return
             for task, report in reports.items():
                 self._desk.unrecorded(task.evaluation, report.token, report.outcome, report.duration_s)
             numbers = ", ".join(str(task.evaluation.id) for task in reports)
             log.exception("outcomes were not recorded (evaluations %s): they are reported again", numbers)
+
+    def _refuse(self, report: _Report, error: Exception) -> None:
+        """What is recorded at other times is not for this outcome: its attempt ends as if computing it had raised."""
+        log.error("an outcome of %s was refused", report.caller.name, exc_info=error)
+        lease = self._ledger.leases[report.token]
+        message = f"its outcome was refused: {type(error).__name__}: {error}"
+        if lease.late or self._end([lease], ERROR, message):
+            report.answer = self._next(report.caller, report.capacity, RECORDED)
 
     def _commit(self, reports: Mapping[Task, _Report]) -> None:
         """One commit for these reports and what their workers take next, then their answers.

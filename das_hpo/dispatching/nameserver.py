@@ -7,7 +7,6 @@ started again on the same port knows everything again before anybody has noticed
 from __future__ import annotations
 
 import logging
-import re
 import time
 from typing import Any, Self
 
@@ -32,8 +31,6 @@ QUICKEST_S = 1.0
 
 MAX_NAMES = 10_000
 MAX_LENGTH = 512
-
-RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 log = logging.getLogger(__name__)
 

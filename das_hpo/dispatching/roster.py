@@ -72,10 +72,12 @@ class Roster:
     def hear(self, caller: Caller) -> None:
         """Notes that a worker speaks to us."""
         known = self._known.get(caller.name)
-        if known is None:
+        if known is None or known.session != caller.session:
             info = WorkerInfo(caller.name, caller.host, caller.pid, caller.device, caller.version)
-            known = self._known[caller.name] = _Known(info, caller.session, 0.0, self._lease_s)
-        known.session = caller.session
+            if known is None:
+                known = self._known[caller.name] = _Known(info, caller.session, 0.0, self._lease_s)
+            known.info = info
+            known.session = caller.session
         known.seen = time.monotonic()
 
     def beat(self, name: str, session: str, now: float) -> None:

@@ -50,7 +50,7 @@ def best_so_far(runs: Mapping[str, pandas.DataFrame], values: Mapping[str, str])
             if done.empty:
                 continue
             colour, line = COLOURS[index % len(COLOURS)], LINES[index // len(COLOURS) % len(LINES)]
-            psnr = done[values[name]].to_numpy(dtype=float, na_value=np.nan)
+            psnr = done[values[name]].where(done["status"] == "completed").to_numpy(dtype=float, na_value=np.nan)
             largest = done["budget"].to_numpy() == done["budget"].max()
             seconds = elapsed_s(done)
             for axis, x in zip(axes, (np.arange(1, len(done) + 1), seconds / 60), strict=True):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from das_hpo.files import write_then_rename
 
 #: Okabe and Ito's palette without its yellow, which is too light for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -97,9 +99,7 @@ def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[P
     written = []
     for name in formats:
         target = stem.with_name(f"{stem.name}.{name}")
-        partial = target.with_name(f".{target.name}.part")
-        partial.write_bytes(render(figure, name))
-        os.replace(partial, target)
+        write_then_rename(target, partial(Path.write_bytes, data=render(figure, name)))
         written.append(target)
     return written
 

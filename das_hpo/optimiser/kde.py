@@ -134,10 +134,6 @@ class ProductKernel:
                 points[:, dimension] = truncated_normal(column, factor * bandwidth, uniform[:, dimension])
         return points
 
-    def pdf(self, points: Floats) -> Floats:
-        """As :meth:`density`; the name that statsmodels and hpbandster use."""
-        return self.density(np.atleast_2d(np.asarray(points, dtype=np.float64)))
-
     def _category_weights(self, categories: Floats) -> Floats:
         """The product of the categorical kernels: [m points, combinations]."""
         weights = np.ones((len(categories), len(self._combinations)))

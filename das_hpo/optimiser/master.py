@@ -8,6 +8,7 @@ it, and a report is committed, told to hpbandster, and answered with what comes 
 from __future__ import annotations
 
 import copy
+import math
 import statistics
 import time
 from abc import abstractmethod
@@ -26,6 +27,7 @@ from das_hpo.settings import RunSettings
 from spaces.hyperparameters import Hyperparameters, from_configuration
 from spaces.seeds import evaluation_seed
 from spaces.trial import WORST_LOSS
+from storage import incumbents
 from storage.entries import NewConfiguration, NewEvaluation, WorkerInfo
 
 
@@ -237,11 +239,14 @@ class DeskMaster(Work):
             "finished": job.finished_at or time.time(),
         }
         if losses:
-            loss = aggregate(losses, self.settings.aggregate)
+            how = self.settings.aggregate
+            loss = aggregate(losses, how)
             told = [job.losses[replicate] for replicate in sorted(job.losses)]
             report.result = {"loss": loss, "info": {"losses": told}}
-            if loss < WORST_LOSS:
-                self._best[job.budget] = min(loss, self._best.get(job.budget, loss))
+            # As the incumbent is chosen: a mean with a diverged replicate is no PSNR.
+            psnr = incumbents.aggregate([None if each == WORST_LOSS else -each for each in losses], how)
+            if psnr is not None:
+                self._best[job.budget] = min(-psnr, self._best.get(job.budget, math.inf))
         else:
             report.exception = job.message or "all its evaluations failed"
         iteration = self.iterations[job.id[0]]

@@ -106,7 +106,7 @@ class _Restoration:
             return None
         one_shot = self._master.settings.objective == "one-shot"
         psnr = record.one_shot_psnr if one_shot else record.architecture_psnr
-        return WORST_LOSS if psnr is None else -psnr
+        return WORST_LOSS if psnr is None or record.status == "diverged" else -psnr
 
     def _evaluation(self, record: EvaluationRecord, job: Job) -> Evaluation:
         return Evaluation(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import das_hpo
+from das_hpo.files import write_then_rename
 from das_hpo.report.blocks import Section
 from das_hpo.report.material import Material, read
 from das_hpo.report.overview import overview
@@ -29,16 +28,7 @@ def write_report(url: str, names: Sequence[str], path: Path) -> int:
 
     materials = read(url, names)
     text = render_page(locate(url).name, materials)
-    # Write, then rename: a reader never sees half a page.
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    write_then_rename(path, lambda draft: draft.write_text(text, encoding="utf-8"))
     return len(materials)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from das_hpo.files import write_then_rename
 from das_hpo.output import Table
 from das_hpo.reproduction import paper
 from spaces.hyperparameters import HYPERPARAMETERS, PRESETS
@@ -229,9 +231,7 @@ def write_tables(folder: Path, name: str, complete: Table, text: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for suffix, content in (("csv", as_csv(complete)), ("txt", text)):
         target = folder / f"{name}.{suffix}"
-        partial = target.with_name(f".{target.name}.part")
-        partial.write_text(content, encoding="utf-8", newline="")
-        partial.replace(target)
+        write_then_rename(target, partial(Path.write_bytes, data=content.encode()))
 
 
 def _known(value: object) -> object:

@@ -23,7 +23,6 @@ RANDOM_SEARCH_DRAWS = 5
 TABLES = ("table1", "table2", "table3", "table4")
 DATA = ("blur", "downsampling")
 OPERATIONS = ("good", "all")
-STATISTICS = ("max", "mean", "median")
 
 
 @dataclass(frozen=True, slots=True)

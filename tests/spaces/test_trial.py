@@ -56,7 +56,7 @@ def outcomes() -> st.SearchStrategy[TrialOutcome]:
         architecture_psnr=MAYBE,
         architecture=st.none() | st.text(),
         parameters=st.none() | st.integers(0, 10**6),
-        epochs=st.lists(epochs(), max_size=3).map(tuple),
+        epochs=st.lists(epochs(), max_size=3, unique_by=lambda epoch: (epoch.phase, epoch.epoch)).map(tuple),
         kernel=st.sampled_from(["torch", "fused"]),
         device=st.text(),
         search_s=st.floats(0, 1e6),
@@ -117,6 +117,29 @@ def test_a_psnr_is_finite(value: object) -> None:
     good = TrialOutcome("completed", 20.0, None, None, None).to_dict()
     with pytest.raises(InvalidValueError, match="a PSNR is a finite number or None"):
         TrialOutcome.from_mapping({**good, "one_shot_psnr": value})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": ["search"]},
+        {"epochs": [{"phase": "search", "epoch": 1}, {"phase": "search", "epoch": 1}]},
+        {"epochs": [{"phase": "search", "epoch": "1", "training_loss": 1.0, "training_psnr": 1.0}]},
+        {"epochs": [{"phase": "search", "epoch": 1, "training_loss": "low", "training_psnr": 1.0}]},
+        {"epochs": 2 * [{"phase": "search", "epoch": 1, "training_loss": 1.0, "training_psnr": 1.0}]},
+        {"architecture": ["net"]},
+        {"parameters": 2**63},
+        {"parameters": True},
+        {"kernel": None},
+        {"search_s": "long"},
+    ],
+    ids=str,
+)
+def test_an_outcome_is_what_a_database_can_hold(change: dict[str, Any]) -> None:
+    """Fields of another type, and an epoch that comes twice, are refused and not found out by the database."""
+    good = TrialOutcome("completed", 20.0, None, None, None).to_dict()
+    with pytest.raises(InvalidValueError, match="not an outcome"):
+        TrialOutcome.from_mapping({**good, **change})
 
 
 def test_unknown_status() -> None:

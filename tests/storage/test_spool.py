@@ -39,6 +39,7 @@ outcomes = st.builds(
             training_psnr=psnrs,
             alpha=st.none() | st.just(((0.25, 0.75), (1e-300, 1.0))),
         ),
+        unique_by=lambda epoch: (epoch.phase, epoch.epoch),
         max_size=3,
     ).map(tuple),
     message=st.none() | st.text(max_size=30),
@@ -98,7 +99,7 @@ def test_a_crash_in_between_does_no_harm(started: Database, samples: Any, tmp_pa
     assert spool.take_in(started) == Taken(recorded=1)
     spool.directory.mkdir(exist_ok=True)
     path.write_bytes(content)
-    (spool.directory / "token-2.outcome.json.1.draft").write_bytes(content[:50])
+    (spool.directory / "token-2.outcome.json.999999999.draft").write_bytes(content[:50])
     assert spool.take_in(started) == Taken(known=1)
     assert not spool.directory.exists()
 
@@ -264,3 +265,20 @@ def test_reserving_twice_or_without_room_is_no_error(tmp_path: Path) -> None:
     Spool(tmp_path / "file2" / "x.spool").reserve(10)
     spool.release()
     assert not spool.directory.exists()
+
+
+def test_runs_of_one_database_share_what_is_reserved(tmp_path: Path) -> None:
+    """The end of one leaves the room, and the drafts of living processes, to the other."""
+    directory = tmp_path / "x.db.spool"
+    first, second = Spool(directory), Spool(directory)
+    first.reserve(10)
+    second.reserve(10)
+    living, dead = directory / f"a.{os.getpid()}.draft", directory / "b.999999999.draft"
+    living.write_text("")
+    dead.write_text("")
+    first.release()
+    assert (directory / "reserve").exists()
+    second.release()
+    assert not (directory / "reserve").exists()
+    assert living.exists()
+    assert not dead.exists()

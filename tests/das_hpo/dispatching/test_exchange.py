@@ -131,17 +131,34 @@ def test_two_attempts_of_one_evaluation_report_at_once(service: Service) -> None
 
 
 def test_what_the_database_refuses_does_not_stop_the_others(service: Service) -> None:
-    """The one is reported again for as long as its worker likes; the others are recorded."""
+    """That attempt ends with an error and its evaluation is offered again; the others are recorded."""
     outcomes = service.own()
+    refused = service.held[2].spec
     outcomes[2] = replace(outcomes[2], parameters=2**70)
     answers = service.together(range(WORKERS), outcomes)
-    expected = [RECORDED] * WORKERS
-    expected[2] = AGAIN
-    assert [answer.report for answer in answers] == expected
+    assert [(answer.status, answer.report) for answer in answers] == [(WORK, RECORDED)] * WORKERS
     assert len(service.finished()) == WORKERS - 1
-    assert service.report(2, outcome(service.held[2].spec)).report == RECORDED
+    service.held = [answer.work[0] for answer in answers]
+    again = next(number for number, work in enumerate(service.held) if work.spec == refused)
+    assert service.report(again, outcome(refused)).report == RECORDED
+    assert refused.seed in service.finished()
     replayed, _ = continue_run(service.database)
     assert state(replayed) == state(service.master)
+
+
+def test_what_is_refused_three_times_has_failed(service: Service) -> None:
+    """An outcome that the database never takes does not keep the run waiting."""
+    refused = service.held[0].spec
+    for worker in range(3):  # what was refused of one worker is offered to another
+        while service.held[worker].spec != refused:
+            service.held[worker] = service.report(worker, outcome(service.held[worker].spec)).work[0]
+        answer = service.report(worker, replace(outcome(refused), parameters=2**70))
+        assert answer.report == RECORDED
+        service.held[worker] = answer.work[0]
+    rows = queries.results(service.database, "run", status="failed")
+    assert [(row.seed, row.attempts) for row in rows] == [(refused.seed, 3)]
+    assert "refused" in str(rows[0].message)
+    assert not service.recorder.unsaved_outcomes
 
 
 def test_a_commit_that_fails_is_told_to_all(service: Service) -> None:

@@ -286,7 +286,7 @@ def test_a_stopped_master_gives_nothing_and_takes_everything(database: Database)
     assert master.done
     held = list(driver.held)
     assert driver.run() == 2
-    assert master.open_evaluations == 0
+    assert not master.snapshot().running
     with master.condition, master.transaction():
         master.finished(*held[0], outcome(held[0][0].spec), 0.1)
     assert master.snapshot().finished == 2
