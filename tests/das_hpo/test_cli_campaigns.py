@@ -30,7 +30,7 @@ def test_campaigns_are_computed_once_and_extended(tmp_path: Path) -> None:
     other = das_hpo("baseline", "random-search", "--draws", "2", "--trials", "3", *SHORT, environment=environment)
     assert other.returncode == 0, other.stderr
     (row,) = json.loads(other.stdout)
-    assert (row["trials"], row["completed"] + row["diverged"], row["one_shot_max_psnr"]) == (3, 6, None)
+    assert (row["trials"], row["completed"] + row["diverged"], row["one_shot_max_psnr"]) == (3, 3, None)
     with open_database(environment["DAS_HPO_DB"]) as database:
         runs = {summary.run.name: summary for summary in queries.runs(database)}
         evaluated = {r.seed for r in queries.results(database, "H1-sequential-good-blur")}
@@ -73,5 +73,8 @@ def test_what_cannot_be_evaluated_is_said(tmp_path: Path) -> None:
         das_hpo("baseline", "random-search", "--draws", "auto", environment=environment), 2, "das-hpo evaluate H1"
     )
     assert_one_line_error(das_hpo("evaluate", "H1", "--trials", "0", environment=environment), 2, "1 or more")
+    assert_one_line_error(das_hpo("evaluate", "H1", "--epochs", "0", environment=environment), 2, "positive number")
+    assert_one_line_error(das_hpo("baseline", "random", "--epochs", "0", environment=environment), 2, "positive")
+    assert_one_line_error(das_hpo("reproduce", "table1", "--epochs", "0", environment=environment), 2, "positive")
     assert_one_line_error(das_hpo("evaluate", "H1", "--name", "a b", environment=environment), 2, "cannot name")
     assert not (tmp_path / "x.db").exists()

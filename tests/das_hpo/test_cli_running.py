@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from storage import queries
+from storage.engine import open_database
 from tests.das_hpo.command import assert_one_line_error, das_hpo
 
 GOOD = (
@@ -104,6 +106,40 @@ def test_a_run_that_cannot_be_had_here_is_refused(
     assert process.stdout == ""
     assert (tmp_path / "notes.db").read_text() == "notes\n" * 1000
     assert {path.name for path in tmp_path.iterdir()} <= {"notes.db", ".key"}
+
+
+def test_an_address_that_is_not_ours_leaves_no_run_behind(tmp_path: Path) -> None:
+    """The name is free for the same command with a better address."""
+    environment = {"DAS_HPO_KEY_FILE": str(tmp_path / "key"), "DAS_HPO_DB": f"sqlite:///{tmp_path}/x.db"}
+    process = das_hpo(*GOOD, "--host", "203.0.113.1", "--name", "a", environment=environment)
+    assert process.returncode == 1
+    assert "cannot listen on 203.0.113.1" in process.stderr
+    with open_database(environment["DAS_HPO_DB"]) as database:
+        assert queries.runs(database) == []
+
+
+def test_a_run_needs_nobody_to_read_stderr(tmp_path: Path) -> None:
+    """It ends as it would, with its table on stdout."""
+    environment = {"DAS_HPO_KEY_FILE": str(tmp_path / "key"), "DAS_HPO_DB": f"sqlite:///{tmp_path}/x.db"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    arguments = "run --objective one-shot --iterations 1 --min-budget 0.1 --max-budget 0.1 --workers 1 --name a"
+    try:
+        process = subprocess.run(
+            [sys.executable, "-m", "das_hpo", *arguments.split()],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=writing,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert process.returncode == 0
+    assert "one_shot_psnr" in process.stdout
+    with open_database(environment["DAS_HPO_DB"]) as database:
+        assert [(found.run.name, found.run.status) for found in queries.runs(database)] == [("a", "completed")]
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ class ListDesk:
         self.budget = budget
         self.given = 0
         self.outcomes: dict[int, TrialOutcome] = {}
+        self.durations_s: dict[int, float] = {}
         self.losses: list[tuple[int, str, str, bool]] = []
         self.failed: set[int] = set()
         self.attempts: list[tuple[int, str, str]] = []
@@ -82,6 +83,7 @@ class ListDesk:
         if evaluation.id in self.outcomes:
             self.twice.append(evaluation.id)
         self.outcomes[evaluation.id] = outcome
+        self.durations_s[evaluation.id] = duration_s
         self.condition.notify_all()
 
     def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:

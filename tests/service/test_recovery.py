@@ -33,6 +33,17 @@ def test_two_workers_share_the_work(desk, nameserver, keys, workers):
     assert not work.twice
 
 
+def test_an_evaluation_of_a_batch_has_its_share_of_the_time(desk, nameserver, keys, workers):
+    """So that what evaluations cost adds up to what their worker worked."""
+    work = desk(4)
+    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys):
+        workers.start("time.sleep(0.4)", capacity=4)
+        work.wait_for(lambda: work.done)
+    assert len(set(work.durations_s.values())) == 1
+    assert sum(work.durations_s.values()) >= 0.4
+    assert max(work.durations_s.values()) < 0.4
+
+
 def test_a_killed_worker_is_replaced(desk, nameserver, keys, workers):
     """kill -9 in the middle of an evaluation: it is offered again, and nothing is recorded twice."""
     work = desk(10)

@@ -177,6 +177,8 @@ def test_loss_is_minus_the_objectives_psnr() -> None:
     assert outcome.loss("one-shot") == -20.0
     assert outcome.loss("architecture") == -15.0
     assert TrialOutcome("diverged", None, None, None, None).loss("one-shot") is None
+    # Its search went well, its retraining did not: it is a diverged trial.
+    assert TrialOutcome("diverged", 20.0, None, None, None).loss("one-shot") is None
     with pytest.raises(UnknownNameError, match="unknown objective 'speed': valid are one-shot, architecture"):
         outcome.loss("speed")
 

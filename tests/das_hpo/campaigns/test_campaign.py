@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,16 @@ def test_a_retraining_trains_given_architectures_several_times(database: Databas
         campaign(method="retraining", architectures=retrained(3))
     with pytest.raises(UsageError, match="others have none"):
         campaign(method="random", architectures=retrained(4))
+
+
+def test_a_retraining_is_extended_by_more_architectures() -> None:
+    """By one that begins with the same ones, and by no other."""
+    asked = campaign(method="retraining", architectures=retrained(4))
+    more = campaign(method="retraining", trials=6, architectures=retrained(6))
+    assert asked.is_extended_by(more)
+    assert asked.is_extended_by(asked)
+    assert not more.is_extended_by(asked)
+    assert not asked.is_extended_by(replace(more, architectures=more.architectures[::-1]))
 
 
 def retrained(count: int) -> tuple[str, ...]:

@@ -114,6 +114,23 @@ def test_the_incumbent_follows_the_runs_aggregate() -> None:
     assert best_under(frame[frame["one_shot_psnr"].isna()], "one-shot") is None
 
 
+def test_no_incumbent_is_diverged_or_has_an_open_replicate() -> None:
+    """A search that went well does not win where its retraining diverged; a smaller budget stands in, if it must."""
+    frame = frames.campaign("r", [20.0, 22.0, 21.0])
+    frame["number"] = [0, 1, 2]
+    frame["one_shot_psnr"] = [15.0, 25.0, 14.0]
+    frame.loc[1, "status"] = "diverged"
+    frame.loc[2, "budget"] = 5.0
+    found = best_under(frame, "one-shot")
+    assert found is not None
+    assert (found.configuration, found.budget) == ((0, 0, 0), 50.0)
+    frame.loc[1, "number"] = 0
+    frame.loc[1, "status"] = "queued"
+    found = best_under(frame, "one-shot")
+    assert found is not None
+    assert (found.configuration, found.budget) == ((0, 0, 2), 5.0)
+
+
 def test_cost_and_equal_cost_by_hand() -> None:
     """Seconds of workers, epochs, wall clock; the best by the time the cheaper run had ended."""
     frame = frames.campaign("r", [20.0, None, 22.0], duration_s=4.0)

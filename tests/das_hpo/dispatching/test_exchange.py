@@ -146,6 +146,14 @@ def test_what_the_database_refuses_does_not_stop_the_others(service: Service) ->
     assert state(replayed) == state(service.master)
 
 
+def test_a_worker_that_starts_anew_under_its_name_is_noted_with_its_device(service: Service) -> None:
+    """A container that is started again has the same name, and may get another GPU."""
+    anew = replace(service.callers[0], session="another", device="cuda:1")
+    service.exchange.claim(anew, 1)
+    devices = {status.info.name: status.info.device for status in service.exchange.workers()}
+    assert devices["w0"] == "cuda:1"
+
+
 def test_what_is_refused_three_times_has_failed(service: Service) -> None:
     """An outcome that the database never takes does not keep the run waiting."""
     refused = service.held[0].spec
