@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from das_hpo import __version__
 from das_hpo.campaigns.campaign import CampaignSettings
@@ -45,7 +45,7 @@ __all__ = ["Service", "Summary", "execute", "execute_campaigns", "resume"]
 GRACE_S = 1.0
 
 #: A commit waits for so long for another process's; then it fails, and is tried again.
-BUSY_TIMEOUT_S = 5.0
+BUSY_TIMEOUT_S = 2.0
 
 #: How often the run is looked after: its limits, its lease, its progress.
 _TICK_S = 0.2
@@ -115,6 +115,8 @@ def execute(
         cluster_of(service, stop) as cluster,
         open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
     ):
+        if stop.is_set():
+            raise KeyboardInterrupt
         with database.begin() as session:
             writes.create_run(session, new)
         record = queries.run(database, new.name)
@@ -163,7 +165,8 @@ def execute_campaigns(
         for campaign in campaigns:
             record, missing = _stored_campaign(database, campaign)
             if missing:
-                summaries.append(_Execution(database, record, make_campaign, cluster, stop, progress).run())
+                execution = _Execution(database, record, make_campaign, cluster, stop, progress)
+                summaries.append(execution.run(settings=campaign.to_dict()))
             else:
                 work, _ = make_campaign(queries.replay(database, record.id), Recorder(database, record.id), None)
                 summaries.append(Summary(record.name, record.status, None, work.snapshot(), signalled=False))
@@ -173,7 +176,7 @@ def execute_campaigns(
 
 
 def _stored_campaign(database: Database, asked: CampaignSettings) -> tuple[RunRecord, bool]:
-    """The stored campaign of that name, made or extended, and whether anything of it is missing."""
+    """The stored campaign of that name, made if there is none, and whether anything of it is missing."""
     try:
         stored = queries.run(database, asked.name)
     except RunMissingError:
@@ -184,11 +187,7 @@ def _stored_campaign(database: Database, asked: CampaignSettings) -> tuple[RunRe
         raise RunExistsError(
             f"the name {asked.name!r} is taken by a {stored.kind} with other settings: choose another --name"
         )
-    extended = CampaignSettings.from_mapping(stored.settings) != asked
-    if extended:
-        with database.begin() as session:
-            writes.set_run_settings(session, stored.id, asked.to_dict())
-    return stored, extended or stored.status != "completed"
+    return stored, CampaignSettings.from_mapping(stored.settings) != asked or stored.status != "completed"
 
 
 def resume(
@@ -256,14 +255,22 @@ class _Execution:
         self._stop = stop
         self._progress = progress
         self._ownership = Ownership(database, record.id, record.name)
-        self._recorder = Recorder(database, record.id, self._ownership)
+        self._recorder = Recorder(database, record.id, self._ownership, stop)
         self._spool = Spool(database.location.spool)
 
-    def run(self, time_limit_s: float | None = None) -> Summary:
-        """Takes the run's lease, serves the run, and gives the lease back."""
+    def run(self, time_limit_s: float | None = None, settings: dict[str, Any] | None = None) -> Summary:
+        """Takes the run's lease, serves the run, and gives the lease back.
+
+        Args:
+            time_limit_s: Seconds after which it ends; None for what the settings say.
+            settings: What replaces the stored settings, now that nobody else serves the run; None if nothing does.
+        """
         self._ownership.take(self._stop)
         why = "an error"
         try:
+            if settings is not None and settings != self._record.settings:
+                with self._database.begin() as session:
+                    writes.set_run_settings(session, self._record.id, settings)
             summary = self._serve(time_limit_s)
             why = ""
             return summary
@@ -314,9 +321,16 @@ class _Execution:
         status = "completed" if work.complete else "interrupted"
         if work.complete:
             why = None
-        with work.condition, work.transaction():
-            pass  # Whatever a commit before this one could not write.
-        self._set_status(status, why)
+        try:
+            with work.condition, work.transaction():
+                pass  # Whatever a commit before this one could not write.
+            self._set_status(status, why)
+        except StorageError as error:
+            if not self._stop.is_set():
+                raise
+            log.warning("the run is stopped while its database cannot be written, resume takes in the rest: %s", error)
+            status = "interrupted"
+            why = why or "interrupted by a signal"
         return Summary(self._record.name, status, why, snapshot, signalled=self._stop.is_set() and why is not None)
 
     def _watch(self, work: Work, dispatcher: Dispatcher, time_limit_s: float | None) -> str | None:
@@ -374,12 +388,14 @@ class _Execution:
                 self._spool.put(SpooledOutcome(token, outcome, loss, duration_s))
             except DasHpoError:
                 log.exception("an outcome is lost")
+        self._spool.release()
         try:
+            if self._recorder.failing_since is not None and self._stop.is_set():
+                return  # it would wait for the database once more; who resumes sees that this process has ended
             if why:
                 with self._database.begin() as session:
                     self._ownership.renew(session)
                     writes.set_run_status(session, self._record.id, "interrupted", why)
-            self._spool.release()
             self._ownership.release()
         except DasHpoError as error:
             log.warning("the run's lease runs out by itself: %s", error)

@@ -219,6 +219,13 @@ def _uri(path: Path, *, read_only: bool) -> str:
 
 def _make_file(location: Location, path: Path, busy_timeout_s: float) -> None:
     """Makes a new database beside its place and links it there, whole or not at all; the first one there stays."""
+    # Looked for before the database is: where somebody has just made one, its log is no stranger's.
+    stale = stale_log(path)
+    if stale is not None and not path.exists():
+        raise DatabaseUnusableError(
+            f"{stale} is the log of a database that is not there any more, and would be written into a new one: "
+            "put that database back, or remove its log as well"
+        )
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     try:
         try:
@@ -237,6 +244,12 @@ def _make_file(location: Location, path: Path, busy_timeout_s: float) -> None:
         for ending in ("", "-wal", "-shm", "-journal"):
             with suppress(FileNotFoundError):
                 draft.with_name(draft.name + ending).unlink()
+
+
+def stale_log(path: Path) -> Path | None:
+    """What SQLite would take for changes to a file that is put there; None if there is no such log."""
+    logs = (path.with_name(path.name + ending) for ending in ("-wal", "-journal"))
+    return next((log for log in logs if log.exists()), None)
 
 
 def _link(draft: Path, path: Path) -> None:

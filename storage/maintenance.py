@@ -8,14 +8,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from spaces.errors import DatabaseMissingError, DatabaseUnusableError, InvalidValueError
 from storage import schema
-from storage.engine import Database, connect, open_database, writing
+from storage.engine import Database, connect, open_database, stale_log, writing
 from storage.failures import translated
 from storage.location import Location, is_empty, locate, require_place
-from storage.models import REVISIONS
+from storage.models import REVISIONS, Base
 
 #: What must hold of every database, as a sentence and the query for what breaks it (id of the run, and the row).
 INVARIANTS: dict[str, str] = {
@@ -81,6 +81,9 @@ def check(url: str) -> list[str]:
             found += [f"damaged file: {line}" for line in lines if line != "ok"]
             for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()[:20]:
                 found.append(f"broken reference: row {row} of {table} to {parent}")
+        seen = inspect(connection)
+        missing = {*Base.metadata.tables, "results"} - {*seen.get_table_names(), *seen.get_view_names()}
+        found += [f"missing: {name}" for name in sorted(missing)]
         if found:
             return found
         for sentence, query in INVARIANTS.items():
@@ -124,8 +127,8 @@ def backup(url: str, destination: str | Path) -> Path:
         destination: The file to make; one that is there is replaced only once the copy is complete.
 
     Raises:
-        InvalidValueError: For PostgreSQL (which has ``pg_dump``), or the database itself as destination.
-        DatabaseUnusableError: If the destination cannot be written.
+        InvalidValueError: For PostgreSQL (which has ``pg_dump``), or the database itself, or its log, as destination.
+        DatabaseUnusableError: If the destination cannot be written, or a log beside it would be written into it.
     """
     location = _existing(url)
     if location.path is None:
@@ -134,6 +137,14 @@ def backup(url: str, destination: str | Path) -> Path:
     require_place(target)
     if target.exists() and target.samefile(location.path):
         raise InvalidValueError(f"{target} is the database itself: name another file for the backup")
+    if target.parent.samefile(location.path.parent) and target.name in _beside(location.path):
+        raise InvalidValueError(f"{target} belongs to the database itself: name another file for the backup")
+    log = stale_log(target)
+    if log is not None:
+        raise DatabaseUnusableError(
+            f"{target} has a log beside it, {log.name}, that would be written into the backup: it is in use, or its "
+            "das-hpo was killed; name another file, or remove both first"
+        )
     draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
     try:
         with open_database(url) as database, translated(location.name):
@@ -181,6 +192,10 @@ def _existing(url: str) -> Location:
         if is_empty(location.path):
             raise DatabaseUnusableError(f"{location.path} is empty: name the database with --db or DAS_HPO_DB")
     return location
+
+
+def _beside(path: Path) -> set[str]:
+    return {path.name + ending for ending in ("-wal", "-shm", "-journal")}
 
 
 def _copy(database: Database, draft: Path) -> None:

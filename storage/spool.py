@@ -166,7 +166,7 @@ def _is_alive(pid: str) -> bool:
 def _take_in(database: Database, path: Path) -> str:
     spooled = _read(path)
     if spooled is None:
-        return _refuse(path)
+        return _refuse(path) if path.exists() else "known"  # another process has taken it in
     try:
         with database.begin() as session:
             new = writes.record_outcome(session, spooled.token, spooled.outcome, spooled.loss, spooled.duration_s)

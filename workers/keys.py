@@ -111,6 +111,8 @@ def retire_keys(path: Path | str | None = None) -> int:
 
 def _read(path: Path) -> tuple[bytes, ...]:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for somebody to write to it
+            raise AuthenticationError(f"the key file {path} is no plain file: name one with DAS_HPO_KEY_FILE")
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read(65536)

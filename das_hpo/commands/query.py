@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 
 from das_hpo.commands.command import Command, add_database, add_format, print_table
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table
+from spaces.errors import InvalidValueError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +24,9 @@ def execute(args: argparse.Namespace) -> int:
 
     with reading(args) as database:
         result = queries.sql(database, args.sql)
+    twice = [name for name, count in Counter(result.columns).items() if count > 1]
+    if twice and args.format == "json":
+        raise InvalidValueError(f"two columns are named {twice[0]!r}, which JSON cannot tell apart: name them with AS")
     print_table(Table(result.columns, result.rows), args)
     return 0
 

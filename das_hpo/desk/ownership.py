@@ -99,9 +99,10 @@ def _clock() -> float:
 
 
 def _started(pid: int) -> str:
-    """When a process was started, in the kernel's ticks: with the id, it names a process for good."""
+    """When a living process was started, in the kernel's ticks: with the id, it names a process for good."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if words[0] in "ZX" else words[19]  # dead, and not yet collected by its parent
     except (OSError, IndexError):
         return ""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from spaces.errors import DatabaseBusyError
 from spaces.trial import TrialOutcome
 from storage import writes
 from storage.entries import NewConfiguration, NewEvaluation, WorkerInfo
@@ -30,12 +32,20 @@ class Recorder:
         database: Where the run is.
         run_id: The run's id in the database.
         ownership: The run's lease, which every transaction renews; None where nobody else can be.
+        stop: When it is set, and the last transaction failed, no other one waits for the database.
     """
 
-    def __init__(self, database: Database, run_id: int, ownership: Ownership | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        run_id: int,
+        ownership: Ownership | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
         self.database = database
         self.run_id = run_id
         self._ownership = ownership
+        self._stop = stop or threading.Event()
         self.failure: BaseException | None = None
         """Why the last transaction failed; None if it did not."""
         self.failing_since: float | None = None
@@ -52,9 +62,15 @@ class Recorder:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Groups all calls inside into one commit, which is durable when the block has been left."""
+        """Groups all calls inside into one commit, which is durable when the block has been left.
+
+        Raises:
+            StorageError: If that failed, or would only delay the end of a run that is being stopped.
+        """
         if self._session is not None:
             raise RuntimeError("a recorder's transactions do not nest")
+        if self.failing_since is not None and self._stop.is_set():
+            raise DatabaseBusyError(f"the run is being stopped, and its database could not be written: {self.failure}")
         self._block = []
         try:
             with self.database.begin() as session:

@@ -34,6 +34,10 @@ from workers.wire import DISPATCHER_PREFIX, Remote, format_address, parse_addres
 #: How often the entry in the nameserver is renewed.
 REGISTER_EVERY_S = 5.0
 
+#: At the end, how long the nameserver may take to be told, and how long the threads are waited for.
+FAREWELL_S = 1.0
+END_S = 2.5
+
 #: How long a dispatcher that another master left in the nameserver may take to answer.
 REACH_S = 2.0
 
@@ -136,7 +140,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         self.paused = True
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout=5.0)
+            thread.join(timeout=END_S)
         self._threads.clear()
         if self._daemon is not None:
             self._daemon.stop()
@@ -253,11 +257,12 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
                 if reachable:
                     log.warning("going on without the nameserver: %s", error)
                 reachable = False
+        directory.close()
         try:
-            directory.remove(self.run_name)
+            with Directory(self._address, self._keys, timeout_s=FAREWELL_S) as nameserver:
+                nameserver.remove(self.run_name)
         except ClusterError as error:
             log.debug("the nameserver was not told of the end: %s", error)
-        directory.close()
 
 
 def _address_towards(host: str, port: int) -> str:

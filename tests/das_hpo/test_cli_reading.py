@@ -175,6 +175,9 @@ def test_query_reads_and_cannot_write(folder: Path) -> None:
     assert {row["status"]: row["n"] for row in rows} == {"completed": 4, "diverged": 1, "failed": 1}
     for sql in ("delete from evaluations", "select 1; drop table runs", "select nonsense from results"):
         assert_one_line_error(das_hpo("query", sql, cwd=folder), 2)
+    twice = "select 1 as a, 2 as a"
+    assert_one_line_error(das_hpo("query", twice, "-f", "json", cwd=folder), 2, "two columns are named 'a'")
+    assert printed(folder, "query", twice, "-f", "csv").split() == ["a,a", "1,2"]
     assert printed(folder, "results", "-f", "csv") == before
 
 

@@ -118,6 +118,11 @@ def test_an_address_that_is_not_ours_leaves_no_run_behind(tmp_path: Path) -> Non
         assert queries.runs(database) == []
 
 
+def test_an_empty_host_is_not_taken_for_all_networks() -> None:
+    """As of an unset variable."""
+    assert_one_line_error(das_hpo("nameserver", "--host", "", "--port", "0"), 2, "--host takes an address")
+
+
 def test_a_run_needs_nobody_to_read_stderr(tmp_path: Path) -> None:
     """It ends as it would, with its table on stdout."""
     environment = {"DAS_HPO_KEY_FILE": str(tmp_path / "key"), "DAS_HPO_DB": f"sqlite:///{tmp_path}/x.db"}

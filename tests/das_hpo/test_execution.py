@@ -10,15 +10,17 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from das_hpo.campaigns.campaign import CampaignSettings
 from das_hpo.cluster import Service
 from das_hpo.desk.ownership import Ownership
 from das_hpo.dispatching.nameserver import NameServer
-from das_hpo.execution import execute, resume
+from das_hpo.execution import execute, execute_campaigns, resume
 from das_hpo.progress import Snapshot
 from spaces.errors import (
     ClusterError,
@@ -239,6 +241,7 @@ def test_an_outcome_that_comes_while_the_database_is_locked_is_spooled(url: str,
         holder.join()
     (spooled,) = Path(url.removeprefix("sqlite:///") + ".spool").glob("*.outcome.json")
     token = spooled.name.removesuffix(".outcome.json")
+    _as_if_its_process_had_ended(url)
     assert resume("run", url, service(keys)).status == "completed"
     with open_database(url) as database:
         attempts = queries.attempts(database, "run")
@@ -246,6 +249,69 @@ def test_an_outcome_that_comes_while_the_database_is_locked_is_spooled(url: str,
         assert kept.status == "completed"
         assert [a.token for a in attempts if a.evaluation_id == kept.evaluation_id] == [token]
     assert not spooled.exists()
+
+
+def test_a_signal_ends_a_run_whose_database_is_locked(url: str, keys: KeyFile) -> None:
+    """It ends as interrupted, and resume takes in what could not be written."""
+    execute(settings(seed=5, name="calm"), url, service(keys))
+    stop, released = threading.Event(), threading.Event()
+
+    def lock() -> None:
+        path = url.removeprefix("sqlite:///")
+        while _finished(path) < 22:
+            time.sleep(0.02)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
+            connection.execute("begin immediate")
+            time.sleep(3.0)
+            stop.set()
+            released.wait()
+            connection.execute("rollback")
+
+    holder = threading.Thread(target=lock)
+    holder.start()
+    try:
+        summary = execute(settings(seed=5), url, service(keys, options=("--seconds", "0.1")), stop=stop)
+    finally:
+        released.set()
+        holder.join()
+    assert (summary.status, summary.signalled) == ("interrupted", True)
+    _as_if_its_process_had_ended(url)
+    assert resume("run", url, service(keys)).status == "completed"
+    assert rows(url) == rows(url, "calm")
+
+
+def test_a_stopped_run_is_not_begun(url: str, keys: KeyFile) -> None:
+    """A signal that came while the workers were started leaves no run behind."""
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        execute(settings(), url, service(keys), stop=stop)
+    with open_database(url) as database:
+        assert queries.runs(database) == []
+
+
+def test_a_refused_campaign_changes_nothing(url: str, keys: KeyFile) -> None:
+    """More trials of a campaign that another process computes: refused, and computed when asked for again."""
+    asked = CampaignSettings(name="c", trials=2, budget=1.0)
+    execute_campaigns([asked], url, service(keys))
+    more = replace(asked, trials=4)
+    with open_database(url) as database:
+        holder = Ownership(database, queries.run(database, "c").id, "c")
+        holder.take()
+        with pytest.raises(ClusterError, match="is being run by"):
+            execute_campaigns([more], url, service(keys))
+        assert queries.run(database, "c").settings["trials"] == 2
+        holder.release()
+    (summary,) = execute_campaigns([more], url, service(keys))
+    assert (summary.status, summary.snapshot.finished) == ("completed", 4)
+
+
+def _as_if_its_process_had_ended(url: str) -> None:
+    """The lease that a master could not give back is the dead's, and taken at once: here that process is the test."""
+    with open_database(url) as database, database.begin() as session:
+        held = queries.lease(database, "run")
+        if held is not None:
+            writes.release_lease(session, queries.run(database, "run").id, held.owner)
 
 
 def _finished(path: str) -> int:
@@ -289,8 +355,7 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(url: str, key
 def test_waiting_for_the_lease_of_a_silent_master_can_be_stopped(url: str, keys: KeyFile) -> None:
     """A master on a machine that cannot be seen from here is waited for, unless a signal comes."""
     stop = threading.Event()
-    stop.set()
-    execute(settings(), url, service(keys), stop=stop)
+    execute(settings(), url, service(keys), stop=stop, progress=lambda _: stop.set())
     with open_database(url) as database, database.begin() as session:
         writes.take_lease(session, queries.run(database, "run").id, "elsewhere:1:1:another-boot:0", 20.0)
     with pytest.raises(KeyboardInterrupt):
@@ -304,8 +369,7 @@ def test_waiting_for_the_lease_of_a_silent_master_can_be_stopped(url: str, keys:
 def test_a_second_master_of_a_run_is_refused(url: str, keys: KeyFile) -> None:
     """While a living process has the run's lease, resume says who it is; a lease of the dead is taken."""
     stop = threading.Event()
-    stop.set()
-    execute(settings(), url, service(keys), stop=stop)
+    execute(settings(), url, service(keys), stop=stop, progress=lambda _: stop.set())
     with open_database(url) as database:
         holder = Ownership(database, queries.run(database, "run").id, "run")
         holder.take()

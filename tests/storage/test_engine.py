@@ -327,6 +327,26 @@ def test_an_open_database_goes_with_its_process(sqlite_url: str) -> None:
     assert maintenance.check(sqlite_url) == []
 
 
+def test_the_log_of_a_removed_database_does_not_get_into_a_new_one(sqlite_url: str, tmp_path: Path) -> None:
+    """A database whose process was killed is removed, and its log is left: SQLite would replay it."""
+    program = (
+        "import os, signal\nfrom storage.engine import open_database\nfrom storage import writes\n"
+        "from tests.storage.conftest import Samples\n"
+        f"database = open_database({sqlite_url!r}, create=True)\n"
+        "with database.begin() as session:\n    writes.create_run(session, Samples().run())\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=False, timeout=60)
+    (tmp_path / "test.db").unlink()
+    assert (tmp_path / "test.db-wal").exists()
+    with pytest.raises(DatabaseUnusableError, match="-wal is the log of a database that is not there any more"):
+        open_database(sqlite_url, create=True)
+    assert not (tmp_path / "test.db").exists()
+    (tmp_path / "test.db-wal").unlink()
+    open_database(sqlite_url, create=True).close()
+    assert maintenance.check(sqlite_url) == []
+
+
 @pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
 def test_a_removed_file_is_noticed(sqlite_url: str, tmp_path: Path, samples: Any, replaced: bool) -> None:
     """SQLite would go on writing into a file that nobody can open any more."""

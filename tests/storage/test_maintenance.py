@@ -151,7 +151,24 @@ def test_backups_that_cannot_be_made_leave_nothing(sqlite_url: str, tmp_path: Pa
         maintenance.backup(sqlite_url, tmp_path / "test.db")
     with pytest.raises(DatabaseUnusableError, match="there is no directory"):
         maintenance.backup(sqlite_url, tmp_path / "missing" / "backup.db")
+    with pytest.raises(InvalidValueError, match="belongs to the database itself"):
+        maintenance.backup(sqlite_url, tmp_path / "test.db-wal")
     assert [path.name for path in tmp_path.iterdir()] == ["test.db"]
+    # SQLite would write a log that lies there into what is put beside it.
+    (tmp_path / "old.db").write_bytes((tmp_path / "test.db").read_bytes())
+    (tmp_path / "old.db-wal").write_bytes(b"log")
+    with pytest.raises(DatabaseUnusableError, match="has a log beside it, old"):
+        maintenance.backup(sqlite_url, tmp_path / "old.db")
+    assert {path.name for path in tmp_path.iterdir()} == {"test.db", "old.db", "old.db-wal"}
+
+
+def test_missing_tables_and_views_are_found(sqlite_url: str, tmp_path: Path) -> None:
+    """What another program dropped."""
+    open_database(sqlite_url, create=True).close()
+    with closing(sqlite3.connect(tmp_path / "test.db")) as connection, connection:
+        connection.execute("DROP VIEW results")
+        connection.execute("DROP TABLE epochs")
+    assert maintenance.check(sqlite_url) == ["missing: epochs", "missing: results"]
 
 
 def test_vacuum_gives_space_back(database: Database, url: str, raw: Raw, samples: Any) -> None:

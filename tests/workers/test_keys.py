@@ -109,3 +109,10 @@ def test_an_unwritable_directory_is_said(tmp_path: Path):
     tmp_path.chmod(0o500)
     with pytest.raises(AuthenticationError, match=r"cannot be written .*DAS_HPO_KEY_FILE"):
         KeyFile(tmp_path / "key")
+
+
+def test_a_pipe_is_no_key_file(tmp_path: Path):
+    """Opening it would wait for a writer."""
+    os.mkfifo(tmp_path / "key", 0o600)
+    with pytest.raises(AuthenticationError, match="no plain file"):
+        KeyFile(tmp_path / "key")
