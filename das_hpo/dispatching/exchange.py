@@ -29,7 +29,7 @@ AGAIN_S = 1.0
 DRY_S = 1.0
 
 #: What keeps outcomes from being recorded whatever they are, and may pass: they are reported again.
-_MAY_PASS = (DatabaseBusyError, DatabaseUnusableError, ClusterError)
+_MAY_PASS = (OSError, DatabaseBusyError, DatabaseUnusableError, ClusterError)
 
 log = logging.getLogger(__name__)
 
