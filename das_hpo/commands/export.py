@@ -10,7 +10,7 @@ from das_hpo.commands.command import Command, add_database, say
 from das_hpo.commands.reading import reading
 from das_hpo.files import write_then_rename
 from das_hpo.output import Table, render
-from spaces.errors import UnknownNameError
+from spaces.errors import InvalidValueError, UnknownNameError
 from storage.records import RESULT_COLUMNS, ResultRecord
 
 FORMATS = ("csv", "parquet", "json")
@@ -34,6 +34,8 @@ def execute(args: argparse.Namespace) -> int:
     file_format = args.format or args.output.suffix.removeprefix(".").lower()
     if file_format not in FORMATS:
         raise UnknownNameError("format", file_format, FORMATS)
+    if args.output.is_dir() or not args.output.parent.is_dir():
+        raise InvalidValueError(f"-o takes a file in a folder that is there, {str(args.output)!r} is none")
     from storage import queries
 
     with reading(args) as database:

@@ -123,7 +123,7 @@ def _plan(args: argparse.Namespace) -> Plan:
     return Plan(
         trials=args.trials or (QUICK_TRIALS if args.quick else TRIALS),
         epochs=epochs,
-        prefix=args.prefix or ("paper" if epochs == EPOCHS else _prefix(f"e{epochs:.3g}")),
+        prefix=args.prefix or ("paper" if epochs == EPOCHS else _prefix(f"e{epochs:.9g}")),
         seed=args.seed,
         choices=choices(args),
         iterations=args.iterations or (QUICK_ITERATIONS if args.quick else 128),

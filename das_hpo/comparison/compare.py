@@ -57,10 +57,10 @@ def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95) -> Rep
             f"each name once: {', '.join(sorted({n for n in names if names.count(n) > 1}))} repeats"
         )
     comparisons = compare_all([subject.sample for subject in subjects], level=level)
-    return Report(tuple(subjects), tuple(comparisons), _equal_cost(subjects), level)
+    return Report(tuple(subjects), tuple(comparisons), _equal_cost(subjects, level), level)
 
 
-def _equal_cost(subjects: Sequence[Subject]) -> EqualCost | None:
+def _equal_cost(subjects: Sequence[Subject], level: float) -> EqualCost | None:
     runs = [subject for subject in subjects if subject.kind == "run"]
     if len(runs) < 2 or len({(run.objective, run.problem, run.method) for run in runs}) > 1:
         return None
@@ -71,4 +71,4 @@ def _equal_cost(subjects: Sequence[Subject]) -> EqualCost | None:
     for run in runs:
         draws.setdefault(run.optimizer, []).append(psnr[run.name])
     samples = [Trials(name, values) for name, values in draws.items() if len(values) > 1]
-    return EqualCost(least, runs[0].objective, psnr, tuple(compare_all(samples)))
+    return EqualCost(least, runs[0].objective, psnr, tuple(compare_all(samples, level=level)))

@@ -42,7 +42,7 @@ class Subject:
         correlation: Pearson's, of one-shot and architecture PSNR over ``sample``.
         rank_correlation: Spearman's, of the same.
         source: :data:`TRIALS`, :data:`INCUMBENT_TRIALS` or :data:`EVALUATIONS`: what the tests are about.
-        sample: Architecture PSNRs with their seeds.
+        sample: Architecture PSNRs with their seeds, NaN for diverged; what was not retrained is not in it.
         summary: Of the sample.
         budget: Epochs of the sample's trials.
         frame: All its rows.
@@ -134,7 +134,7 @@ def preset_subject(
     if len(kinds) > 1:
         found = "; ".join(" ".join(f"--{c} {v}" for c, v in row.items()) for row in kinds.to_dict("records"))
         raise InvalidValueError(f"preset {name} has trials of several problems, say which: {found}")
-    rows = rows[rows["budget"] == rows["budget"].max()].drop_duplicates(subset=["seed"])
+    rows = _each_seed_once(rows[rows["budget"] == rows["budget"].max()])
     best = tuple(found for found in (best_under(rows, objective) for objective in PSNR_OF) if found is not None)
     return _subject(name, "preset", "architecture", "", rows, best, rows, TRIALS, level)
 
@@ -150,6 +150,8 @@ def _subject(
     source: str,
     level: float,
 ) -> Subject:
+    budget = float(sample["budget"].max()) if len(sample) else math.nan
+    sample = _retrained(sample)
     psnr = sample["architecture_psnr"].to_numpy(dtype=float, na_value=np.nan)
     one_shot = sample["one_shot_psnr"]
     seeds = [int(seed) for seed in sample["seed"]]
@@ -167,9 +169,20 @@ def _subject(
         source=source,
         sample=Trials(name, psnr, None if source == EVALUATIONS else seeds),
         summary=summarise(psnr, level=level),
-        budget=float(sample["budget"].max()) if len(sample) else math.nan,
+        budget=budget,
         frame=frame,
     )
+
+
+def _retrained(rows: pandas.DataFrame) -> pandas.DataFrame:
+    """Rows that say something of an architecture: it has a PSNR, or the trial diverged."""
+    return rows[rows["architecture_psnr"].notna() | (rows["status"] == "diverged")]
+
+
+def _each_seed_once(rows: pandas.DataFrame) -> pandas.DataFrame:
+    """A trial that was computed in several campaigns counts once, retrained if it was anywhere."""
+    told = rows.assign(untold=~rows.index.isin(_retrained(rows).index)).sort_values("untold", kind="stable")
+    return told.drop(columns="untold").drop_duplicates(subset=["seed"])
 
 
 def _sample(
@@ -191,7 +204,7 @@ def _sample(
         rows = finished(matching(campaigns, {name: chosen[name] for name in HYPERPARAMETERS}))
         for column in (*PROBLEM, "method"):
             rows = rows[rows[column] == done[column].iloc[0]]
-        rows = rows[rows["budget"] == own.budget].drop_duplicates(subset=["seed"])
+        rows = _each_seed_once(rows[rows["budget"] == own.budget])
         if len(rows):
             return rows, INCUMBENT_TRIALS
     return here, EVALUATIONS

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from das_hpo.comparison.compare import Report
 from das_hpo.comparison.subjects import EVALUATIONS, INCUMBENT_TRIALS, Subject
-from das_hpo.statistics import Comparison, Interval
+from das_hpo.statistics import Comparison, Interval, holm
 from das_hpo.statistics.significance import WILCOXON
 
 #: Fewer trials than this are called few: intervals of a median are then guesses.
@@ -19,31 +19,32 @@ def verdicts(report: Report) -> list[str]:
     by_name = {subject.name: subject for subject in report.subjects}
     said = _title_question(report)
     for comparison in report.comparisons:
-        said.append(pair_verdict(comparison, by_name, len(report.comparisons), report.level))
+        others = [other.p_value for other in report.comparisons if other is not comparison]
+        said.append(pair_verdict(comparison, by_name, others, report.level))
     said += [correlation_verdict(subject) for subject in report.subjects]
     said += _equal_cost(report)
     said += _warnings(report.subjects)
     return said
 
 
-def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], tests: int, level: float) -> str:
-    """Whether the trials tell A from B."""
+def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Sequence[float], level: float) -> str:
+    """Whether the trials tell A from B; ``others`` are the p values of the tests that were made besides."""
     a, b = by_name[comparison.first], by_name[comparison.second]
     names = f"{a.name} against {b.name}"
-    if math.isnan(comparison.p_value) or not (a.summary.completed and b.summary.completed):
-        without = " and ".join(subject.name for subject in (a, b) if not subject.summary.completed)
+    if math.isnan(comparison.p_value):
+        without = " and ".join(subject.name for subject in (a, b) if not subject.summary.trials)
         return f"{names}: not comparable, {without} has no architecture PSNR (run with --retrain always)."
     numbers = (
-        f"medians {a.summary.median:.2f} and {b.summary.median:.2f} dB, difference "
-        f"{comparison.difference:+.2f} dB {comparison.difference_interval:+.2f}, one of {a.name} is the "
+        f"{_medians(comparison, a, b)}, one of {a.name} is the "
         f"better with probability {comparison.improvement:.2f} {comparison.improvement_interval}, "
         f"{_test(comparison)}"
     )
     alpha = 1 - level
     if comparison.p_holm < alpha:
-        word = "better" if comparison.improvement > 0.5 else "worse"
+        word = "better" if comparison.direction > 0 else "worse"
         return f"{names}: the {a.source} of {a.name} are {word}. {numbers[0].upper()}{numbers[1:]}."
-    least = smallest_p(comparison, a.summary.trials, b.summary.trials) * tests
+    # As small as its p could have been, Holm's factor may be another.
+    least = holm([smallest_p(comparison, a.summary.trials, b.summary.trials), *others])[0]
     if least >= alpha:
         return (
             f"{names}: too few trials to tell. With these {_counts(comparison, a, b)} no outcome could have been "
@@ -53,6 +54,17 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], tests: int
         f"{names}: the data do not tell which is better; that is no proof that they are equal"
         f"{_still_possible(comparison.difference_interval)}. {numbers[0].upper()}{numbers[1:]}."
     )
+
+
+def _medians(comparison: Comparison, a: Subject, b: Subject) -> str:
+    gone = [subject.name for subject in (a, b) if not subject.summary.completed]
+    if gone:
+        return f"every trial of {' and of '.join(gone)} diverged"
+    medians = f"medians {a.summary.median:.2f} and {b.summary.median:.2f} dB"
+    if comparison.test == WILCOXON and comparison.pairs < max(a.summary.trials, b.summary.trials):
+        medians += f" over all {a.summary.trials} and {b.summary.trials} trials, over the {comparison.pairs} pairs a"
+        return f"{medians} difference of {comparison.difference:+.2f} dB {comparison.difference_interval:+.2f}"
+    return f"{medians}, difference {comparison.difference:+.2f} dB {comparison.difference_interval:+.2f}"
 
 
 def correlation_verdict(subject: Subject) -> str:
@@ -108,12 +120,16 @@ def _answer(one: Subject, other: Subject, comparison: Comparison, sign: int, lev
             f"{question} These runs alone cannot say: an incumbent is the luckiest of many evaluations{single}. "
             f"Trials of the incumbents can: {commands}."
         )
+    if math.isnan(comparison.p_value):
+        return f"{question} Not decided: the trials of one have no architecture PSNR (run with --retrain always)."
     interval = comparison.difference_interval
     low, high = (interval.low, interval.high) if sign > 0 else (-interval.high, -interval.low)
     numbers = f"{sign * comparison.difference:+.2f} dB [{low:+.2f}, {high:+.2f}] in the median, {_test(comparison)}"
+    if math.isnan(comparison.difference):
+        numbers = f"{_medians(comparison, one, other)}, {_test(comparison)}"
     if comparison.p_holm >= 1 - level:
         return f"{question} Not decided: {numbers}."
-    better = (comparison.improvement > 0.5) == (sign > 0)
+    better = comparison.direction * sign > 0
     return f"{question} {'Yes, a better one' if better else 'No, a worse one'}: {numbers}."
 
 
@@ -145,7 +161,7 @@ def _equal_cost(report: Report) -> list[str]:
             f"{_test(c)}"
         )
         if c.p_holm < 1 - report.level:
-            verdict = f"{c.first} is {'better' if c.improvement > 0.5 else 'worse'} at equal cost"
+            verdict = f"{c.first} is {'better' if c.direction > 0 else 'worse'} at equal cost"
         else:
             verdict = "these runs do not tell which is better at equal cost"
         said.append(f"{c.first} against {c.second}, {runs[0]} and {runs[1]} runs: {verdict}; {numbers}.")

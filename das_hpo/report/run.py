@@ -150,7 +150,8 @@ def _scatter(material: Material) -> list[Block]:
             scatter([Panel(title, (series,))]),
         ),
         grid("Signed correlations with 95 % intervals.", ("kind", "coefficient", "low", "high", "p", "pairs"), rows),
-        *_variance(material),
+        # Evaluations of an optimisation differ in more than the retraining.
+        *(_variance(material) if material.summary.run.kind == "campaign" else []),
     ]
 
 

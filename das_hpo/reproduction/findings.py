@@ -160,7 +160,7 @@ def random_search_on_good(frames: Frames) -> Finding:
         advantage = float(_search_advantage(random, das))
         parts.append(f"{data}: {advantage:+.2f} dB in the median {interval:+.2f}")
         verdicts.append(HOLDS if interval.low > -MARGIN else FAILS if interval.high < -MARGIN else OPEN)
-    return Finding(claim, _joint(verdicts), "; ".join(parts))
+    return Finding(claim, _joint(verdicts, len(DATA)), "; ".join(parts))
 
 
 def das_beats_random_on_all(frames: Frames) -> Finding:
@@ -192,9 +192,7 @@ def one_shot_tuning_is_no_better(frames: Frames) -> Finding:
                 names.append(f"{operations} {data} against {by_hand}")
     if not compared:
         return Finding(claim, NO_DATA, "")
-    better = [
-        c.improvement > 0.5 and p < ALPHA for c, p in zip(compared, holm([c.p_value for c in compared]), strict=True)
-    ]
+    better = [c.direction > 0 and p < ALPHA for c, p in zip(compared, holm([c.p_value for c in compared]), strict=True)]
     # Not to be better by more than the margin needs intervals that exclude it; absence of a test's verdict does not do.
     excluded = all(c.difference_interval.high < MARGIN for c in compared)
     evidence = "; ".join(
@@ -236,20 +234,19 @@ RULES: tuple[Callable[[Frames], Finding], ...] = (
 
 
 def _pairwise(claim: str, frames: Frames, pairs: list[tuple[Cell, Cell]]) -> Finding:
-    """Holds if the first is better in every pair that there is, fails if it is worse in one."""
+    """Holds if the first is better in every pair, fails if it is worse in one; open while a pair is not there."""
     there = [(a, b) for a, b in pairs if a in frames and b in frames]
     compared = [_compare(frames, a, b) for a, b in there]
     corrected = holm([c.p_value for c in compared])
     verdicts = [
-        OPEN if not p < ALPHA else HOLDS if c.improvement > 0.5 else FAILS
-        for c, p in zip(compared, corrected, strict=True)
+        OPEN if not p < ALPHA else HOLDS if c.direction > 0 else FAILS for c, p in zip(compared, corrected, strict=True)
     ]
     parts = [
         f"{_short(a)}: {c.difference:+.2f} dB {c.difference_interval:+.2f}, better with probability "
         f"{c.improvement:.2f}, p = {p:.2g}"
         for (a, _), c, p in zip(there, compared, corrected, strict=True)
     ]
-    return Finding(claim, _joint(verdicts), "; ".join(parts))
+    return Finding(claim, _joint(verdicts, len(pairs)), "; ".join(parts))
 
 
 def _compare(frames: Frames, a: Cell, b: Cell) -> Comparison:
@@ -260,12 +257,12 @@ def _compare(frames: Frames, a: Cell, b: Cell) -> Comparison:
     return compare(first, second)
 
 
-def _joint(verdicts: list[str]) -> str:
+def _joint(verdicts: list[str], cases: int) -> str:
     if not verdicts:
         return NO_DATA
     if FAILS in verdicts:
         return FAILS
-    return HOLDS if set(verdicts) == {HOLDS} else OPEN
+    return HOLDS if verdicts == [HOLDS] * cases else OPEN
 
 
 def _das(frames: Frames) -> list[Cell]:

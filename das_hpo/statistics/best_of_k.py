@@ -123,7 +123,7 @@ def best_of_k(values: Values, k: Sequence[int] | None = None, *, level: float = 
         return _weighted(np.sort(data, axis=axis), by_length[data.shape[axis]])
 
     low, high, _ = bootstrap_intervals(sample, statistic=statistic, level=level, seed=seed)
-    if len(low) != len(points):
+    if len(low) != len(points) or np.isfinite(sample).sum() < 2:
         low = high = np.full(len(points), np.nan)
     return BestOfK(
         k=tuple(points),

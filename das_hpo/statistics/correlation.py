@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from das_hpo.statistics.intervals import bootstrap_interval
-from das_hpo.statistics.samples import FloatArray, Interval, Values, check_level, finite_pairs
+from das_hpo.statistics.samples import FloatArray, Interval, Values, check_level, finite_pairs, is_constant
 from spaces.errors import UnknownNameError
 
 #: How an interval is made: from the coefficient's known standard error on Fisher's z scale, or by bootstrap.
@@ -75,6 +76,9 @@ def _fieller_error(_: float, n: int) -> float:
     return math.sqrt(0.437 / (n - 4))
 
 
+#: Up to so many pairs, Spearman's p is over all orders.
+EXACT_PAIRS = 7
+
 #: By kind: scipy's test, the standard error of atanh(coefficient), and the pairs that the error needs.
 #: Sources: Fisher (1921); Bonett and Wright (2000); Fieller, Hartley and Pearson (1957).
 KINDS: dict[str, tuple[Callable[..., Any], Callable[[float, int], float], int]] = {
@@ -122,6 +126,8 @@ def correlation(
         coefficient = math.copysign(1.0, coefficient)  # perfect but for rounding
     # Two pairs are always on a line: scipy's p is then 1 or NaN, by kind.
     p_value = 1.0 if n == 2 else float(result.pvalue)
+    if kind == "spearman" and 2 < n <= EXACT_PAIRS:
+        p_value = _exact_spearman(first, second, coefficient)
     if n < needed:
         return Correlation(kind, coefficient, Interval.undefined(level), p_value, n)
     if interval == "bca":
@@ -130,11 +136,22 @@ def correlation(
         )
         return Correlation(kind, coefficient, by_bootstrap, p_value, n)
     if abs(coefficient) == 1:
+        if kind != "pearson":  # a few ranks in order are no proof that all would be
+            return Correlation(kind, coefficient, Interval.undefined(level), p_value, n)
         return Correlation(kind, coefficient, Interval(coefficient, coefficient, level, "fisher-z"), p_value, n)
     half = float(stats.norm.ppf((1 + level) / 2)) * error(coefficient, n)
     z = math.atanh(coefficient)
     bounds = Interval(math.tanh(z - half), math.tanh(z + half), level, "fisher-z")
     return Correlation(kind, coefficient, bounds, p_value, n)
+
+
+def _exact_spearman(first: FloatArray, second: FloatArray, coefficient: float) -> float:
+    """Two-sided p over all orders of the second sample; Student's t calls three ranks in order certain."""
+    a, b = stats.rankdata(first), stats.rankdata(second)
+    a, b = a - a.mean(), b - b.mean()
+    orders = np.array(list(itertools.permutations(b)))
+    found = orders @ a / math.sqrt(float((a**2).sum() * (b**2).sum()))
+    return float((np.abs(found) >= abs(coefficient) - 1e-9).mean())
 
 
 def correlations(x: Values, y: Values, *, level: float = 0.95) -> dict[str, Correlation]:
@@ -163,12 +180,6 @@ def regression_line(x: Values, y: Values, *, level: float = 0.95) -> Line:
     half = float(stats.t.ppf((1 + level) / 2, n - 2)) * float(fit.stderr)
     bounds = Interval(slope - half, slope + half, level, "student-t")
     return Line(slope, intercept, bounds, math.sqrt(float(residual @ residual) / (n - 2)), r_squared, n)
-
-
-def is_constant(sample: FloatArray) -> bool:
-    """Whether all values are equal but for rounding, so that a correlation would be of noise in the last bit."""
-    spread = float(sample.max() - sample.min())
-    return spread <= 1e-13 * float(np.abs(sample).max())
 
 
 def pearson_along(x: FloatArray, y: FloatArray, axis: int = -1) -> Any:

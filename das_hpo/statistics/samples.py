@@ -107,3 +107,9 @@ def check_level(level: float) -> float:
     if not 0 < level < 1:
         raise InvalidValueError(f"a confidence level lies between 0 and 1, {level} came")
     return level
+
+
+def is_constant(sample: FloatArray) -> bool:
+    """Whether all values are equal but for rounding, so that what varies is noise in the last bit."""
+    spread = float(sample.max() - sample.min())
+    return spread <= 1e-13 * float(np.abs(sample).max())

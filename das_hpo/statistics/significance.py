@@ -19,6 +19,9 @@ from spaces.errors import InvalidValueError
 WILCOXON = "wilcoxon"
 MANN_WHITNEY = "mann-whitney"
 
+#: Up to so many ways to part two tied samples, all are gone through.
+EXACT_SPLITS = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Trials:
@@ -51,6 +54,8 @@ class Comparison:
         improvement_interval: Its interval (Newcombe 2006, method 5).
         difference: Median of A minus median of B, in the values' unit, over what did not diverge.
         difference_interval: BCa interval, drawn in pairs if paired.
+        direction: What the test found the better: 1 is A, -1 is B, 0 neither. In pairs it is the larger sum of signed
+            ranks, which may disagree with ``improvement``, whose pairs are all.
     """
 
     first: str
@@ -64,6 +69,7 @@ class Comparison:
     improvement_interval: Interval
     difference: float
     difference_interval: Interval
+    direction: int = 0
 
 
 def compare_all(samples: Sequence[Trials], *, level: float = 0.95) -> list[Comparison]:
@@ -87,6 +93,7 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison
     test = MANN_WHITNEY if partners is None else WILCOXON
     statistic, p_value = mann_whitney(a, b) if partners is None else paired_wilcoxon(a, b)
     improvement, bounds = probability_of_improvement(a, b, level=level)
+    ahead = improvement - 0.5 if partners is None else signed_rank_sum(a, b)
     difference, difference_bounds = median_difference(a, b, paired=partners is not None, level=level)
     return Comparison(
         first=first.name,
@@ -100,6 +107,7 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison
         improvement_interval=bounds,
         difference=difference,
         difference_interval=difference_bounds,
+        direction=0 if math.isnan(ahead) else int(np.sign(ahead)),
     )
 
 
@@ -139,11 +147,7 @@ def paired_wilcoxon(a: Values, b: Values) -> tuple[float, float]:
         raise InvalidValueError(f"pairs need equal lengths, {len(first)} and {len(second)} came")
     if len(first) == 0:
         return math.nan, math.nan
-    with np.errstate(invalid="ignore"):
-        difference = np.where(first == second, 0.0, first - second)
-    ends = np.isfinite(difference)
-    largest = float(np.abs(difference[ends]).max(initial=0.0))
-    difference = np.where(ends, difference, np.sign(difference) * (largest + 1))
+    difference = _differences(first, second)
     if not difference.any():
         return 0.0, 1.0
     with warnings.catch_warnings():
@@ -152,8 +156,28 @@ def paired_wilcoxon(a: Values, b: Values) -> tuple[float, float]:
     return float(result.statistic), float(result.pvalue)
 
 
+def signed_rank_sum(a: Values, b: Values) -> float:
+    """The ranks of :func:`paired_wilcoxon` with their signs, added up: above 0 where A is the better."""
+    difference = _differences(worst_last(a), worst_last(b))
+    difference = difference[difference != 0]
+    return float((np.sign(difference) * stats.rankdata(np.abs(difference))).sum())
+
+
+def _differences(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Of pairs; where one of a pair diverged, larger than all others."""
+    with np.errstate(invalid="ignore"):
+        difference = np.where(first == second, 0.0, first - second)
+    ends = np.isfinite(difference)
+    largest = float(np.abs(difference[ends]).max(initial=0.0))
+    return np.where(ends, difference, np.sign(difference) * (largest + 1))
+
+
 def mann_whitney(a: Values, b: Values) -> tuple[float, float]:
-    """The Mann-Whitney test, two-sided: U of ``a`` and p; exact for small samples without ties."""
+    """The Mann-Whitney test, two-sided: U of ``a`` and p; exact for small samples.
+
+    With ties (diverged trials are equal) the exact p is over all ways to part the values, where they are at most
+    :data:`EXACT_SPLITS`: the normal approximation is far too sure of a few values against many.
+    """
     first, second = worst_last(a), worst_last(b)
     if len(first) == 0 or len(second) == 0:
         return math.nan, math.nan
@@ -165,7 +189,17 @@ def mann_whitney(a: Values, b: Values) -> tuple[float, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         result = stats.mannwhitneyu(ranks[: len(first)], ranks[len(first) :], alternative="two-sided")
+    if len(np.unique(ranks)) < len(ranks) and math.comb(len(ranks), len(first)) <= EXACT_SPLITS:
+        return float(result.statistic), _exact_p(ranks, len(first))
     return float(result.statistic), float(result.pvalue)
+
+
+def _exact_p(ranks: FloatArray, size: int) -> float:
+    """Twice the smaller tail of the rank sum of the first ``size`` values, over all samples of that size."""
+    sums = np.array([sum(part) for part in itertools.combinations(ranks, size)])
+    found = ranks[:size].sum()
+    tails = (sums >= found - 1e-9).mean(), (sums <= found + 1e-9).mean()
+    return float(min(1.0, 2 * min(tails)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

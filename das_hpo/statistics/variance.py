@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from das_hpo.statistics.samples import Interval, Values, check_level, finite
+from das_hpo.statistics.samples import Interval, Values, check_level, finite, is_constant
 from spaces.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ def variance_split(groups: Sequence[Values] | Mapping[str, Values], *, level: fl
     nothing = Interval.undefined(level)
     if count < 2 or total == count:
         return VarianceSplit(count, total, math.nan, math.nan, math.nan, nothing, math.nan)
+    if is_constant(np.concatenate(samples)):
+        # Every value is the same, but for rounding: there is no variance to split.
+        return VarianceSplit(count, total, 0.0, 0.0, math.nan, nothing, math.nan)
     means = np.array([sample.mean() for sample in samples])
     grand = float((sizes * means).sum() / total)
     mean_square_between = float((sizes * (means - grand) ** 2).sum()) / (count - 1)
@@ -87,11 +90,8 @@ def variance_split(groups: Sequence[Values] | Mapping[str, Values], *, level: fl
     mean_square_within = residuals / (total - count)
     size = (total - float((sizes**2).sum()) / total) / (count - 1)  # the common size, if there is one
     between = max(0.0, (mean_square_between - mean_square_within) / size)
-    if between + mean_square_within == 0:
-        # Every value is the same: there is no variance to split.
-        return VarianceSplit(count, total, 0.0, 0.0, math.nan, nothing, math.nan)
     share = between / (between + mean_square_within)
-    if mean_square_within == 0:
+    if all(is_constant(sample) for sample in samples):
         certain = Interval(1.0, 1.0, level, "f")
         return VarianceSplit(count, total, between, 0.0, 1.0, certain, 0.0)
     ratio = mean_square_between / mean_square_within

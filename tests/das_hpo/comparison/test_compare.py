@@ -23,11 +23,11 @@ from tests.das_hpo.command import assert_one_line_error, das_hpo
 from tests.das_hpo.databases import Run, Trial, store, trials
 
 RNG = np.random.default_rng(3)
-LOW = RNG.normal(20, 0.5, 12).tolist()
-HIGH = RNG.normal(22, 0.5, 12).tolist()
+LOW: list[float | None] = RNG.normal(20, 0.5, 12).tolist()
+HIGH: list[float | None] = RNG.normal(22, 0.5, 12).tolist()
 
 
-def _campaign(name: str, psnr: list[float], **rest: object) -> Subject:
+def _campaign(name: str, psnr: list[float | None], **rest: object) -> Subject:
     return run_subject(frames.campaign(name, psnr, **rest), name=name, kind="campaign")  # type: ignore[arg-type]
 
 
@@ -75,6 +75,25 @@ def test_too_few_trials_are_said_to_be_too_few() -> None:
     assert "a: only 3 trials" in said
     paired = compare_subjects([a, _campaign("c", [4.0, 5.0, 6.0])]).comparisons[0]
     assert smallest_p(paired, 3, 3) == 0.25
+
+
+def test_what_was_not_retrained_is_not_diverged() -> None:
+    """A one-shot run has no architecture PSNRs: there is no test, and nobody diverged."""
+    not_retrained = frames.campaign("one", LOW)
+    not_retrained["one_shot_psnr"] = not_retrained["architecture_psnr"]
+    not_retrained["architecture_psnr"] = math.nan
+    report, said = _report(run_subject(not_retrained, name="one", kind="campaign"), _campaign("two", HIGH))
+    assert math.isnan(report.comparisons[0].p_value)
+    assert "one has no architecture PSNR (run with --retrain always)" in said
+    assert "diverged" not in said
+
+
+def test_trials_that_all_diverged_are_worse() -> None:
+    """They are ranked last, and no medians are made up for them."""
+    _, said = _report(_campaign("good", HIGH), _campaign("bad", [None] * len(HIGH)))
+    assert "the trials of good are better. Every trial of bad diverged" in said
+    assert "nan" not in said
+    assert "--retrain" not in said
 
 
 def test_diverged_trials_problems_and_budgets_are_warned_of() -> None:

@@ -132,3 +132,10 @@ def test_the_median_best_has_an_interval_and_may_be_diverged() -> None:
     assert interval.low < median < interval.high
     assert math.isnan(median_best([None, None, 3.0], 1)[0])
     assert median_best([None, 2.0, 3.0], 3)[0] == 3.0
+
+
+def test_one_value_has_no_interval() -> None:
+    """Nine diverged trials and one: nothing is known of how a tenth would do."""
+    found = best_of_k([math.nan] * 9 + [5.0], [1, 5])
+    assert found.expected == (5.0, 5.0)
+    assert all(math.isnan(end) for end in (*found.low, *found.high))

@@ -89,7 +89,24 @@ def test_small_samples_and_constants_are_defined(kind: str) -> None:
     assert not correlation([1, 2, 3], [1, 3, 2], kind).interval.defined
     exact = correlation(range(9), range(0, -9, -1), kind)
     assert exact.coefficient == -1
-    assert (exact.interval.low, exact.interval.high) == (-1, -1)
+    if kind == "pearson":
+        assert (exact.interval.low, exact.interval.high) == (-1, -1)
+    else:  # a few ranks in order are no proof that all would be
+        assert not exact.interval.defined
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 6, 7])
+def test_spearmans_p_of_few_pairs_is_over_all_orders(count: int) -> None:
+    """Two of n! orders are perfect; and an order that is not, against scipy's own permutations."""
+    assert correlation(range(count), range(count), "spearman").p_value == pytest.approx(2 / math.factorial(count))
+    y = [1.0, 0.0, *range(2, count)]
+    reference = stats.permutation_test(
+        (np.array(y),),
+        lambda z: stats.spearmanr(range(count), z).statistic,
+        permutation_type="pairings",
+        n_resamples=9999,
+    )
+    assert correlation(range(count), y, "spearman").p_value == pytest.approx(reference.pvalue)
 
 
 def test_diverged_trials_are_left_out_in_pairs() -> None:

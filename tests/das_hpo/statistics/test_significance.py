@@ -150,3 +150,24 @@ def test_all_pairs_are_corrected_together() -> None:
     assert len(real) == 3
     assert [c.p_holm for c in real] == pytest.approx(holm([c.p_value for c in real]))
     assert compare_all(samples[:1]) == []
+
+
+@pytest.mark.parametrize(("one", "diverged"), [(1, 12), (2, 6), (3, 4), (1, 31)])
+def test_ties_of_few_trials_have_an_exact_p(one: int, diverged: int) -> None:
+    """Some trials against diverged ones, which are all equal: p is the share of the splits that are as extreme."""
+    _, p_value = mann_whitney(np.arange(1.0, one + 1), np.full(diverged, math.nan))
+    assert p_value == pytest.approx(min(1.0, 2 / math.comb(one + diverged, one)))
+
+
+def test_a_paired_test_has_its_own_direction() -> None:
+    """Many small losses and few large wins: the signed ranks say better, the share of all pairs says worse."""
+    rng = np.random.default_rng(0)
+    b = rng.normal(20, 3, 40)
+    a = b + np.where(np.arange(40) < 16, -0.01, np.linspace(0.5, 2, 40))
+    found = compare(Trials("a", a, range(40)), Trials("b", b, range(40)))
+    assert found.p_value < 0.05
+    assert found.direction == 1
+    back = compare(Trials("b", b, range(40)), Trials("a", a, range(40)))
+    assert (back.direction, back.p_value) == (-1, found.p_value)
+    assert compare(Trials("a", a), Trials("b", a)).direction == 0
+    assert compare(Trials("a", b + 9), Trials("b", b)).direction == 1

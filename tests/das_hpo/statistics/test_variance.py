@@ -77,7 +77,16 @@ def test_no_difference_between_architectures() -> None:
 
 def test_degenerate_data_are_defined() -> None:
     """One architecture, one retraining each, everything equal: no share; equal retrainings: a share of 1."""
-    for groups in ([], [[1, 2, 3]], [[1], [2], [3]], [[5, 5], [5, 5]], [[None, None], [1, 2]]):
+    rounded = [[20.37] * 3, [20.37] * 6, [20.37] * 7]  # their means differ in the last bit
+    for groups in (
+        rounded,
+        [[0.1] * 3, [0.1] * 3, [0.1] * 2],
+        [],
+        [[1, 2, 3]],
+        [[1], [2], [3]],
+        [[5, 5], [5, 5]],
+        [[None, None], [1, 2]],
+    ):
         split = variance_split(groups)
         assert math.isnan(split.share)
         assert math.isnan(split.ceiling())
