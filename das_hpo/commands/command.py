@@ -139,7 +139,7 @@ def _integer(least: int) -> Callable[[str], int]:
             value = int(text)
         except ValueError:
             value = least - 1
-        if value < least:
+        if not least <= value < 2**63:  # what a database can hold
             raise InvalidValueError(f"a whole number of {least} or more is needed, {text!r} came")
         return value
 

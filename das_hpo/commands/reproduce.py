@@ -104,6 +104,10 @@ def execute(args: argparse.Namespace) -> int:
     """Computes what is missing, then shows every target; an interruption ends at once."""
     if args.output.exists() and not args.output.is_dir():
         raise InvalidValueError(f"-o takes a folder, {str(args.output)!r} is none")
+    if args.no_run:
+        from das_hpo.comparison.lookup import run_records
+
+        run_records(database(args))  # says so if there is none: a mistyped --db would show empty tables
     plan = _plan(args)
     asked = [
         target for target in paper.TARGETS if target in args.targets or ("all" in args.targets and target != "bohb")

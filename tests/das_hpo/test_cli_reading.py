@@ -220,7 +220,7 @@ def test_an_export_that_fails_leaves_the_old_file(folder: Path, tmp_path: Path) 
     target = tmp_path / "out.csv"
     target.write_text("old")
     assert_one_line_error(das_hpo("export", "lbb", "-o", str(target), cwd=folder), 2)
-    assert_one_line_error(das_hpo("export", "lab", "-o", str(tmp_path / "no" / "out.csv"), cwd=folder), 1)
+    assert_one_line_error(das_hpo("export", "lab", "-o", str(tmp_path / "no" / "out.csv"), cwd=folder), 2)
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
