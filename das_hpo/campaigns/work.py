@@ -116,7 +116,7 @@ class CampaignWork(Work):
 
 
 def make_campaign(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[Work, list[Attempt]]:
-    """The work of a stored campaign, new or old; see :data:`das_hpo.execution.Maker`."""
+    """The work of a stored campaign, new or old; see :data:`das_hpo.running.Maker`."""
     campaign = CampaignWork(CampaignSettings.from_mapping(replay.run.settings), recorder)
     with campaign.condition:
         return campaign, campaign.restore(replay)

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from das_hpo.desk.desk import ERROR, HANDED_BACK, LOST, Attempt, Desk
 from das_hpo.dispatching.deadlines import Deadlines
 from das_hpo.dispatching.leases import MAX_ATTEMPTS, Lease, Ledger, Task, new_task, new_token
+from das_hpo.dispatching.reports import AGAIN_S, Report, Reports, again
 from das_hpo.dispatching.roster import SLOWEST_S, Roster, WorkerStatus
 from spaces.errors import ClusterError, DatabaseBusyError, DatabaseUnusableError
 from spaces.trial import COMPLETED, TrialOutcome
-from workers.messages import AGAIN, DONE, DUPLICATE, RECORDED, REFUSED, UNKNOWN, WAIT, WORK, Answer, Caller, Work
-
-#: How long a worker waits after something went wrong here.
-AGAIN_S = 1.0
+from workers.messages import DONE, DUPLICATE, RECORDED, REFUSED, UNKNOWN, WAIT, WORK, Answer, Caller, Work
 
 #: While nothing has changed, the desk is asked this often at most whether it has work: many workers wait
 #: at the end of a rung, and asking costs a transaction.
@@ -32,19 +28,6 @@ DRY_S = 1.0
 _MAY_PASS = (OSError, DatabaseBusyError, DatabaseUnusableError, ClusterError)
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class _Report:
-    """A report that waits to be taken in; ``turn`` is set when it has its answer, or is to take in what waits."""
-
-    caller: Caller
-    token: str
-    outcome: TrialOutcome
-    duration_s: float
-    capacity: int
-    answer: Answer | None = None
-    turn: threading.Event = field(default_factory=threading.Event)
 
 
 class Exchange:
@@ -76,9 +59,7 @@ class Exchange:
         self._lease_s = lease_s
         self._deadlines = deadlines
         self._dry_until = 0.0
-        self._queueing = threading.Lock()
-        self._reports: list[_Report] = []
-        self._taking_in = False
+        self._reports = Reports(desk.condition, self._take_in)
         self._ledger = Ledger()
         self._ledger.adopt(attempts, lease_s, time.monotonic())
         self._roster = Roster(lease_s, [attempt.worker for attempt in attempts])
@@ -105,24 +86,7 @@ class Exchange:
         """
         if caller.version != self._version:
             capacity = 0
-        report = _Report(caller, token, outcome, duration_s, capacity)
-        with self._queueing:
-            self._reports.append(report)
-            if not self._taking_in:
-                self._taking_in = True
-                report.turn.set()
-        report.turn.wait()
-        if report.answer is None:
-            try:
-                with self._desk.condition:
-                    self._take_in()
-            finally:
-                with self._queueing:
-                    self._taking_in = bool(self._reports)
-                    if self._reports:
-                        self._reports[0].turn.set()
-        assert report.answer is not None
-        return report.answer
+        return self._reports.answer(Report(caller, token, outcome, duration_s, capacity))
 
     def hand_back(self, caller: Caller, tokens: tuple[str, ...], result: str, message: str) -> Answer:
         """A worker gives evaluations up, or computing them raised."""
@@ -130,14 +94,14 @@ class Exchange:
             self._hear(caller)
             held = [self._ledger.leases[token] for token in tokens if token in self._ledger.leases]
             if not self._end([lease for lease in held if not lease.late], result, message):
-                return _again()
+                return again()
             return self._wait(caller, RECORDED)
 
     def leave(self, caller: Caller) -> Answer:
         """A worker ends."""
         with self._desk.condition:
             if not self._end(self._of(caller), HANDED_BACK, "the worker was stopped"):
-                return _again()
+                return again()
             if self._roster.session(caller.name) == caller.session:
                 self._roster.remove(caller.name)
                 log.info("worker %s has left", caller.name)
@@ -194,30 +158,23 @@ class Exchange:
 
     # With the lock held -------------------------------------------------------------------------
 
-    def _take_in(self) -> None:
-        """Answers all reports that wait, in the order in which they came."""
-        with self._queueing:
-            reports, self._reports = self._reports, []
-        try:
-            fresh: dict[Task, _Report] = {}
-            for report in reports:
-                self._hear(report.caller)
-                lease = self._ledger.leases.get(report.token)
-                if lease is not None:
-                    fresh.setdefault(lease.task, report)
-            if fresh:
-                self._record(fresh)
-            for report in reports:
-                if report.answer is None and report.token not in self._ledger.leases:
-                    became = DUPLICATE if self._ledger.was_used(report.token) else UNKNOWN
-                    log.info("a report of %s is ignored: %s token", report.caller.name, became)
-                    report.answer = self._next(report.caller, report.capacity, became)
-        finally:
-            for report in reports:
-                report.answer = report.answer or _again()
-                report.turn.set()
+    def _take_in(self, reports: Sequence[Report]) -> None:
+        """Answers reports, in the order in which they came."""
+        fresh: dict[Task, Report] = {}
+        for report in reports:
+            self._hear(report.caller)
+            lease = self._ledger.leases.get(report.token)
+            if lease is not None:
+                fresh.setdefault(lease.task, report)
+        if fresh:
+            self._record(fresh)
+        for report in reports:
+            if report.answer is None and report.token not in self._ledger.leases:
+                became = DUPLICATE if self._ledger.was_used(report.token) else UNKNOWN
+                log.info("a report of %s is ignored: %s token", report.caller.name, became)
+                report.answer = self._next(report.caller, report.capacity, became)
 
-    def _record(self, reports: Mapping[Task, _Report]) -> None:
+    def _record(self, reports: Mapping[Task, Report]) -> None:
         """Records reports, and answers those that could be."""
         try:
             self._commit(reports)
@@ -236,7 +193,7 @@ class Exchange:
             numbers = ", ".join(str(task.evaluation.id) for task in reports)
             log.exception("outcomes were not recorded (evaluations %s): they are reported again", numbers)
 
-    def _refuse(self, report: _Report, error: Exception) -> None:
+    def _refuse(self, report: Report, error: Exception) -> None:
         """What is recorded at other times is not for this outcome: its attempt ends as if computing it had raised."""
         log.error("an outcome of %s was refused", report.caller.name, exc_info=error)
         lease = self._ledger.leases[report.token]
@@ -244,7 +201,7 @@ class Exchange:
         if lease.late or self._end([lease], ERROR, message):
             report.answer = self._next(report.caller, report.capacity, RECORDED)
 
-    def _commit(self, reports: Mapping[Task, _Report]) -> None:
+    def _commit(self, reports: Mapping[Task, Report]) -> None:
         """One commit for these reports and what their workers take next, then their answers.
 
         Raises:
@@ -400,10 +357,6 @@ class Exchange:
             )
             self._ledger.retire(lease, counts=counts, stop=stop or result == ERROR or final, requeue=not final)
         return True
-
-
-def _again() -> Answer:
-    return Answer(WAIT, wait_s=AGAIN_S, report=AGAIN, message="not recorded, see the master's log")
 
 
 def _last_line(message: str) -> str:

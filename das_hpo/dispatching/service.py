@@ -11,7 +11,8 @@ from typing import Any
 
 import Pyro4.core
 
-from das_hpo.dispatching.exchange import AGAIN_S, Exchange
+from das_hpo.dispatching.exchange import Exchange
+from das_hpo.dispatching.reports import AGAIN_S
 from spaces.errors import DasHpoError, WireError
 from spaces.trial import TrialOutcome
 from workers.messages import AGAIN, ERROR, HANDED_BACK, REFUSED, WAIT, Answer, Caller, capacity, tokens

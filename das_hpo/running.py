@@ -1,0 +1,235 @@
+"""Running a stored run: spool, dispatcher, local workers and master, wired, watched and taken down.
+
+A run ends when all is evaluated, when its time limit is over, or when ``stop`` is set; what is done by then is in the
+database, or beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from das_hpo.cluster import Cluster
+from das_hpo.desk.desk import Attempt
+from das_hpo.desk.ownership import LEASE_S, Ownership
+from das_hpo.desk.recorder import Recorder
+from das_hpo.desk.work import Work
+from das_hpo.durations import format_duration
+from das_hpo.progress import Snapshot
+from spaces.errors import ClusterError, DasHpoError, StorageError
+from storage import queries, writes
+from storage.engine import Database
+from storage.records import Replay, RunRecord
+from storage.spool import Spool, SpooledOutcome
+
+if TYPE_CHECKING:
+    from das_hpo.dispatching.dispatcher import Dispatcher
+
+#: After the end of new work, running evaluations are awaited for so long.
+GRACE_S = 1.0
+
+#: How often the run is looked after: its limits, its lease, its progress.
+_TICK_S = 0.2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a run ended.
+
+    Attributes:
+        run: Its name.
+        status: ``completed`` or ``interrupted``.
+        message: Why it was interrupted; None if it was not.
+        snapshot: Where it is.
+        signalled: Whether ``stop`` ended it: then the command's exit status is 130.
+    """
+
+    run: str
+    status: str
+    message: str | None
+    snapshot: Snapshot
+    signalled: bool
+
+
+#: Makes the work of a stored run: new, or brought to where it was. Gives the open attempts, too.
+Maker = Callable[[Replay, Recorder, int | None], tuple[Work, list[Attempt]]]
+
+
+class Execution:
+    """One execution of one run: a function of many steps, kept apart so that each can be read."""
+
+    def __init__(
+        self,
+        database: Database,
+        record: RunRecord,
+        make: Maker,
+        cluster: Cluster,
+        stop: threading.Event,
+        progress: Callable[[Snapshot], None] | None,
+    ) -> None:
+        self._database = database
+        self._record = record
+        self._make = make
+        self._cluster = cluster
+        self._stop = stop
+        self._progress = progress
+        self._ownership = Ownership(database, record.id, record.name)
+        self._recorder = Recorder(database, record.id, self._ownership, stop)
+        self._spool = Spool(database.location.spool)
+
+    def run(self, time_limit_s: float | None = None, settings: dict[str, Any] | None = None) -> Summary:
+        """Takes the run's lease, serves the run, and gives the lease back.
+
+        Args:
+            time_limit_s: Seconds after which it ends; None for what the settings say.
+            settings: What replaces the stored settings, now that nobody else serves the run; None if nothing does.
+        """
+        self._ownership.take(self._stop)
+        why = "an error"
+        try:
+            if settings is not None and settings != self._record.settings:
+                with self._database.begin() as session:
+                    writes.set_run_settings(session, self._record.id, settings)
+            summary = self._serve(time_limit_s)
+            why = ""
+            return summary
+        except KeyboardInterrupt:
+            why = "interrupted"
+            raise
+        except DasHpoError as error:
+            why = str(error)
+            raise
+        finally:
+            self._leave(why)
+
+    def _serve(self, time_limit_s: float | None) -> Summary:
+        from das_hpo.dispatching.dispatcher import Dispatcher
+
+        taken = self._spool.take_in(self._database)
+        if taken.recorded or taken.refused:
+            log.info("%d outcomes that could not be written before are in, %d refused", taken.recorded, taken.refused)
+        self._spool.reserve()
+        self._set_status("running", None)
+        replay = queries.replay(self._database, self._record.id)
+        work, attempts = self._make(replay, self._recorder, self._cluster.parallel)
+        if self._cluster.own:
+            # The workers that had them were this run's own, and ended with it.
+            work.give_up(attempts, "the run was interrupted, and its workers with it")
+            attempts = []
+        settings = replay.run.settings
+        with (
+            Dispatcher(
+                work,
+                self._record.name,
+                nameserver=self._cluster.address,
+                keys=self._cluster.service.keys,
+                host=self._cluster.service.host,
+                lease_s=self._cluster.service.lease_s,
+                evaluation_timeout_s=settings.get("evaluation_timeout_s"),
+                attempts=attempts,
+                wait_s=self._cluster.service.wait_s,
+                stop=self._stop,
+            ) as dispatcher,
+            self._cluster.serving(dispatcher),
+        ):
+            why = self._watch(work, dispatcher, time_limit_s or settings.get("time_limit_s"))
+            if why is not None:
+                self._wind_down(work, dispatcher, why)
+        snapshot = work.snapshot()
+        self._show(snapshot)
+        status = "completed" if work.complete else "interrupted"
+        if work.complete:
+            why = None
+        try:
+            with work.condition, work.transaction():
+                pass  # Whatever a commit before this one could not write.
+            self._set_status(status, why)
+        except StorageError as error:
+            if not self._stop.is_set():
+                raise
+            log.warning("the run is stopped while its database cannot be written, resume takes in the rest: %s", error)
+            status = "interrupted"
+            why = why or "interrupted by a signal"
+        return Summary(self._record.name, status, why, snapshot, signalled=self._stop.is_set() and why is not None)
+
+    def _watch(self, work: Work, dispatcher: Dispatcher, time_limit_s: float | None) -> str | None:
+        """Waits for the end; returns why it came early, None if all is evaluated."""
+        begun = renewed = time.monotonic()
+        while True:
+            now = time.monotonic()
+            left_s = None if time_limit_s is None else time_limit_s - (now - begun)
+            self._show(work.snapshot(dispatcher.number_of_workers(), left_s))
+            failing_since = self._recorder.failing_since
+            if work.complete and failing_since is None:
+                return None
+            if self._stop.is_set():
+                return "interrupted by a signal"
+            if left_s is not None and left_s <= 0:
+                return f"its time limit of {format_duration(time_limit_s or 0)} is over"
+            if failing_since is not None and now - failing_since > self._cluster.service.failing_s:
+                raise StorageError(f"the run is stopped, as nothing can be recorded: {self._recorder.failure}")
+            if self._cluster.lost:
+                raise ClusterError("the run is stopped, as all local workers ended again and again: see the log above")
+            if now - renewed > (LEASE_S / 4 if failing_since is None else 1.0):
+                renewed = now
+                self._renew(work)
+            with work.condition:
+                if not self._stop.is_set() and (not work.complete or failing_since is not None):
+                    work.condition.wait(_TICK_S)
+
+    def _renew(self, work: Work) -> None:
+        """Keeps the lease while nothing is reported, and writes what could not be written before.
+
+        Raises:
+            ClusterError: If another master has the run.
+        """
+        try:
+            with work.condition, work.transaction():
+                pass
+        except StorageError as error:
+            log.warning("the database cannot be written, trying again: %s", error)
+
+    def _wind_down(self, work: Work, dispatcher: Dispatcher, why: str) -> None:
+        """No new work; what is running is awaited for a moment."""
+        work.stop(why)
+        dispatcher.paused = True
+        until = time.monotonic() + GRACE_S
+        while dispatcher.running and time.monotonic() < until:
+            with work.condition:
+                work.condition.wait(0.05)
+        self._cluster.end_workers()
+        self._show(work.snapshot(dispatcher.number_of_workers()))
+
+    def _leave(self, why: str) -> None:
+        """Keeps what could not be written, and gives the lease back, as far as that can be done."""
+        for token, (outcome, loss, duration_s) in self._recorder.unsaved_outcomes.items():
+            try:
+                self._spool.put(SpooledOutcome(token, outcome, loss, duration_s))
+            except DasHpoError:
+                log.exception("an outcome is lost")
+        self._spool.release()
+        try:
+            if self._recorder.failing_since is not None and self._stop.is_set():
+                return  # it would wait for the database once more; who resumes sees that this process has ended
+            if why:
+                with self._database.begin() as session:
+                    self._ownership.renew(session)
+                    writes.set_run_status(session, self._record.id, "interrupted", why)
+            self._ownership.release()
+        except DasHpoError as error:
+            log.warning("the run's lease runs out by itself: %s", error)
+
+    def _set_status(self, status: str, message: str | None) -> None:
+        with self._database.begin() as session:
+            self._ownership.renew(session)
+            writes.set_run_status(session, self._record.id, status, message)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        if self._progress is not None:
+            self._progress(snapshot)
