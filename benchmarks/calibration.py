@@ -26,10 +26,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from das_hpo.reproduction.paper import Cell, PublishedRow, published_rows
-from spaces.architecture import LEARNABLE_GRADIENT, NET, Architecture
-from spaces.choices import Choices
+from das_hpo.analysis.reproduction.paper import Cell, PublishedRow, published_rows
 from spaces.hyperparameters import preset
+from spaces.inverse_1d.architecture import LEARNABLE_GRADIENT, NET, Architecture
+from spaces.inverse_1d.choices import Choices
 from spaces.seeds import derive_seed
 from spaces.trial import TrialSpec
 
@@ -79,7 +79,7 @@ def evaluate(job: Job, budget: float) -> tuple[Job, dict[str, object]]:
     """Runs one trial on one thread."""
     import torch
 
-    from workers.pipeline import run_trial
+    from workers.trials.pipeline import run_trial
 
     torch.set_num_threads(1)
     outcome = run_trial(spec(job, budget))

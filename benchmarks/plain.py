@@ -11,10 +11,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from spaces.architecture import CELL_STATES, LEARNABLE_GRADIENT, NET, NOISE, ROLL, ZERO, Architecture
-from spaces.architecture import candidate_operations as candidates_of
-from spaces.choices import Choices
-from spaces.data_formation import DataFormation
+from spaces.inverse_1d.architecture import CELL_STATES, LEARNABLE_GRADIENT, NET, NOISE, ROLL, ZERO, Architecture
+from spaces.inverse_1d.architecture import candidate_operations as candidates_of
+from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.data_formation import DataFormation
 
 
 def learned_map(channels: int) -> nn.Module:

@@ -25,7 +25,7 @@ from hpbandster.core.dispatcher import Job
 from hpbandster.optimizers.config_generators.bohb import BOHB as STOCK
 
 from das_hpo.decisions import Decisions
-from das_hpo.optimiser.sampler import SeededBohb, native
+from das_hpo.optimisers.sampler import SeededBohb, native
 from spaces.hyperparameters import configuration_space
 
 OBSERVATIONS = (50, 1_000, 10_000)

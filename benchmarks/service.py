@@ -26,13 +26,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.trivial_worker import OUTCOME
-from das_hpo.desk.desk import Evaluation
-from das_hpo.dispatching.dispatcher import Dispatcher
-from das_hpo.dispatching.nameserver import NameServer
+from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.nameserver import NameServer
+from das_hpo.service.queue import Evaluation
 from spaces.hyperparameters import preset
 from spaces.trial import TrialOutcome, TrialSpec
 from storage.entries import WorkerInfo
-from workers.keys import KeyFile
+from workers.transport.keys import KeyFile
 
 VERSION = "benchmark"
 SPEC = TrialSpec(hyperparameters=preset("H1"), budget=1.0, seed=0)
@@ -106,11 +106,11 @@ def _start_workers(count: int, address: str, keys: KeyFile) -> list[subprocess.P
 
 
 @contextlib.contextmanager
-def served(desk: SQLiteDesk, keys: KeyFile) -> Iterator[tuple[str, Dispatcher]]:
+def served(queue: SQLiteDesk, keys: KeyFile) -> Iterator[tuple[str, Dispatcher]]:
     """A nameserver and a dispatcher; gives the nameserver's address."""
     with (
         NameServer(keys=keys) as nameserver,
-        Dispatcher(desk, "benchmark", nameserver=nameserver.address, keys=keys, version=VERSION) as dispatcher,
+        Dispatcher(queue, "benchmark", nameserver=nameserver.address, keys=keys, version=VERSION) as dispatcher,
     ):
         yield nameserver.address, dispatcher
 
@@ -118,30 +118,30 @@ def served(desk: SQLiteDesk, keys: KeyFile) -> Iterator[tuple[str, Dispatcher]]:
 def throughput(count: int, workers: int, directory: Path) -> float:
     """Evaluations per second, from the first claim to the last acknowledgement, all workers being there."""
     keys = KeyFile(directory / "key")
-    desk = SQLiteDesk(directory / f"{workers}.db", count)
-    with served(desk, keys) as (address, dispatcher):
+    queue = SQLiteDesk(directory / f"{workers}.db", count)
+    with served(queue, keys) as (address, dispatcher):
         dispatcher.paused = True
         processes = _start_workers(workers, address, keys)
         try:
             while dispatcher.number_of_workers() < workers:
                 time.sleep(0.05)
             dispatcher.paused = False
-            with desk.condition:
-                while not desk.done:
-                    desk.condition.wait(1.0)
+            with queue.condition:
+                while not queue.done:
+                    queue.condition.wait(1.0)
         finally:
             for process in processes:
                 process.terminate()
             for process in processes:
                 process.wait()
-    assert desk.lost_count == 0
-    return (count - 1) / (desk.last - desk.first)
+    assert queue.lost_count == 0
+    return (count - 1) / (queue.last - queue.first)
 
 
 def whole_run(optimizer: str, iterations: int, workers: int, directory: Path) -> dict[str, float]:
     """A whole run: the real master, recorder, database, and local workers; measured while all workers are there."""
-    from das_hpo.cluster import Service
     from das_hpo.execution import execute
+    from das_hpo.launching.cluster import Service
     from das_hpo.settings import RunSettings
 
     path = directory / f"{optimizer}-{workers}.db"
@@ -228,9 +228,9 @@ def _simulate(
     import heapq
     import random
 
-    from workers.directory import locate
-    from workers.messages import Answer, Caller
-    from workers.wire import Remote
+    from workers.transport.directory import locate
+    from workers.transport.messages import Answer, Caller
+    from workers.transport.wire import Remote
 
     keys = KeyFile(key_path)
     with locate(address, keys) as directory:
@@ -279,12 +279,12 @@ def _simulate(
 def thousand(busy: bool, directory: Path, workers: int = 1000, seconds: float = 60.0) -> dict[str, float]:
     """A thousand workers that join and beat, with ten-second evaluations or with nothing to do but ask."""
     keys = KeyFile(directory / "key")
-    desk = SQLiteDesk(directory / f"thousand-{busy}.db", 1_000_000 if busy else 1)
-    desk.given = 0 if busy else 1
+    queue = SQLiteDesk(directory / f"thousand-{busy}.db", 1_000_000 if busy else 1)
+    queue.given = 0 if busy else 1
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     per_process = 250
-    with served(desk, keys) as (address, dispatcher):
+    with served(queue, keys) as (address, dispatcher):
         processes = [
             context.Process(
                 target=_simulate,
@@ -310,7 +310,7 @@ def thousand(busy: bool, directory: Path, workers: int = 1000, seconds: float = 
         "calls a second": len(waits) / seconds,
         "median answer, ms": 1000 * statistics.median(waits),
         "99th percentile, ms": 1000 * waits[int(0.99 * len(waits))],
-        "leases lost": desk.lost_count,
+        "leases lost": queue.lost_count,
         "memory of the master, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 

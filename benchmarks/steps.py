@@ -20,17 +20,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 from benchmarks.plain import PlainTraining
-from spaces.architecture import LEARNABLE_GRADIENT, NET, SHAPES, Architecture
-from spaces.choices import Choices
-from spaces.data_formation import POSITIONS, data_formation
 from spaces.hyperparameters import preset
-from spaces.networks import discrete_network, relaxed_network
+from spaces.inverse_1d.architecture import LEARNABLE_GRADIENT, NET, SHAPES, Architecture
+from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.data_formation import POSITIONS, data_formation
+from spaces.inverse_1d.networks import discrete_network, relaxed_network
 from spaces.trial import TrialSpec
-from workers.batches import Batches
-from workers.curves import Curves
 from workers.kernels import forward_for
-from workers.search import initial_alpha, learn
-from workers.training import initial_weights, train
+from workers.trials.batches import Batches
+from workers.trials.curves import Curves
+from workers.trials.search import initial_alpha, learn
+from workers.trials.training import initial_weights, train
 
 #: How many times faster than the plain supernet a step is to be.
 TARGETS = {("sequential", "DAS"): 25, ("cell", "DAS"): 20, ("sequential", "retraining"): 15, ("cell", "retraining"): 15}

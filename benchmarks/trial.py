@@ -40,7 +40,7 @@ import torch
 torch.set_num_threads(1)
 from spaces.hyperparameters import preset
 from spaces.trial import TrialSpec
-from workers.pipeline import run_trial
+from workers.trials.pipeline import run_trial
 space, operations, data, seed, epochs = sys.argv[1:]
 def trial(budget):
     spec = TrialSpec(preset("H1"), float(budget), int(seed), space=space, operations=operations, data=data)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from das_hpo import __version__
+from das_hpo.launching.local import die_with_parent
 from spaces.trial import COMPLETED, TrialOutcome
-from workers.keys import KeyFile
-from workers.local import die_with_parent
-from workers.worker import Worker
+from workers.transport.keys import KeyFile
+from workers.worker.worker import Worker
 
 OUTCOME = TrialOutcome(COMPLETED, 20.0, None, None, None)
 

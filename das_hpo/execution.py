@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from das_hpo import __version__
 from das_hpo.campaigns.campaign import CampaignSettings
 from das_hpo.campaigns.work import make_campaign
-from das_hpo.cluster import Service, cluster_of
-from das_hpo.desk.desk import Attempt
-from das_hpo.desk.recorder import Recorder
-from das_hpo.desk.work import Work
+from das_hpo.launching.cluster import Service, cluster_of
 from das_hpo.progress import Snapshot
 from das_hpo.running import Execution, Summary
+from das_hpo.service.queue import Attempt
+from das_hpo.service.recorded_queue import Work
+from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
 from spaces.errors import DasHpoError, RunExistsError, RunMissingError, UsageError
 from storage import queries, writes
@@ -188,8 +188,8 @@ def resume(
 
 def make_optimisation(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[Work, list[Attempt]]:
     """The master of a stored optimisation, new or old."""
-    from das_hpo.optimiser.optimizers import make_master
-    from das_hpo.optimiser.replay import restore
+    from das_hpo.optimisers.optimizers import make_master
+    from das_hpo.optimisers.replay import restore
 
     settings = RunSettings.from_mapping(replay.run.settings)
     master = make_master(settings, recorder, time_ref=replay.run.created_at.timestamp(), parallel=parallel)

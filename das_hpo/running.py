@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from das_hpo.cluster import Cluster
-from das_hpo.desk.desk import Attempt
-from das_hpo.desk.ownership import LEASE_S, Ownership
-from das_hpo.desk.recorder import Recorder
-from das_hpo.desk.work import Work
 from das_hpo.durations import format_duration
+from das_hpo.launching.cluster import Cluster
 from das_hpo.progress import Snapshot
+from das_hpo.service.ownership import LEASE_S, Ownership
+from das_hpo.service.queue import Attempt
+from das_hpo.service.recorded_queue import Work
+from das_hpo.service.recorder import Recorder
 from spaces.errors import ClusterError, DasHpoError, StorageError
 from storage import queries, writes
 from storage.engine import Database
@@ -27,7 +27,7 @@ from storage.records import Replay, RunRecord
 from storage.spool import Spool, SpooledOutcome
 
 if TYPE_CHECKING:
-    from das_hpo.dispatching.dispatcher import Dispatcher
+    from das_hpo.service.dispatcher import Dispatcher
 
 #: After the end of new work, running evaluations are awaited for so long.
 GRACE_S = 1.0
@@ -109,7 +109,7 @@ class Execution:
             self._leave(why)
 
     def _serve(self, time_limit_s: float | None) -> Summary:
-        from das_hpo.dispatching.dispatcher import Dispatcher
+        from das_hpo.service.dispatcher import Dispatcher
 
         taken = self._spool.take_in(self._database)
         if taken.recorded or taken.refused:

@@ -10,9 +10,9 @@ from typing import Any
 
 from das_hpo.decisions import Decisions
 from das_hpo.durations import parse_duration
-from spaces.choices import Choices
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import DAS_SINGLE_PARAMETERS, PRESETS, Hyperparameters
+from spaces.inverse_1d.choices import Choices
 from spaces.trial import OBJECTIVES, TrialSpec
 
 OPTIMIZERS = ("bohb", "hyperband", "random")

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any
 
-from spaces.architecture import Architecture, candidate_operations
-from spaces.choices import Choices
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import METHODS, Hyperparameters
+from spaces.inverse_1d.architecture import Architecture, candidate_operations
+from spaces.inverse_1d.choices import Choices
 
 DATA_FORMATIONS = ("blur", "downsampling")
 OBJECTIVES = ("one-shot", "architecture")

@@ -13,13 +13,13 @@ import torch
 from beartype.door import is_bearable
 from jaxtyping import TypeCheckError, jaxtyped
 
-from spaces.choices import Choices
-from spaces.data_formation import data_formation
-from spaces.networks import relaxed_network
+from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.data_formation import data_formation
+from spaces.inverse_1d.networks import relaxed_network
 from tests.axes import annotated_modules
-from workers.batches import Batches
 from workers.kernels.fused import FusedForward
-from workers.validation import sample_errors
+from workers.trials.batches import Batches
+from workers.trials.validation import sample_errors
 
 
 def functions(module: ModuleType) -> list[FunctionType]:

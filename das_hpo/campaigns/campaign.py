@@ -22,10 +22,10 @@ from typing import Any
 
 from das_hpo import __version__
 from das_hpo.settings import RETRAIN, check_run_name
-from spaces.architecture import LEARNABLE_GRADIENT, NET, Architecture
-from spaces.choices import Choices
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import METHODS, PRESETS, Hyperparameters, preset
+from spaces.inverse_1d.architecture import LEARNABLE_GRADIENT, NET, Architecture
+from spaces.inverse_1d.choices import Choices
 from spaces.seeds import derive_seed
 from spaces.trial import OBJECTIVES, TrialSpec
 from storage.entries import NewRun

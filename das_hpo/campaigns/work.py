@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from das_hpo.campaigns.campaign import RETRAINING, CampaignSettings
-from das_hpo.desk.desk import Attempt, Evaluation
-from das_hpo.desk.recorder import Recorder
-from das_hpo.desk.work import Work
+from das_hpo.service.queue import Attempt, Evaluation
+from das_hpo.service.recorded_queue import Work
+from das_hpo.service.recorder import Recorder
 from spaces.hyperparameters import PRESETS
 from spaces.trial import WORST_LOSS
 from storage.entries import NewConfiguration, NewEvaluation

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from das_hpo.analysis.reproduction import paper
 from das_hpo.commands.campaigns import add_trials, compute, problems
 from das_hpo.commands.command import Command, database, positive
 from das_hpo.commands.evaluate import DEFAULTS, EPOCHS
 from das_hpo.commands.problem import choices
-from das_hpo.reproduction import paper
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import PRESETS
 
@@ -84,7 +84,7 @@ def _draws_in_the_time_of_das(args: argparse.Namespace, problem: dict[str, str],
     Raises:
         InvalidValueError: If the database does not have trials of both.
     """
-    from das_hpo.comparison.lookup import load_campaigns, run_records
+    from das_hpo.analysis.comparison.lookup import load_campaigns, run_records
     from spaces.errors import DatabaseMissingError
 
     url = database(args)

@@ -29,7 +29,7 @@ from das_hpo.commands.problem import add_choices
 from das_hpo.output import Table
 from das_hpo.progress import Progress, Snapshot
 from das_hpo.settings import check_run_name
-from spaces.architecture import OPERATION_SETS, SHAPES
+from spaces.inverse_1d.architecture import OPERATION_SETS, SHAPES
 from spaces.trial import DATA_FORMATIONS
 
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int
 
 def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings]) -> list[CampaignSettings]:
     """The campaigns under their names, those that are in the database already under the names they have there."""
+    from das_hpo.analysis.comparison.lookup import run_records
     from das_hpo.campaigns.campaign import CampaignSettings
-    from das_hpo.comparison.lookup import run_records
     from spaces.errors import DatabaseMissingError
 
     try:
@@ -187,8 +187,8 @@ def numbers(url: str, names: Sequence[str]) -> Table:
 
 
 def _row(name: str, frame: pandas.DataFrame) -> dict[str, Any]:
-    from das_hpo.comparison.rows import finished, trials_of
-    from das_hpo.statistics import correlation, summarise
+    from das_hpo.analysis.comparison.rows import finished, trials_of
+    from das_hpo.analysis.statistics import correlation, summarise
 
     frame = trials_of(frame)  # of a random search, the best of a trial's draws
     counts = frame["status"].value_counts()

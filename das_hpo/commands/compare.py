@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, database, print_table
 from das_hpo.output import Table, as_json, as_text
-from spaces.architecture import OPERATION_SETS, SHAPES
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import METHODS
+from spaces.inverse_1d.architecture import OPERATION_SETS, SHAPES
 from spaces.trial import DATA_FORMATIONS
 
 if TYPE_CHECKING:
-    from das_hpo.comparison.compare import Report
-    from das_hpo.comparison.subjects import Subject
-    from das_hpo.statistics import Comparison, Interval
+    from das_hpo.analysis.comparison.compare import Report
+    from das_hpo.analysis.comparison.subjects import Subject
+    from das_hpo.analysis.statistics import Comparison, Interval
 
 #: Characters of a line of the verdict.
 WIDTH = 100
@@ -80,9 +80,9 @@ def _level(text: str) -> float:
 
 def execute(args: argparse.Namespace) -> int:
     """Prints subjects, tests and verdict; as CSV the subjects alone, which a spreadsheet can take."""
-    from das_hpo.comparison.compare import compare_subjects
-    from das_hpo.comparison.lookup import load_subjects
-    from das_hpo.comparison.verdicts import verdicts
+    from das_hpo.analysis.comparison.compare import compare_subjects
+    from das_hpo.analysis.comparison.lookup import load_subjects
+    from das_hpo.analysis.comparison.verdicts import verdicts
 
     repeated = sorted({name for name in args.names if args.names.count(name) > 1})
     if repeated:

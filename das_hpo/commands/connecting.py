@@ -16,7 +16,7 @@ from spaces.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from das_hpo.execution import Service
-    from workers.keys import KeyFile
+    from workers.transport.keys import KeyFile
 
 DEFAULT_PORT = 9090
 KERNELS = ("auto", "torch", "fused")
@@ -51,8 +51,8 @@ def keys(args: argparse.Namespace, *hosts: str) -> KeyFile | None:
         InvalidValueError: For ``--insecure`` anywhere but on loopback, or for a part of the options of TLS.
         AuthenticationError: If a file cannot be used.
     """
-    from workers import tls
-    from workers.keys import KeyFile
+    from workers.transport import tls
+    from workers.transport.keys import KeyFile
 
     tls.use(tls.choose(args.tls_cert, args.tls_key, args.tls_ca))
     if not args.insecure:
@@ -143,7 +143,7 @@ def service(args: argparse.Namespace) -> Service:
         AuthenticationError: If the key file cannot be used.
     """
     from das_hpo.execution import Service
-    from workers.wire import parse_address
+    from workers.transport.wire import parse_address
 
     hosts = [args.host] if args.host else []
     if args.nameserver is not None:

@@ -11,10 +11,10 @@ from das_hpo.commands.command import Command
 from das_hpo.commands.problem import choices
 from das_hpo.commands.reading import reading
 from das_hpo.settings import RETRAIN
-from spaces.architecture import OPERATION_SETS, SHAPES
-from spaces.choices import Choices
 from spaces.errors import DatabaseMissingError, RunMissingError
 from spaces.hyperparameters import METHODS, PRESETS, Hyperparameters
+from spaces.inverse_1d.architecture import OPERATION_SETS, SHAPES
+from spaces.inverse_1d.choices import Choices
 from spaces.trial import DATA_FORMATIONS, OBJECTIVES
 
 if TYPE_CHECKING:

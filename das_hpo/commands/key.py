@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Changes the key file, or says where it is."""
-    from workers.keys import key_path, new_key, retire_keys
+    from workers.transport.keys import key_path, new_key, retire_keys
 
     if args.action == "path":
         sys.stdout.write(f"{key_path()}\n")

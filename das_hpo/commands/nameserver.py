@@ -35,7 +35,7 @@ def execute(args: argparse.Namespace) -> int:
     if args.ping is not None:
         return _ping(args)
     key_file = keys(args, args.host)
-    from das_hpo.dispatching.nameserver import NameServer
+    from das_hpo.service.nameserver import NameServer
 
     with stop_on_signals() as stop, NameServer(args.host, args.port, keys=key_file) as nameserver:
         say(f"nameserver at {nameserver.address}, {_security(args)}")
@@ -45,14 +45,14 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _security(args: argparse.Namespace) -> str:
-    from workers.keys import key_path
+    from workers.transport.keys import key_path
 
     return "without a key" if args.insecure else f"key in {key_path()}"
 
 
 def _ping(args: argparse.Namespace) -> int:
-    from workers.directory import locate
-    from workers.wire import parse_address
+    from workers.transport.directory import locate
+    from workers.transport.wire import parse_address
 
     key_file = keys(args, parse_address(args.ping)[0])
     with locate(args.ping, key_file) as directory:

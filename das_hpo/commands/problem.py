@@ -9,10 +9,10 @@ from typing import Any
 from das_hpo.commands.command import checked, duration, natural, number, positive
 from das_hpo.decisions import Decisions
 from das_hpo.settings import AGGREGATES, OPTIMIZERS, RETRAIN, RunSettings, check_run_name
-from spaces.architecture import OPERATION_SETS, SHAPES
-from spaces.choices import Choices
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import METHODS
+from spaces.inverse_1d.architecture import OPERATION_SETS, SHAPES
+from spaces.inverse_1d.choices import Choices
 from spaces.trial import DATA_FORMATIONS, OBJECTIVES
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(RunSettings)}

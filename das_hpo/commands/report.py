@@ -29,7 +29,7 @@ def execute(args: argparse.Namespace) -> int:
     if path.is_dir() or not path.parent.is_dir():
         raise InvalidValueError(f"-o takes a file in a folder that exists, {str(args.output)!r} came")
     # matplotlib, scipy and scikit-learn take long to import.
-    from das_hpo.report.page import write_report
+    from das_hpo.analysis.report.page import write_report
 
     count = write_report(database(args), list(dict.fromkeys(args.runs)), path)
     say(f"{count} {'run' if count == 1 else 'runs'} in {path}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from das_hpo import logs
+from das_hpo.analysis.reproduction import paper
 from das_hpo.commands.command import (
     Command,
     add_database,
@@ -26,15 +27,14 @@ from das_hpo.commands.connecting import add_service, service, stop_on_signals
 from das_hpo.commands.problem import add_choices, choices
 from das_hpo.output import Table, as_json, as_text, render
 from das_hpo.progress import Progress, Snapshot
-from das_hpo.reproduction import paper
 from spaces.errors import InvalidValueError, RunExistsError
 
 if TYPE_CHECKING:
     import pandas
 
+    from das_hpo.analysis.reproduction.plan import Plan
     from das_hpo.campaigns.campaign import CampaignSettings
     from das_hpo.execution import Summary
-    from das_hpo.reproduction.plan import Plan
     from das_hpo.settings import RunSettings
 
 TARGETS = (*paper.TARGETS, "all")
@@ -105,7 +105,7 @@ def execute(args: argparse.Namespace) -> int:
     if args.output.exists() and not args.output.is_dir():
         raise InvalidValueError(f"-o takes a folder, {str(args.output)!r} is none")
     if args.no_run:
-        from das_hpo.comparison.lookup import run_records
+        from das_hpo.analysis.comparison.lookup import run_records
 
         run_records(database(args))  # says so if there is none: a mistyped --db would show empty tables
     plan = _plan(args)
@@ -119,7 +119,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> Plan:
-    from das_hpo.reproduction.plan import EPOCHS, QUICK_EPOCHS, QUICK_ITERATIONS, QUICK_TRIALS, TRIALS, Plan
+    from das_hpo.analysis.reproduction.plan import EPOCHS, QUICK_EPOCHS, QUICK_ITERATIONS, QUICK_TRIALS, TRIALS, Plan
 
     epochs = args.epochs
     if epochs is None:
@@ -136,7 +136,7 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 def _compute(args: argparse.Namespace, plan: Plan, asked: list[str]) -> int:
     """Executes what is missing; the exit status."""
-    from das_hpo.reproduction import plan as plans
+    from das_hpo.analysis.reproduction import plan as plans
 
     url = database(args)
     stored = plans.stored_campaigns(url)
@@ -189,7 +189,7 @@ def _compute(args: argparse.Namespace, plan: Plan, asked: list[str]) -> int:
 
 def _retrainings(plan: Plan, campaigns: Mapping[paper.Cell, CampaignSettings], url: str) -> list[CampaignSettings]:
     """The retrainings of the architectures found so far that are not complete yet."""
-    from das_hpo.reproduction import plan as plans
+    from das_hpo.analysis.reproduction import plan as plans
 
     frames = plans.load_cells(url, campaigns, plan.trials)
     records = plans.records_of(url)
@@ -225,7 +225,7 @@ def _optimisations(plan: Plan, asked: list[str], url: str) -> list[tuple[RunSett
         return []
     from dataclasses import replace
 
-    from das_hpo.reproduction.plan import records_of
+    from das_hpo.analysis.reproduction.plan import records_of
     from das_hpo.settings import RunSettings
 
     there = records_of(url)
@@ -282,9 +282,9 @@ class _Watch:
 
 def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
     """Prints the tables, and writes them and the figures into the folder."""
-    from das_hpo.figures.style import save
-    from das_hpo.reproduction import artefacts
-    from das_hpo.reproduction import plan as plans
+    from das_hpo.analysis.figures.style import save
+    from das_hpo.analysis.reproduction import artefacts
+    from das_hpo.analysis.reproduction import plan as plans
 
     url = database(args)
     campaigns = plans.campaigns_for(plan, plans.cells_of(asked), plans.stored_campaigns(url))
@@ -307,7 +307,7 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
     elif args.format == "csv":
         sys.stdout.write("\n".join(render(table, "csv") for table in printed.values()))
     elif any(target in paper.TABLES for target in asked):
-        from das_hpo.reproduction.tables import LEGEND
+        from das_hpo.analysis.reproduction.tables import LEGEND
 
         say(LEGEND)
     missing = [cell.name for cell in campaigns if cell not in frames]
@@ -321,8 +321,8 @@ def _tables(
     target: str, frames: Mapping[paper.Cell, pandas.DataFrame], plan: Plan, url: str
 ) -> Iterator[tuple[str, Table, str]]:
     """Names of a target's tables, each with all numbers and as text for people."""
-    from das_hpo.reproduction import artefacts
-    from das_hpo.reproduction import plan as plans
+    from das_hpo.analysis.reproduction import artefacts
+    from das_hpo.analysis.reproduction import plan as plans
 
     if target in paper.TABLES:
         complete, reading = (artefacts.table(target, frames, reading=reading) for reading in (False, True))
@@ -337,7 +337,7 @@ def _tables(
         split = artefacts.variance_table(plans.retrained(url, plan, frames), frames)
         yield target, split, as_text(artefacts.turned(split, ("operations", "data")))
     if target == "findings":
-        from das_hpo.reproduction.findings import findings_table
+        from das_hpo.analysis.reproduction.findings import findings_table
 
         held = findings_table(frames)
         yield target, held, _findings_text(held)

@@ -33,9 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Makes the files, and prints the environment that uses them."""
-    from workers.certificates import LOOPBACK, make, own_hosts
-    from workers.keys import key_path
-    from workers.tls import ENVIRONMENT
+    from workers.transport.certificates import LOOPBACK, make, own_hosts
+    from workers.transport.keys import key_path
+    from workers.transport.tls import ENVIRONMENT
 
     if Path(args.name).name != args.name or args.name in ("", "ca", ".", ".."):
         raise InvalidValueError(f"--name is a file's name other than ca, {args.name!r} came")

@@ -28,21 +28,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Serves until it is told to stop."""
-    from workers import local
+    from das_hpo.launching import local
 
     if local.PARENT in os.environ:
         # A run's own worker: its terminal shows the run's progress, not each of its workers' comings and goings.
         logs.start(verbose=args.verbose, least=logging.WARNING)
     local.die_with_parent()
-    from workers.devices import AUTO, CPU, CUDA, check_device, local_devices
-    from workers.places import Place
-    from workers.wire import parse_address
-    from workers.worker import Worker
+    from workers.transport.wire import parse_address
+    from workers.worker.device_slots import DeviceSlot
+    from workers.worker.devices import AUTO, CPU, CUDA, check_device, local_devices
+    from workers.worker.worker import Worker
 
     key_file = keys(args, parse_address(args.nameserver)[0])
     spread = args.device in (AUTO, CUDA)
     devices = list(dict.fromkeys(local_devices(args.device))) if spread else [check_device(args.device)]
-    with Place(devices) as place:
+    with DeviceSlot(devices) as place:
         worker = Worker(
             args.nameserver,
             key_file,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from spaces.architecture import Architecture
 from spaces.hyperparameters import PRESETS, Hyperparameters
+from spaces.inverse_1d.architecture import Architecture
 from spaces.trial import Epoch, TrialOutcome
 from storage import writes
 from storage.engine import open_database

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from spaces.architecture import Architecture
 from spaces.hyperparameters import CATEGORIES, HYPERPARAMETERS, RANGES
+from spaces.inverse_1d.architecture import Architecture
 from storage.records import RESULT_COLUMNS
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from das_hpo import load_results
-from spaces.architecture import Architecture
 from spaces.hyperparameters import HYPERPARAMETERS, preset
+from spaces.inverse_1d.architecture import Architecture
 from spaces.trial import Epoch, TrialOutcome
 from storage import writes
 from storage.engine import open_database

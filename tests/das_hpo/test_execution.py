@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from das_hpo.campaigns.campaign import CampaignSettings
-from das_hpo.cluster import Service
-from das_hpo.desk.ownership import Ownership
-from das_hpo.dispatching.nameserver import NameServer
 from das_hpo.execution import execute, execute_campaigns, resume
+from das_hpo.launching.cluster import Service
 from das_hpo.progress import Snapshot
+from das_hpo.service.nameserver import NameServer
+from das_hpo.service.ownership import Ownership
 from spaces.errors import (
     ClusterError,
     InvalidValueError,
@@ -33,8 +33,8 @@ from spaces.errors import (
 )
 from storage import queries, writes
 from storage.engine import open_database
-from tests.das_hpo.desks import settings
-from workers.keys import KeyFile
+from tests.das_hpo.queues import settings
+from workers.transport.keys import KeyFile
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,8 +130,9 @@ def test_a_stopped_run_is_resumed_where_it_was(url: str, keys: KeyFile) -> None:
 def start_master(url: str, keys: KeyFile, arguments: str) -> subprocess.Popen[bytes]:
     """A master in a process of its own, of the run of seed 5."""
     script = (
-        "from das_hpo.cluster import Service; from das_hpo.execution import execute; from workers.keys import KeyFile\n"
-        "from tests.das_hpo.desks import settings; from tests.das_hpo.test_execution import service\n"
+        "from das_hpo.launching.cluster import Service; from das_hpo.execution import execute\n"
+        "from workers.transport.keys import KeyFile\n"
+        "from tests.das_hpo.queues import settings; from tests.das_hpo.test_execution import service\n"
         f"keys = KeyFile({str(keys.path)!r})\n"
         f"execute(settings(seed=5), {url!r}, {arguments})\n"
     )
@@ -191,8 +192,8 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(url: str, keys: KeyFile) ->
     """Where nothing can be recorded any more the run ends with the reason; resume takes in what was spooled."""
     execute(settings(seed=5, name="calm", iterations=9), url, service(keys, workers=2))
     script = (
-        "import resource, sys; from das_hpo.execution import execute; from workers.keys import KeyFile\n"
-        "from tests.das_hpo.desks import settings; from tests.das_hpo.test_execution import service\n"
+        "import resource, sys; from das_hpo.execution import execute; from workers.transport.keys import KeyFile\n"
+        "from tests.das_hpo.queues import settings; from tests.das_hpo.test_execution import service\n"
         "from spaces.errors import StorageError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (330_000, resource.RLIM_INFINITY))\n"
         f"keys = KeyFile({str(keys.path)!r})\n"

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from das_hpo.decisions import Decisions
 from das_hpo.settings import RunSettings, check_run_name
-from spaces.choices import Choices
 from spaces.errors import InvalidValueError, UnknownNameError, UsageError
 from spaces.hyperparameters import PRESETS
+from spaces.inverse_1d.choices import Choices
 
 
 def settings(**changes: Any) -> RunSettings:

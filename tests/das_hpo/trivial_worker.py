@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from das_hpo import __version__
+from das_hpo.launching.local import die_with_parent
 from spaces.trial import TrialOutcome, TrialSpec
 from tests.das_hpo.trials import outcome
-from workers.keys import KeyFile
-from workers.local import die_with_parent
-from workers.worker import Worker
+from workers.transport.keys import KeyFile
+from workers.worker.worker import Worker
 
 
 def main() -> None:

@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from das_hpo.desk.desk import Evaluation
-from das_hpo.dispatching.nameserver import NameServer
+from das_hpo.service.nameserver import NameServer
+from das_hpo.service.queue import Evaluation
 from spaces.hyperparameters import preset
 from spaces.trial import TrialOutcome, TrialSpec
 from storage.entries import WorkerInfo
-from workers.keys import KeyFile
+from workers.transport.keys import KeyFile
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,8 +101,8 @@ class ListDesk:
 PRELUDE = """
 import logging, os, sys, time
 from spaces.trial import COMPLETED, TrialOutcome
-from workers.keys import KeyFile
-from workers.worker import Worker
+from workers.transport.keys import KeyFile
+from workers.worker.worker import Worker
 
 def outcome(spec):
     return TrialOutcome(COMPLETED, 20.0 + spec.seed / 1000, None, None, None)
@@ -186,7 +186,7 @@ def workers_at(keys: KeyFile) -> Iterator[Callable[[str], Workers]]:
 
 
 @pytest.fixture
-def desk() -> Callable[..., ListDesk]:
+def queue() -> Callable[..., ListDesk]:
     """Makes desks."""
     return ListDesk
 

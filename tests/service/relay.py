@@ -9,11 +9,11 @@ import socket
 import threading
 from collections.abc import Iterator
 
-from das_hpo.dispatching.nameserver import NameServer
+from das_hpo.service.nameserver import NameServer
 from spaces.errors import ClusterError
-from workers.directory import locate
-from workers.keys import KeyFile
-from workers.wire import parse_address
+from workers.transport.directory import locate
+from workers.transport.keys import KeyFile
+from workers.transport.wire import parse_address
 
 
 class Relay:

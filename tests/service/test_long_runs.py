@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from das_hpo.desk.desk import Evaluation
-from das_hpo.dispatching.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.queue import Evaluation
 from tests.service.conftest import ROOT, SPEC
 
 
@@ -104,9 +104,9 @@ def test_nothing_grows(nameserver, keys, workers):
 
 MASTER = """
 import sys, time
-from das_hpo.dispatching.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher
 from tests.service.conftest import ListDesk
-from workers.keys import KeyFile
+from workers.transport.keys import KeyFile
 
 work = ListDesk(12)
 with Dispatcher(work, "a", nameserver=sys.argv[1], keys=KeyFile(sys.argv[2]), lease_s=1.0):
@@ -134,17 +134,18 @@ def test_a_stopped_master_does_not_blame_its_workers(nameserver, keys, workers):
     assert said == "True [] []\n"
 
 
-def test_a_stopped_nameserver_stops_nobody(desk, keys, workers_at, tmp_path):
+def test_a_stopped_nameserver_stops_nobody(queue, keys, workers_at, tmp_path):
     """A nameserver that takes connections and says nothing: beats go on beside it."""
     script = (
-        "import sys, time; from das_hpo.dispatching.nameserver import NameServer; from workers.keys import KeyFile\n"
+        "import sys, time; from das_hpo.service.nameserver import NameServer\n"
+        "from workers.transport.keys import KeyFile\n"
         "with NameServer(keys=KeyFile(sys.argv[1])) as n: print(n.address, flush=True); time.sleep(3600)"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(keys.path)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
-        work = desk(30)
+        work = queue(30)
         with Dispatcher(work, "a", nameserver=address, keys=keys, lease_s=8.0):
             workers = workers_at(address)
             workers.start("time.sleep(0.3)")

@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from das_hpo.dispatching.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher
 from tests.service.relay import far_side
 
 
 @pytest.mark.slow
-def test_latency_and_loss_are_survived(desk, nameserver, keys, workers_at):
+def test_latency_and_loss_are_survived(queue, nameserver, keys, workers_at):
     """200 ms there and back, and one packet in twenty comes late: nothing is lost, nothing is double."""
-    work = desk(30)
+    work = queue(30)
     with (
         far_side(nameserver, keys, delay_s=0.1, loss=0.05) as (address, _),
         Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=3.0),
@@ -29,9 +29,9 @@ def test_latency_and_loss_are_survived(desk, nameserver, keys, workers_at):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lease_s", [2.0, 30.0], ids=["longer than the lease", "shorter than the lease"])
-def test_a_partition_heals(desk, nameserver, keys, workers_at, lease_s):
+def test_a_partition_heals(queue, nameserver, keys, workers_at, lease_s):
     """The workers are parted from everything for six seconds: the run ends complete, nothing is double."""
-    work = desk(16)
+    work = queue(16)
     with (
         far_side(nameserver, keys) as (address, relays),
         Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=lease_s),

@@ -11,10 +11,10 @@ import pytest
 from Pyro4 import message
 from Pyro4.util import MarshalSerializer, PickleSerializer, SerpentSerializer
 
-from das_hpo.dispatching.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher
 from tests.service.conftest import ROOT
-from workers.directory import locate
-from workers.wire import NAMESERVER_ID, parse_address
+from workers.transport.directory import locate
+from workers.transport.wire import NAMESERVER_ID, parse_address
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle"}
 PACKAGES = ("spaces", "workers", "storage", "das_hpo")
@@ -69,12 +69,12 @@ def test_no_message_is(nameserver, keys, tmp_path: Path, serializer: type):
     locate(nameserver.address, keys).close()
 
 
-def test_no_file_is(nameserver, keys, desk, workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_no_file_is(nameserver, keys, queue, workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """hpbandster's credentials file, planted where a run might look for it, stays unread."""
     monkeypatch.chdir(tmp_path)
     for name in ("a", "stock", "0"):
         Path(f"HPB_run_{name}_pyro.pkl").write_bytes(pickle.dumps(Planted(tmp_path / "planted")))
-    work = desk(2)
+    work = queue(2)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys):
         workers.start("pass", run="a")
         work.wait_for(lambda: work.done)

@@ -7,19 +7,19 @@ import time
 
 import pytest
 
-from das_hpo.desk.desk import Attempt
-from das_hpo.dispatching.dispatcher import Dispatcher
-from das_hpo.dispatching.nameserver import NameServer, locate
+from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.nameserver import NameServer, locate
+from das_hpo.service.queue import Attempt
 from spaces.errors import UnreachableError
 from storage.entries import WorkerInfo
-from workers.wire import parse_address
+from workers.transport.wire import parse_address
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
 
-def test_a_nameserver_restarted_on_its_port_is_not_missed(desk, keys, workers_at):
+def test_a_nameserver_restarted_on_its_port_is_not_missed(queue, keys, workers_at):
     """Work goes on without it, it is told the run again, and a worker that comes then finds it."""
-    work = desk(30)
+    work = queue(30)
     nameserver = NameServer(keys=keys)
     port = parse_address(nameserver.address)[1]
     workers = workers_at(nameserver.address)
@@ -39,20 +39,20 @@ def test_a_nameserver_restarted_on_its_port_is_not_missed(desk, keys, workers_at
     assert not work.twice
 
 
-def test_workers_wait_for_runs_and_outlive_them(desk, nameserver, keys, workers):
+def test_workers_wait_for_runs_and_outlive_them(queue, nameserver, keys, workers):
     """A worker that is started before any run serves one after another."""
     workers.start("pass")
     for name in ("first", "second"):
-        work = desk(5)
+        work = queue(5)
         with Dispatcher(work, name, nameserver=nameserver.address, keys=keys):
             work.wait_for(lambda work=work: work.done)
         assert sorted(work.outcomes) == list(range(5))
     assert workers.processes[0].poll() is None
 
 
-def test_two_runs_share_a_worker_in_turns(desk, nameserver, keys, workers):
+def test_two_runs_share_a_worker_in_turns(queue, nameserver, keys, workers):
     """While two runs have work, a worker alternates between them."""
-    one, two = desk(20), desk(20)
+    one, two = queue(20), queue(20)
     order: list[str] = []
     for work, name in ((one, "one"), (two, "two")):
         work.raises = lambda where, name=name: order.append(name) if where == "finished" else None
@@ -66,9 +66,9 @@ def test_two_runs_share_a_worker_in_turns(desk, nameserver, keys, workers):
     assert order == ["one", "two"] * 20
 
 
-def test_a_worker_of_one_run_leaves_others_alone(desk, nameserver, keys, workers):
+def test_a_worker_of_one_run_leaves_others_alone(queue, nameserver, keys, workers):
     """--run NAME."""
-    one, two = desk(5), desk(5)
+    one, two = queue(5), queue(5)
     with (
         Dispatcher(one, "one", nameserver=nameserver.address, keys=keys),
         Dispatcher(two, "two", nameserver=nameserver.address, keys=keys),
@@ -83,16 +83,16 @@ def test_an_idle_worker_ends(nameserver, workers):
     assert workers.start("pass", idle_timeout_s=0.5).wait(20) == 0
 
 
-def test_what_is_computed_while_the_master_is_away_is_adopted(desk, nameserver, keys, workers):
+def test_what_is_computed_while_the_master_is_away_is_adopted(queue, nameserver, keys, workers):
     """The master dies, its worker finishes meanwhile, the next master of the run takes the outcome."""
-    first = desk(1)
+    first = queue(1)
     with Dispatcher(first, "a", nameserver=nameserver.address, keys=keys, lease_s=1.0) as dispatcher:
         worker = workers.start("time.sleep(1)")
         first.wait_for(lambda: len(first.attempts) == 1)
         info = dispatcher.workers()[0].info
     [(_, token, _)] = first.attempts
     time.sleep(1.5)  # the computation ends, and nobody is there
-    second = desk(3)
+    second = queue(3)
     second.given = 1
     attempt = Attempt(second.evaluation(0), token, info)
     with Dispatcher(
@@ -106,9 +106,9 @@ def test_what_is_computed_while_the_master_is_away_is_adopted(desk, nameserver, 
     assert [number for number, _, _ in second.attempts] == [1, 2]
 
 
-def test_an_adopted_attempt_whose_worker_is_gone_is_offered_again(desk, nameserver, keys, workers):
+def test_an_adopted_attempt_whose_worker_is_gone_is_offered_again(queue, nameserver, keys, workers):
     """Its lease is as good as any other, and ends as any other."""
-    work = desk(1)
+    work = queue(1)
     work.given = 1
     gone = WorkerInfo("gone.1", "gone", 1, "cpu", "0.1.0")
     attempt = Attempt(work.evaluation(0), "an-old-token", gone)
@@ -119,23 +119,23 @@ def test_an_adopted_attempt_whose_worker_is_gone_is_offered_again(desk, nameserv
     assert len(work.attempts) == 1
 
 
-def test_no_nameserver_at_the_start_is_said(desk, keys):
+def test_no_nameserver_at_the_start_is_said(queue, keys):
     """The dispatcher says where it looked and what to do, and leaves nothing behind."""
     with NameServer(keys=keys) as nameserver:
         address = nameserver.address
     with (
         pytest.raises(UnreachableError, match=f"no nameserver answers at {address}: start one with das-hpo nameserver"),
-        Dispatcher(desk(1), "a", nameserver=address, keys=keys),
+        Dispatcher(queue(1), "a", nameserver=address, keys=keys),
     ):
         pass
 
 
-def test_the_start_can_wait_for_the_nameserver(desk, keys, workers_at):
+def test_the_start_can_wait_for_the_nameserver(queue, keys, workers_at):
     """--wait: dispatcher and worker start first, the nameserver a moment later."""
     with NameServer(keys=keys) as nameserver:
         port = parse_address(nameserver.address)[1]
     workers_at(nameserver.address).start("pass", wait_s=30.0)
-    work = desk(2)
+    work = queue(2)
     dispatcher = Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, wait_s=30.0)
     starting = threading.Thread(target=dispatcher.start)
     starting.start()

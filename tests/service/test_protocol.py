@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from das_hpo import __version__
-from das_hpo.dispatching.dispatcher import Dispatcher
-from das_hpo.dispatching.nameserver import NameServer
+from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.nameserver import NameServer
 from spaces.errors import AuthenticationError, RunExistsError, VersionError, WireError
 from spaces.trial import COMPLETED, TrialOutcome
-from workers.directory import locate
-from workers.keys import KeyFile
-from workers.messages import Answer, Caller
-from workers.wire import Remote
-from workers.worker import Worker
+from workers.transport.directory import locate
+from workers.transport.keys import KeyFile
+from workers.transport.messages import Answer, Caller
+from workers.transport.wire import Remote
+from workers.worker.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
@@ -52,12 +52,12 @@ class Client:
 
 
 @pytest.fixture
-def serve(nameserver, keys, desk):
+def serve(nameserver, keys, queue):
     """Starts dispatchers, and clients of them."""
     made: list[Any] = []
 
     def start(count: int, **options: Any) -> tuple[Any, Client, Dispatcher]:
-        work = desk(count)
+        work = queue(count)
         dispatcher = Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, **options)
         dispatcher.start()
         with locate(nameserver.address, keys) as directory:
@@ -112,7 +112,7 @@ def test_an_answer_that_was_lost_is_sent_again(serve):
     assert len(work.attempts) == 2
 
 
-def test_capacity_claims_what_fits_together(serve, desk):
+def test_capacity_claims_what_fits_together(serve, queue):
     """A batch holds evaluations of one shape; the others wait for the next claim."""
     work, client, dispatcher = serve(6)
     plain = work.evaluation
@@ -152,22 +152,22 @@ def test_twins_do_not_disturb_each_other(serve):
     assert [(number, result) for number, result, _, _ in work.losses] == [(1, "handed-back")]
 
 
-def test_a_name_is_served_once(serve, desk, nameserver, keys):
+def test_a_name_is_served_once(serve, queue, nameserver, keys):
     """Two runs of one name, from two databases, at one nameserver: the second is refused, until the first has ended."""
     _, client, dispatcher = serve(1)
-    second = Dispatcher(desk(1), "a", nameserver=nameserver.address, keys=keys)
+    second = Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys)
     with pytest.raises(RunExistsError, match=f"a run named a is being served at {client.remote.address} already"):
         second.start()
     dispatcher.close()
-    with Dispatcher(desk(1), "a", nameserver=nameserver.address, keys=keys):
+    with Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys):
         pass
 
 
-def test_an_entry_of_a_killed_master_is_taken_over(desk, nameserver, keys):
+def test_an_entry_of_a_killed_master_is_taken_over(queue, nameserver, keys):
     """Nobody answers there."""
     with locate(nameserver.address, keys) as directory:
         directory.register("a", "PYRO:das-hpo.dispatcher.a@127.0.0.1:9")
-        with Dispatcher(desk(1), "a", nameserver=nameserver.address, keys=keys):
+        with Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys):
             assert not directory.dispatchers()[0]["a"].endswith(":9")
 
 
@@ -354,14 +354,14 @@ def test_a_late_outcome_is_not_asked_for_again(serve):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::1", "localhost"])
-def test_addresses_to_listen_on(desk, keys, host):
+def test_addresses_to_listen_on(queue, keys, host):
     """Everywhere (then the address that leads to the nameserver is named), IPv6, and by name."""
     if host == "::1" and not socket.has_dualstack_ipv6():
         pytest.skip("no IPv6")
     at = "127.0.0.1" if host == "0.0.0.0" else host
     with (
         NameServer(at, keys=keys) as nameserver,
-        Dispatcher(desk(1), "a", nameserver=nameserver.address, keys=keys, host=host),
+        Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys, host=host),
         locate(nameserver.address, keys) as directory,
     ):
         client = Client(directory.dispatchers()[0]["a"], keys)
@@ -401,9 +401,9 @@ def test_a_friend_gone_mad_does_no_harm(serve):
     assert client.report(token).report == "recorded"
 
 
-def test_hpbandsters_way_of_pushing_is_closed(desk, nameserver, keys):
+def test_hpbandsters_way_of_pushing_is_closed(queue, nameserver, keys):
     """What is inherited of it would wait for ever, or compute beside what was claimed: it says what is done instead."""
-    dispatcher = Dispatcher(desk(1), "a", nameserver=nameserver.address, keys=keys)
+    dispatcher = Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys)
     worker = Worker(nameserver.address, keys, version=__version__, device="cpu", kernel="auto")
     with pytest.raises(RuntimeError, match="next_evaluations"):
         dispatcher.submit_job((0, 0, 0), config={}, budget=1.0)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from das_hpo.dispatching.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher
 
 #: A call into C that neither returns nor lets a signal's handler run.
 HANGS = """
@@ -20,9 +20,9 @@ ctypes.CDLL(None).sleep(3600)
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
 
-def test_two_workers_share_the_work(desk, nameserver, keys, workers):
+def test_two_workers_share_the_work(queue, nameserver, keys, workers):
     """Two processes compute everything, each evaluation once."""
-    work = desk(40)
+    work = queue(40)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys):
         workers.start()
         workers.start()
@@ -34,9 +34,9 @@ def test_two_workers_share_the_work(desk, nameserver, keys, workers):
     assert not work.twice
 
 
-def test_an_evaluation_of_a_batch_has_its_share_of_the_time(desk, nameserver, keys, workers):
+def test_an_evaluation_of_a_batch_has_its_share_of_the_time(queue, nameserver, keys, workers):
     """So that what evaluations cost adds up to what their worker worked."""
-    work = desk(4)
+    work = queue(4)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys):
         began = time.monotonic()
         workers.start("time.sleep(2)", capacity=4)
@@ -46,9 +46,9 @@ def test_an_evaluation_of_a_batch_has_its_share_of_the_time(desk, nameserver, ke
     assert 2.0 <= sum(work.durations_s.values()) <= elapsed_s
 
 
-def test_a_killed_worker_is_replaced(desk, nameserver, keys, workers):
+def test_a_killed_worker_is_replaced(queue, nameserver, keys, workers):
     """kill -9 in the middle of an evaluation: it is offered again, and nothing is recorded twice."""
-    work = desk(10)
+    work = queue(10)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=1.0):
         victim = workers.start("time.sleep(60)")
         work.wait_for(lambda: len(work.attempts) == 1)
@@ -60,9 +60,9 @@ def test_a_killed_worker_is_replaced(desk, nameserver, keys, workers):
     assert not work.twice
 
 
-def test_a_stopped_worker_is_replaced_and_told_so(desk, nameserver, keys, workers):
+def test_a_stopped_worker_is_replaced_and_told_so(queue, nameserver, keys, workers):
     """SIGSTOP for longer than the lease: another takes over; after SIGCONT the first goes on to other work."""
-    work = desk(12)
+    work = queue(12)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=0.6) as dispatcher:
         victim = workers.start("time.sleep(0.3)")
         work.wait_for(lambda: len(work.outcomes) >= 1)
@@ -78,9 +78,9 @@ def test_a_stopped_worker_is_replaced_and_told_so(desk, nameserver, keys, worker
     assert len({name for _, _, name in work.attempts[-4:]}) == 2
 
 
-def test_a_late_report_is_the_outcome_if_it_is_the_first(desk, nameserver, keys, workers):
+def test_a_late_report_is_the_outcome_if_it_is_the_first(queue, nameserver, keys, workers):
     """A worker that was given up finishes before the second attempt: its outcome counts, the other is stopped."""
-    work = desk(1)
+    work = queue(1)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=0.6):
         victim = workers.start("time.sleep(0.5)")
         work.wait_for(lambda: len(work.attempts) == 1)
@@ -98,9 +98,9 @@ def test_a_late_report_is_the_outcome_if_it_is_the_first(desk, nameserver, keys,
     assert not work.twice
 
 
-def test_a_hanging_evaluation_is_lost_at_its_deadline(desk, nameserver, keys, workers):
+def test_a_hanging_evaluation_is_lost_at_its_deadline(queue, nameserver, keys, workers):
     """--evaluation-timeout: the worker is alive and beats, yet its evaluation is offered again."""
-    work = desk(3)
+    work = queue(3)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=0.6, evaluation_timeout_s=1.0):
         workers.start(
             "time.sleep(3600 if specs[0].seed == 1 and not os.path.exists('KEY.met') else 0)".replace(
@@ -115,9 +115,9 @@ def test_a_hanging_evaluation_is_lost_at_its_deadline(desk, nameserver, keys, wo
     assert sorted(work.outcomes) == [0, 1, 2]
 
 
-def test_three_lost_attempts_are_a_failure(desk, nameserver, keys, workers):
+def test_three_lost_attempts_are_a_failure(queue, nameserver, keys, workers):
     """An evaluation that kills its workers is failed after three of them, and the run goes on."""
-    work = desk(3)
+    work = queue(3)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=0.6):
         for _ in range(4):
             workers.start("os.kill(os.getpid(), 9) if specs[0].seed == 1 else time.sleep(0.1)")
@@ -127,9 +127,9 @@ def test_three_lost_attempts_are_a_failure(desk, nameserver, keys, workers):
     assert sorted(work.outcomes) == [0, 2]
 
 
-def test_what_raises_is_failed_and_the_worker_lives(desk, nameserver, keys, workers):
+def test_what_raises_is_failed_and_the_worker_lives(queue, nameserver, keys, workers):
     """An exception in the computation comes back as text; even SystemExit does not end the worker."""
-    work = desk(3)
+    work = queue(3)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys):
         workers.start("sys.exit('no way') if specs[0].seed == 1 else None")
         work.wait_for(lambda: work.done)
@@ -138,9 +138,9 @@ def test_what_raises_is_failed_and_the_worker_lives(desk, nameserver, keys, work
     assert sorted(work.outcomes) == [0, 2]
 
 
-def test_a_broken_worker_ends(desk, nameserver, keys, workers):
+def test_a_broken_worker_ends(queue, nameserver, keys, workers):
     """A worker on which everything raises ends, and does not fail the whole run."""
-    work = desk(20)
+    work = queue(20)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys):
         good = workers.start("time.sleep(0.2)")
         work.wait_for(lambda: len(work.outcomes) == 1)
@@ -152,9 +152,9 @@ def test_a_broken_worker_ends(desk, nameserver, keys, workers):
     assert sorted(work.outcomes) == list(range(20))
 
 
-def test_sigterm_hands_back_at_once(desk, nameserver, keys, workers):
+def test_sigterm_hands_back_at_once(queue, nameserver, keys, workers):
     """A terminated worker gives its evaluation back, and it does not count as a failure."""
-    work = desk(2)
+    work = queue(2)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys) as dispatcher:
         worker = workers.start("time.sleep(3600)")
         work.wait_for(lambda: len(work.attempts) == 1)
@@ -167,9 +167,9 @@ def test_sigterm_hands_back_at_once(desk, nameserver, keys, workers):
         work.wait_for(lambda: work.done)
 
 
-def test_sigterm_ends_what_does_not_let_go(desk, nameserver, keys, workers):
+def test_sigterm_ends_what_does_not_let_go(queue, nameserver, keys, workers):
     """A computation that no signal handler can interrupt is handed back all the same, by the other thread."""
-    work = desk(1)
+    work = queue(1)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys):
         worker = workers.start(HANGS)
         work.wait_for(lambda: len(work.attempts) == 1)

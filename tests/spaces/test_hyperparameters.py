@@ -24,7 +24,9 @@ from spaces.hyperparameters import (
 )
 
 TABLES = json.loads(
-    (Path(__file__).parents[2] / "das_hpo" / "reproduction" / "data" / "paper_tables.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "das_hpo" / "analysis" / "reproduction" / "data" / "paper_tables.json").read_text(
+        encoding="utf-8"
+    )
 )
 
 

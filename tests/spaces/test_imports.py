@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-LIGHT = "errors architecture choices hyperparameters seeds trial"
+LIGHT = "errors inverse_1d.architecture inverse_1d.choices hyperparameters seeds trial"
 HEAVY = "torch numba ConfigSpace pandas numpy hpbandster sqlalchemy"
 
 

@@ -10,10 +10,10 @@ import serpent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces.architecture import Architecture
-from spaces.choices import Choices
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import PRESETS, preset
+from spaces.inverse_1d.architecture import Architecture
+from spaces.inverse_1d.choices import Choices
 from spaces.trial import WORST_LOSS, Epoch, TrialOutcome, TrialSpec
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

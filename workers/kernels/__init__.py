@@ -1,6 +1,6 @@
 """Which implementation computes a network's forward and backward pass: plain torch, or the fused CPU kernels.
 
-The contract with workers.search and workers.retrain is :func:`forward_for` alone.
+The contract with workers.trials.search and workers.trials.retrain is :func:`forward_for` alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.network import Buffers, Forward, Network
+from spaces.inverse_1d.network import Buffers, Forward, Network
 
 KERNELS = ("auto", "torch", "fused")
 
@@ -29,7 +29,7 @@ class Direct(abc.ABC):
         noise: Float[Tensor, "T E_noise B N"] | None,
         training: bool,
     ) -> Float[Tensor, "T B N"]:
-        """See :meth:`spaces.network.Network.forward`."""
+        """See :meth:`spaces.inverse_1d.network.Network.forward`."""
 
     @abc.abstractmethod
     def errors_and_gradient(

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from spaces.architecture import CELL_EDGES, CELL_STATES, LEARNABLE_GRADIENT, NET, NOISE, ROLL
-from spaces.cell import CellNetwork, edge_index
-from spaces.network import Buffers, Network
-from spaces.sequential import SequentialNetwork
+from spaces.inverse_1d.architecture import CELL_EDGES, CELL_STATES, LEARNABLE_GRADIENT, NET, NOISE, ROLL
+from spaces.inverse_1d.cell import CellNetwork, edge_index
+from spaces.inverse_1d.network import Buffers, Network
+from spaces.inverse_1d.sequential import SequentialNetwork
 from workers.kernels import Direct, passes, signals
 from workers.kernels.cache import compile_kernels
 from workers.kernels.normalisation import TAPS
@@ -159,7 +159,7 @@ class FusedForward(Direct):
         noise: Float32[Tensor, "T E_noise B N"] | None,
         training: bool,
     ) -> Float32[Tensor, "T B N"]:
-        """See :meth:`spaces.network.Network.forward`."""
+        """See :meth:`spaces.inverse_1d.network.Network.forward`."""
         differentiated = weights.requires_grad or (mix is not None and mix.requires_grad)
         if differentiated and torch.is_grad_enabled():
             x_hat: Tensor = _Pass.apply(weights, mix, self, buffers, y, noise, training)  # type: ignore[no-untyped-call]

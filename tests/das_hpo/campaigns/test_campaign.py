@@ -13,17 +13,17 @@ import pytest
 
 from das_hpo.campaigns.campaign import BASELINES, CampaignSettings
 from das_hpo.campaigns.work import CampaignWork, make_campaign
-from das_hpo.cluster import Service
-from das_hpo.desk.recorder import Recorder
 from das_hpo.execution import execute, execute_campaigns, resume
-from spaces.architecture import Architecture
+from das_hpo.launching.cluster import Service
+from das_hpo.service.recorder import Recorder
 from spaces.errors import RunExistsError, UsageError
 from spaces.hyperparameters import PRESETS
+from spaces.inverse_1d.architecture import Architecture
 from storage import queries, writes
 from storage.engine import Database, open_database
-from tests.das_hpo.desks import Driver, settings
+from tests.das_hpo.queues import Driver, settings
 from tests.das_hpo.test_execution import service
-from workers.keys import KeyFile
+from workers.transport.keys import KeyFile
 
 
 def campaign(**changes: Any) -> CampaignSettings:

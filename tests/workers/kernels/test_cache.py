@@ -88,7 +88,7 @@ from numba.core import event
 from spaces.hyperparameters import preset
 from spaces.trial import TrialSpec
 from workers.kernels import prepare
-from workers.pipeline import run_trial
+from workers.trials.pipeline import run_trial
 prepare("cpu", "{kernel}")
 with event.install_recorder("numba:compile") as recorder:
     run_trial(TrialSpec(preset("H1"), 0.1, 1, operations="all", retrain=True), kernel="{kernel}")

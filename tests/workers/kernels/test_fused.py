@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from spaces.architecture import NET, ZERO, Architecture
-from spaces.choices import Choices
-from spaces.data_formation import data_formation
-from spaces.network import Buffers, Network
-from spaces.networks import discrete_network, relaxed_network, shared_network
+from spaces.inverse_1d.architecture import NET, ZERO, Architecture
+from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.data_formation import data_formation
+from spaces.inverse_1d.network import Buffers, Network
+from spaces.inverse_1d.networks import discrete_network, relaxed_network, shared_network
 from workers.kernels.fused import FusedForward, supports
 
 TOLERANCE = 1e-4

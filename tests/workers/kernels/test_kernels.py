@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from spaces.choices import Choices
-from spaces.data_formation import data_formation
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import preset
-from spaces.networks import relaxed_network
+from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.data_formation import data_formation
+from spaces.inverse_1d.networks import relaxed_network
 from spaces.trial import TrialSpec
 from workers.kernels import forward_for
-from workers.pipeline import run_trial
+from workers.trials.pipeline import run_trial
 
 
 def test_auto_is_fused_on_the_cpu() -> None:

@@ -1,0 +1,1 @@
+"""What the numbers mean: statistics, comparison, figures, report, reproduction of the paper."""

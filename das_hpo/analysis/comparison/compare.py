@@ -1,0 +1,74 @@
+"""Subjects side by side: tests between all pairs, and runs at equal cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from das_hpo.analysis.comparison.rows import PSNR_OF, best_at_cost
+from das_hpo.analysis.comparison.subjects import Subject
+from das_hpo.analysis.statistics import Comparison, Trials, compare_all
+from spaces.errors import InvalidValueError
+
+
+@dataclass(frozen=True, slots=True)
+class EqualCost:
+    """The best of each run by the time the cheapest of them had ended.
+
+    Attributes:
+        worker_s: The cheapest run's workers' seconds.
+        objective: Whose PSNR.
+        psnr: By run: the best at the largest budget by then, in dB; NaN if there was none.
+        optimizers: Tests between optimisers, of which each run is one draw; empty unless two have two runs.
+    """
+
+    worker_s: float
+    objective: str
+    psnr: Mapping[str, float]
+    optimizers: tuple[Comparison, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything compared.
+
+    Attributes:
+        subjects: In the order asked for.
+        comparisons: Every pair, on the architecture PSNR, corrected together (Holm).
+        equal_cost: Between runs of one objective and problem; None if there are no two.
+        level: Confidence level.
+    """
+
+    subjects: tuple[Subject, ...]
+    comparisons: tuple[Comparison, ...]
+    equal_cost: EqualCost | None
+    level: float
+
+
+def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95) -> Report:
+    """Tests between all pairs of subjects.
+
+    Raises:
+        InvalidValueError: If a name occurs twice.
+    """
+    names = [subject.name for subject in subjects]
+    if len(set(names)) < len(names):
+        raise InvalidValueError(
+            f"each name once: {', '.join(sorted({n for n in names if names.count(n) > 1}))} repeats"
+        )
+    comparisons = compare_all([subject.sample for subject in subjects], level=level)
+    return Report(tuple(subjects), tuple(comparisons), _equal_cost(subjects, level), level)
+
+
+def _equal_cost(subjects: Sequence[Subject], level: float) -> EqualCost | None:
+    runs = [subject for subject in subjects if subject.kind == "run"]
+    if len(runs) < 2 or len({(run.objective, run.problem, run.method) for run in runs}) > 1:
+        return None
+    least = min(run.cost.worker_s for run in runs)
+    column = PSNR_OF[runs[0].objective]
+    psnr = {run.name: best_at_cost(run.frame, column, least) for run in runs}
+    draws: dict[str, list[float]] = {}
+    for run in runs:
+        draws.setdefault(run.optimizer, []).append(psnr[run.name])
+    samples = [Trials(name, values) for name, values in draws.items() if len(values) > 1]
+    return EqualCost(least, runs[0].objective, psnr, tuple(compare_all(samples, level=level)))

@@ -1,0 +1,210 @@
+"""A run, a campaign or a preset as one of the things compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from das_hpo.analysis.comparison.rows import PSNR_OF, Best, Cost, best_under, cost_of, finished, matching, trials_of
+from das_hpo.analysis.statistics import Correlation, Summary, Trials, correlation, summarise
+from spaces.errors import InvalidValueError
+from spaces.hyperparameters import HYPERPARAMETERS, PRESETS
+
+if TYPE_CHECKING:
+    import pandas
+
+#: What makes two samples comparable.
+PROBLEM = ("space", "operations", "data")
+
+#: Where a subject's trials come from.
+TRIALS = "trials"
+INCUMBENT_TRIALS = "trials of the incumbent"
+EVALUATIONS = "evaluations of different configurations"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One of the things compared.
+
+    Attributes:
+        name: A run's or preset's name.
+        kind: ``run``, ``campaign`` or ``preset``.
+        objective: What it optimised; for trials the objective of their campaign.
+        optimizer: How a run chose its configurations; empty otherwise.
+        problem: ``space, operations, data`` in words.
+        method: ``das`` or ``das-single``.
+        best: The best configuration under each objective that it has PSNRs for.
+        cost: What it cost.
+        correlation: Pearson's, of one-shot and architecture PSNR over ``sample``.
+        rank_correlation: Spearman's, of the same.
+        source: :data:`TRIALS`, :data:`INCUMBENT_TRIALS` or :data:`EVALUATIONS`: what the tests are about.
+        sample: Architecture PSNRs with their seeds, NaN for diverged; what was not retrained is not in it.
+        summary: Of the sample.
+        budget: Epochs of the sample's trials.
+        frame: All its rows.
+    """
+
+    name: str
+    kind: str
+    objective: str
+    optimizer: str
+    problem: str
+    method: str
+    best: tuple[Best, ...]
+    cost: Cost
+    correlation: Correlation
+    rank_correlation: Correlation
+    source: str
+    sample: Trials
+    summary: Summary
+    budget: float
+    frame: pandas.DataFrame
+
+    @property
+    def own_best(self) -> Best | None:
+        """Its incumbent: the best under its own objective."""
+        return next((best for best in self.best if best.objective == self.objective), None)
+
+
+def run_subject(
+    frame: pandas.DataFrame,
+    *,
+    name: str,
+    kind: str = "run",
+    optimizer: str = "",
+    aggregate: str = "mean",
+    campaigns: pandas.DataFrame | None = None,
+    level: float = 0.95,
+) -> Subject:
+    """A run or campaign as something to compare.
+
+    Args:
+        frame: Its rows of the view ``results``.
+        name: Its name.
+        kind: ``run`` or ``campaign``.
+        optimizer: How a run chose its configurations.
+        aggregate: How its replicates make one number: ``mean``, ``median`` or ``max``.
+        campaigns: Rows of all campaigns, in which trials of a run's incumbent are looked for.
+        level: Confidence level.
+
+    Raises:
+        InvalidValueError: If nothing is finished yet.
+    """
+    done = finished(trials_of(frame))
+    if done.empty:
+        raise InvalidValueError(f"{name} has no finished evaluation to compare yet")
+    objective = str(frame["objective"].iloc[0])
+    best = tuple(
+        found for found in (best_under(frame, objective, aggregate) for objective in PSNR_OF) if found is not None
+    )
+    sample, source = _sample(done, kind, objective, best, campaigns)
+    return _subject(name, kind, objective, optimizer, frame, best, sample, source, level)
+
+
+def preset_subject(
+    name: str, campaigns: pandas.DataFrame, problem: Mapping[str, str], *, level: float = 0.95
+) -> Subject:
+    """The trials of a preset in all campaigns of one problem, at their largest budget.
+
+    Args:
+        name: One of the presets.
+        campaigns: Rows of all campaigns.
+        problem: Values of some of :data:`PROBLEM` and ``method`` that the trials must have.
+        level: Confidence level.
+
+    Raises:
+        UnknownNameError: For an unknown preset.
+        InvalidValueError: If there are no such trials, or they are of several problems.
+    """
+    values = PRESETS[name].to_dict()
+    rows = finished(matching(campaigns, values))
+    rows = rows[rows["origin"] == "preset"]
+    for column, value in problem.items():
+        rows = rows[rows[column] == value]
+    if rows.empty:
+        asked = " ".join(f"--{column} {value}" for column, value in problem.items())
+        raise InvalidValueError(
+            f"no trials of preset {name} are in this database: das-hpo evaluate {name} {asked}".strip()
+        )
+    kinds = rows[[*PROBLEM, "method"]].drop_duplicates()
+    if len(kinds) > 1:
+        found = "; ".join(" ".join(f"--{c} {v}" for c, v in row.items()) for row in kinds.to_dict("records"))
+        raise InvalidValueError(f"preset {name} has trials of several problems, say which: {found}")
+    rows = _each_seed_once(rows[rows["budget"] == rows["budget"].max()])
+    best = tuple(found for found in (best_under(rows, objective) for objective in PSNR_OF) if found is not None)
+    return _subject(name, "preset", "architecture", "", rows, best, rows, TRIALS, level)
+
+
+def _subject(
+    name: str,
+    kind: str,
+    objective: str,
+    optimizer: str,
+    frame: pandas.DataFrame,
+    best: tuple[Best, ...],
+    sample: pandas.DataFrame,
+    source: str,
+    level: float,
+) -> Subject:
+    budget = float(sample["budget"].max()) if len(sample) else math.nan
+    sample = _retrained(sample)
+    psnr = sample["architecture_psnr"].to_numpy(dtype=float, na_value=np.nan)
+    one_shot = sample["one_shot_psnr"]
+    seeds = [int(seed) for seed in sample["seed"]]
+    return Subject(
+        name=name,
+        kind=kind,
+        objective=objective,
+        optimizer=optimizer,
+        problem=", ".join(str(frame[column].iloc[0]) for column in PROBLEM),
+        method=str(frame["method"].iloc[0]),
+        best=best,
+        cost=cost_of(frame),
+        correlation=correlation(one_shot, psnr, level=level),
+        rank_correlation=correlation(one_shot, psnr, "spearman", level=level),
+        source=source,
+        sample=Trials(name, psnr, None if source == EVALUATIONS else seeds),
+        summary=summarise(psnr, level=level),
+        budget=budget,
+        frame=frame,
+    )
+
+
+def _retrained(rows: pandas.DataFrame) -> pandas.DataFrame:
+    """Rows that say something of an architecture: it has a PSNR, or the trial diverged."""
+    return rows[rows["architecture_psnr"].notna() | (rows["status"] == "diverged")]
+
+
+def _each_seed_once(rows: pandas.DataFrame) -> pandas.DataFrame:
+    """A trial that was computed in several campaigns counts once, retrained if it was anywhere."""
+    told = rows.assign(untold=~rows.index.isin(_retrained(rows).index)).sort_values("untold", kind="stable")
+    return told.drop(columns="untold").drop_duplicates(subset=["seed"])
+
+
+def _sample(
+    done: pandas.DataFrame,
+    kind: str,
+    objective: str,
+    best: Sequence[Best],
+    campaigns: pandas.DataFrame | None,
+) -> tuple[pandas.DataFrame, str]:
+    """The rows that the tests are about, and what they are."""
+    if kind == "campaign":
+        return done[done["budget"] == done["budget"].max()], TRIALS
+    own = next((found for found in best if found.objective == objective), None)
+    if own is None:
+        return done[done["budget"] == done["budget"].max()], EVALUATIONS
+    here = done[done["budget"] == own.budget]
+    chosen = here.set_index(["iteration", "stage", "number"]).loc[[own.configuration]].iloc[0]
+    if campaigns is not None and len(campaigns):
+        rows = finished(matching(campaigns, {name: chosen[name] for name in HYPERPARAMETERS}))
+        for column in (*PROBLEM, "method"):
+            rows = rows[rows[column] == done[column].iloc[0]]
+        rows = _each_seed_once(rows[rows["budget"] == own.budget])
+        if len(rows):
+            return rows, INCUMBENT_TRIALS
+    return here, EVALUATIONS

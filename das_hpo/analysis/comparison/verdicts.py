@@ -1,0 +1,229 @@
+"""What the data of a comparison support, and what they do not, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from das_hpo.analysis.comparison.compare import Report
+from das_hpo.analysis.comparison.subjects import EVALUATIONS, INCUMBENT_TRIALS, Subject
+from das_hpo.analysis.statistics import Comparison, Interval, holm
+from das_hpo.analysis.statistics.significance import WILCOXON
+
+#: Fewer trials than this are called few: intervals of a median are then guesses.
+FEW = 10
+
+
+def verdicts(report: Report) -> list[str]:
+    """One sentence or two for each question the data can be asked; the title's question first."""
+    by_name = {subject.name: subject for subject in report.subjects}
+    said = _title_question(report)
+    for comparison in report.comparisons:
+        others = [other.p_value for other in report.comparisons if other is not comparison]
+        said.append(pair_verdict(comparison, by_name, others, report.level))
+    said += [correlation_verdict(subject) for subject in report.subjects]
+    said += _equal_cost(report)
+    said += _warnings(report.subjects)
+    return said
+
+
+def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Sequence[float], level: float) -> str:
+    """Whether the trials tell A from B; ``others`` are the p values of the tests that were made besides."""
+    a, b = by_name[comparison.first], by_name[comparison.second]
+    names = f"{a.name} against {b.name}"
+    if math.isnan(comparison.p_value):
+        without = " and ".join(subject.name for subject in (a, b) if not subject.summary.trials)
+        return f"{names}: not comparable, {without} has no architecture PSNR (run with --retrain always)."
+    numbers = (
+        f"{_medians(comparison, a, b)}, one of {a.name} is the "
+        f"better with probability {comparison.improvement:.2f} {comparison.improvement_interval}, "
+        f"{_test(comparison)}"
+    )
+    alpha = 1 - level
+    if comparison.p_holm < alpha:
+        word = "better" if comparison.direction > 0 else "worse"
+        return f"{names}: the {a.source} of {a.name} are {word}. {numbers[0].upper()}{numbers[1:]}."
+    # As small as its p could have been, Holm's factor may be another.
+    least = holm([smallest_p(comparison, a.summary.trials, b.summary.trials), *others])[0]
+    if least >= alpha:
+        return (
+            f"{names}: too few trials to tell. With these {_counts(comparison, a, b)} no outcome could have been "
+            f"significant (the smallest possible p is {min(1.0, least):.2g}); {numbers}."
+        )
+    return (
+        f"{names}: the data do not tell which is better; that is no proof that they are equal"
+        f"{_still_possible(comparison.difference_interval)}. {numbers[0].upper()}{numbers[1:]}."
+    )
+
+
+def _medians(comparison: Comparison, a: Subject, b: Subject) -> str:
+    gone = [subject.name for subject in (a, b) if not subject.summary.completed]
+    if gone:
+        return f"every trial of {' and of '.join(gone)} diverged"
+    medians = f"medians {a.summary.median:.2f} and {b.summary.median:.2f} dB"
+    if comparison.test == WILCOXON and comparison.pairs < max(a.summary.trials, b.summary.trials):
+        medians += f" over all {a.summary.trials} and {b.summary.trials} trials, over the {comparison.pairs} pairs a"
+        return f"{medians} difference of {comparison.difference:+.2f} dB {comparison.difference_interval:+.2f}"
+    return f"{medians}, difference {comparison.difference:+.2f} dB {comparison.difference_interval:+.2f}"
+
+
+def correlation_verdict(subject: Subject) -> str:
+    """Whether the one-shot PSNR says anything of the architecture PSNR."""
+    found = subject.correlation
+    over = f"over {found.pairs} {subject.source}"
+    if math.isnan(found.coefficient):
+        return f"{subject.name}: no correlation can be computed {over} with both PSNRs."
+    ranks = f"Spearman's is {subject.rank_correlation.coefficient:+.2f} {subject.rank_correlation.interval:+.2f}"
+    text = f"r = {found.coefficient:+.2f} {found.interval:+.2f} {over}; {ranks}"
+    interval = found.interval
+    if not interval.defined:
+        return f"{subject.name}: {found.pairs} pairs of PSNRs are too few to say whether they are related."
+    if 0 in interval:
+        return f"{subject.name}: the data do not show that one-shot and architecture PSNR are related ({text})."
+    if found.coefficient < 0:
+        return f"{subject.name}: a better one-shot PSNR goes with a worse architecture PSNR ({text})."
+    share = found.coefficient**2
+    return (
+        f"{subject.name}: a better one-shot PSNR goes with a better architecture PSNR, of whose variance it "
+        f"explains {share:.0%} ({text})."
+    )
+
+
+def smallest_p(comparison: Comparison, first: int, second: int) -> float:
+    """The least two-sided p that samples of these sizes can give, without ties."""
+    if comparison.test == WILCOXON:
+        return float(2.0 ** (1 - comparison.pairs))
+    return 2 / math.comb(first + second, first)
+
+
+def _title_question(report: Report) -> list[str]:
+    """Does optimising the one-shot objective give as good an architecture as optimising the architecture?"""
+    runs = [subject for subject in report.subjects if subject.kind == "run"]
+    said = []
+    for one in (run for run in runs if run.objective == "one-shot"):
+        for other in (run for run in runs if run.objective == "architecture" and run.problem == one.problem):
+            comparison, sign = _between(report.comparisons, one.name, other.name)
+            said.append(_answer(one, other, comparison, sign, report.level))
+    return said
+
+
+def _answer(one: Subject, other: Subject, comparison: Comparison, sign: int, level: float) -> str:
+    question = f"Does optimising the one-shot objective ({one.name}) give as good an architecture as {other.name}?"
+    missing = [run.name for run in (one, other) if run.source != INCUMBENT_TRIALS]
+    if missing:
+        commands = ", ".join(f"das-hpo evaluate {name} --trials 75" for name in missing)
+        best = one.own_best
+        single = (
+            "" if best is None or math.isnan(best.architecture_psnr) else f" ({_chosen(one)} against {_chosen(other)})"
+        )
+        return (
+            f"{question} These runs alone cannot say: an incumbent is the luckiest of many evaluations{single}. "
+            f"Trials of the incumbents can: {commands}."
+        )
+    if math.isnan(comparison.p_value):
+        return f"{question} Not decided: the trials of one have no architecture PSNR (run with --retrain always)."
+    interval = comparison.difference_interval
+    low, high = (interval.low, interval.high) if sign > 0 else (-interval.high, -interval.low)
+    numbers = f"{sign * comparison.difference:+.2f} dB [{low:+.2f}, {high:+.2f}] in the median, {_test(comparison)}"
+    if math.isnan(comparison.difference):
+        numbers = f"{_medians(comparison, one, other)}, {_test(comparison)}"
+    if comparison.p_holm >= 1 - level:
+        return f"{question} Not decided: {numbers}."
+    better = comparison.direction * sign > 0
+    return f"{question} {'Yes, a better one' if better else 'No, a worse one'}: {numbers}."
+
+
+def _chosen(run: Subject) -> str:
+    best = run.own_best
+    if best is None or math.isnan(best.architecture_psnr):
+        return f"{run.name} without an architecture PSNR"
+    return f"{best.architecture_psnr:.2f} dB, chosen from {best.rivals}"
+
+
+def _equal_cost(report: Report) -> list[str]:
+    equal = report.equal_cost
+    if equal is None:
+        return []
+    found = ", ".join(
+        f"{name} {'nothing yet' if math.isnan(psnr) else f'{psnr:.2f} dB'}" for name, psnr in equal.psnr.items()
+    )
+    said = [
+        f"At equal cost ({equal.worker_s:.0f} s of workers' time, the cheapest run's whole) the best {equal.objective} "
+        f"PSNR is: {found}. Each run is one draw of its optimiser."
+    ]
+    if not equal.optimizers:
+        said[0] += " Only several runs of each, with other seeds, can rank the optimisers."
+    for c in equal.optimizers:
+        runs = [sum(run.optimizer == name for run in report.subjects) for name in (c.first, c.second)]
+        numbers = (
+            f"the best PSNRs differ by {c.difference:+.2f} dB {c.difference_interval:+.2f} in the median, "
+            f"a run of {c.first} is the better with probability {c.improvement:.2f} {c.improvement_interval}, "
+            f"{_test(c)}"
+        )
+        if c.p_holm < 1 - report.level:
+            verdict = f"{c.first} is {'better' if c.direction > 0 else 'worse'} at equal cost"
+        else:
+            verdict = "these runs do not tell which is better at equal cost"
+        said.append(f"{c.first} against {c.second}, {runs[0]} and {runs[1]} runs: {verdict}; {numbers}.")
+    return said
+
+
+def _warnings(subjects: Sequence[Subject]) -> list[str]:
+    said = []
+    if len({subject.problem for subject in subjects}) > 1:
+        kinds = "; ".join(f"{subject.name}: {subject.problem}" for subject in subjects)
+        said.append(f"The problems differ ({kinds}): a difference in PSNR is not one of methods alone.")
+    budgets = {subject.name: subject.budget for subject in subjects}
+    if len(set(budgets.values())) > 1:
+        kinds = ", ".join(f"{name} {budget:g}" for name, budget in budgets.items())
+        said.append(f"The trials are of different lengths in epochs ({kinds}): longer ones are usually better.")
+    for subject in subjects:
+        if subject.source == EVALUATIONS:
+            said.append(
+                f"{subject.name}: the tests use its evaluations at {subject.budget:g} epochs, which are of different "
+                f"configurations that its optimiser chose: they tell where it looked, not how good its incumbent is "
+                f"(das-hpo evaluate {subject.name} --trials 75 does)."
+            )
+        if subject.summary.diverged:
+            said.append(
+                f"{subject.name}: {subject.summary.diverged} of {subject.summary.trials} trials diverged; tests rank "
+                f"them last, means and medians are over the others."
+            )
+        if 0 < subject.summary.trials < FEW:
+            said.append(f"{subject.name}: only {subject.summary.trials} trials, its intervals are rough.")
+        if subject.cost.failed:
+            said.append(f"{subject.name}: {subject.cost.failed} evaluations failed (lost attempts) and count nowhere.")
+    return said
+
+
+def _between(comparisons: Sequence[Comparison], first: str, second: str) -> tuple[Comparison, int]:
+    for comparison in comparisons:
+        if (comparison.first, comparison.second) == (first, second):
+            return comparison, 1
+        if (comparison.first, comparison.second) == (second, first):
+            return comparison, -1
+    raise LookupError(f"{first} and {second} were not compared")
+
+
+def _test(comparison: Comparison) -> str:
+    name = f"Wilcoxon, {comparison.pairs} pairs" if comparison.test == WILCOXON else "Mann-Whitney"
+    return f"{p_text(comparison.p_holm)} ({name}, Holm)"
+
+
+def p_text(p: float) -> str:
+    """A p value as it is read: two digits, or that it is very small."""
+    if math.isnan(p):
+        return "no p"
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
+
+
+def _counts(comparison: Comparison, a: Subject, b: Subject) -> str:
+    if comparison.test == WILCOXON:
+        return f"{comparison.pairs} pairs"
+    return f"{a.summary.trials} and {b.summary.trials} trials"
+
+
+def _still_possible(interval: Interval) -> str:
+    if not interval.defined:
+        return ""
+    return f": a difference of {interval.low:+.2f} to {interval.high:+.2f} dB agrees with them"

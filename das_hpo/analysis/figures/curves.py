@@ -1,0 +1,93 @@
+"""Inside trials: learning curves, and how alpha chose the operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from das_hpo.analysis.figures.architectures import OPERATIONS, cell_edges
+from das_hpo.analysis.figures.style import COLOURS, LINES, new_figure, note, plain, styled
+from spaces.inverse_1d.architecture import SHAPES, candidate_operations
+from spaces.trial import Epoch
+from storage.records import EpochRecord
+
+#: Phases in the order in which they happen.
+PHASES = ("pretrain-learnable-gradient", "pretrain-net", "search", "retrain")
+
+#: Learning curves in one figure, at most: more cover each other.
+MOST_CURVES = len(COLOURS)
+
+
+#: One point of a learning curve, as a trial gives it or as storage does.
+Point: TypeAlias = Epoch | EpochRecord
+
+
+def learning_curves(trials: Mapping[str, Sequence[Point]]) -> Figure:
+    """PSNR over epochs, a panel a phase; solid: training batches, dashed: validation batches of the alpha step."""
+    with styled():
+        there = {point.phase for points in trials.values() for point in points}
+        phases = [phase for phase in PHASES if phase in there]
+        figure, axes = new_figure(
+            1, max(1, len(phases)), width=5.4 if len(phases) < 3 else 4.0, height=4.2, sharey=True
+        )
+        for axis, phase in zip(axes, phases, strict=False):
+            for index, (name, points) in enumerate(list(trials.items())[:MOST_CURVES]):
+                curve = sorted((point for point in points if point.phase == phase), key=lambda point: point.epoch)
+                epochs = [point.epoch for point in curve]
+                colour = COLOURS[index % len(COLOURS)]
+                training = np.array([point.training_psnr for point in curve], dtype=np.float64)
+                validation = np.array([point.validation_psnr for point in curve], dtype=np.float64)
+                marker = "o" if len(curve) == 1 else None
+                axis.plot(epochs, training, "-", color=colour, linewidth=1.4, marker=marker, label=plain(name))
+                if not np.isnan(validation).all():
+                    axis.plot(epochs, validation, "--", color=colour, linewidth=1.0, marker=marker)
+            axis.set_title(phase)
+            axis.set_xlabel("epoch")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes[0].set_ylabel("mean PSNR of the epoch's batches (dB)")
+        if phases:
+            figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        else:
+            note(axes[0], "no learning curves stored")
+        return figure
+
+
+def alpha_trajectories(points: Sequence[Point], space: str, operations: str) -> Figure:
+    """softmax(alpha) of every layer or edge over the search's epochs."""
+    with styled():
+        search = sorted((p for p in points if p.phase == "search" and p.alpha is not None), key=lambda p: p.epoch)
+        if not search:
+            figure, axes = new_figure()
+            note(axes[0], "no alpha stored")
+            return figure
+        names = candidate_operations(space, operations)
+        groups, size = SHAPES[space]
+        alpha = np.array([point.alpha for point in search], dtype=np.float64)  # [epochs, layers or edges, operations]
+        exponent = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
+        weights = exponent / exponent.sum(axis=-1, keepdims=True)
+        epochs = [point.epoch for point in search]
+        figure, axes = new_figure(groups * size // 5, 5, width=2.3, height=1.75, sharex=True, sharey=True)
+        for index, axis in enumerate(axes):
+            for place, name in enumerate(names):
+                colour, line, _ = OPERATIONS[name]
+                axis.plot(
+                    epochs, weights[:, index, place], color=colour, linestyle=line or LINES[0], linewidth=1.4,
+                    marker="." if len(epochs) == 1 else None, label=name,
+                )  # fmt: skip
+            title = f"layer {index + 1}" if groups == 1 else f"cell {index // size + 1}, {_edge_name(index % size)}"
+            axis.set_title(title, fontsize=8.5, fontweight="normal", pad=2)
+        for axis in axes[-5:]:
+            axis.set_xlabel("epoch")
+        for axis in axes[::5]:
+            axis.set_ylabel("softmax(α)")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names))
+        return figure
+
+
+def _edge_name(edge: int) -> str:
+    start, stop = cell_edges()[edge]
+    return f"{start or 'in'} → {stop}"

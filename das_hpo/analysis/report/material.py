@@ -1,0 +1,136 @@
+"""What the report needs to know of a run, read from storage once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from das_hpo.analysis.comparison.rows import PSNR_OF, finished, trials_of
+
+if TYPE_CHECKING:
+    import pandas
+
+    from storage.engine import Database
+    from storage.records import AttemptRecord, EpochRecord, EvaluationRecord, Incumbent, RunSummary
+
+#: Trials whose learning curves are shown.
+MOST_CURVES = 4
+
+
+@dataclass(frozen=True)
+class RunData:
+    """One run.
+
+    Attributes:
+        summary: The run with its counts.
+        frame: Its rows of the view ``results``.
+        attempts: All attempts.
+        evaluations: By the database's id.
+        incumbents: The best configurations under each objective that has any.
+        curves: Learning curves of some telling trials, by what they are.
+    """
+
+    summary: RunSummary
+    frame: pandas.DataFrame
+    attempts: Sequence[AttemptRecord]
+    evaluations: dict[int, EvaluationRecord]
+    incumbents: dict[str, Sequence[Incumbent]]
+    curves: dict[str, Sequence[EpochRecord]]
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.summary.run.name
+
+    @property
+    def value(self) -> str:
+        """The column of its objective's PSNR."""
+        return PSNR_OF[self.summary.run.objective]
+
+    @property
+    def finished(self) -> pandas.DataFrame:
+        """Rows that are completed or diverged."""
+        return finished(self.frame)
+
+    @property
+    def trials(self) -> pandas.DataFrame:
+        """The finished rows at the largest budget, one a trial."""
+        return at_largest_budget(finished(trials_of(self.frame)))
+
+
+def at_largest_budget(done: pandas.DataFrame) -> pandas.DataFrame:
+    """The rows of the largest budget."""
+    rows: pandas.DataFrame = done[done["budget"] == done["budget"].max()]
+    return rows
+
+
+def read(url: str, names: Sequence[str]) -> list[RunData]:
+    """Reads runs in the order asked for; all runs, the oldest first, for no names.
+
+    Raises:
+        StorageError: If there is no such database.
+        RunMissingError: If one is not there.
+    """
+    from storage import queries
+    from storage.engine import open_database
+    from storage.frames import load_results
+
+    with open_database(url) as database:
+        known = {summary.run.name: summary for summary in queries.runs(database)}
+        chosen = [known[name] if name in known else queries.show(database, name) for name in names]
+        return [_read(database, summary, load_results(url, summary.run.name)) for summary in (chosen or known.values())]
+
+
+def _read(database: Database, summary: RunSummary, frame: pandas.DataFrame) -> RunData:
+    from storage import queries
+
+    name = summary.run.name
+    replay = queries.replay(database, summary.run.id)
+    evaluations = {evaluation.id: evaluation for evaluation in replay.evaluations}
+    best = {objective: queries.incumbents(database, name, objective, top=5) for objective in PSNR_OF}
+    curves = {
+        label: queries.epochs(database, name, evaluation_id=evaluation.id)
+        for label, evaluation in telling(list(evaluations.values()), summary.run.objective).items()
+    }
+    return RunData(
+        summary=summary,
+        frame=frame,
+        attempts=queries.attempts(database, name),
+        evaluations=evaluations,
+        incumbents={objective: found for objective, found in best.items() if found},
+        curves={label: points for label, points in curves.items() if points},
+    )
+
+
+def telling(evaluations: Sequence[EvaluationRecord], objective: str) -> dict[str, EvaluationRecord]:
+    """The best, the median and the worst trial at the largest budget, and a diverged one, by what they are."""
+    done = [e for e in evaluations if e.status in ("completed", "diverged")]
+    if not done:
+        return {}
+    largest = max(evaluation.budget for evaluation in done)
+    trials = [evaluation for evaluation in done if evaluation.budget == largest]
+
+    def psnr(evaluation: EvaluationRecord) -> float | None:
+        return evaluation.one_shot_psnr if objective == "one-shot" else evaluation.architecture_psnr
+
+    ranked = sorted(
+        (trial for trial in trials if psnr(trial) is not None), key=lambda trial: (-(psnr(trial) or 0.0), trial.id)
+    )
+    places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1} if ranked else {}
+    chosen: dict[int, str] = {}
+    for word, place in places.items():
+        chosen.setdefault(place, word)
+    found = {f"{word}: {title(ranked[place])}": ranked[place] for place, word in chosen.items()}
+    diverged = next((trial for trial in trials if trial.status == "diverged"), None)
+    if diverged is not None:
+        found[f"diverged: {title(diverged)}"] = diverged
+    return dict(list(found.items())[:MOST_CURVES])
+
+
+def title(evaluation: EvaluationRecord) -> str:
+    """An evaluation in few words."""
+    configuration = "-".join(str(part) for part in evaluation.configuration_id)
+    psnr = evaluation.architecture_psnr if evaluation.architecture_psnr is not None else evaluation.one_shot_psnr
+    text = f"{configuration}, trial {evaluation.replicate}, {evaluation.budget:.4g} epochs"
+    return text if psnr is None else f"{text}, {psnr:.2f} dB"

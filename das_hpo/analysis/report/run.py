@@ -1,0 +1,315 @@
+"""The sections of one run or campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from das_hpo.analysis.figures.architectures import architectures
+from das_hpo.analysis.figures.configurations import importance, parallel_coordinates
+from das_hpo.analysis.figures.curves import alpha_trajectories, learning_curves
+from das_hpo.analysis.figures.distributions import best_of_k_curves, distributions
+from das_hpo.analysis.figures.progress import best_so_far, budget_pairs, rungs
+from das_hpo.analysis.figures.scatter import Panel, Series, scatter
+from das_hpo.analysis.figures.style import PSNR_LABELS
+from das_hpo.analysis.figures.workers import Use, worker_use
+from das_hpo.analysis.report.blocks import Block, Section, Text, grid, picture
+from das_hpo.analysis.report.material import RunData
+from das_hpo.analysis.statistics import budget_correlations, correlations, variance_split_frame
+from das_hpo.analysis.statistics.importance import hyperparameter_importance
+from das_hpo.output import text_cell
+from spaces.hyperparameters import HYPERPARAMETERS
+from spaces.inverse_1d.architecture import Architecture
+from spaces.inverse_1d.choices import Choices
+from storage.entries import ATTEMPT_FAILURES
+from storage.records import AttemptRecord, Incumbent
+
+#: Lost attempts listed one by one.
+MOST_LOST = 50
+
+
+def run_section(material: RunData, anchor: str) -> Section:
+    """Everything about one run, in parts."""
+    run = material.summary.run
+    parts = [Section(f"{anchor}-settings", "Settings", (_settings(material),))]
+    if len(material.finished):
+        parts += [
+            Section(f"{anchor}-{name}", title, tuple(blocks)) for name, title, blocks in _parts(material) if blocks
+        ]
+    else:
+        parts.append(Section(f"{anchor}-empty", "Results", (Text("Nothing is finished yet."),)))
+    if material.attempts:
+        parts.append(Section(f"{anchor}-workers", "Workers and lost attempts", tuple(_workers(material))))
+    return Section(anchor, f"{run.kind.capitalize()} {run.name}", (), tuple(parts))
+
+
+def _parts(material: RunData) -> Iterator[tuple[str, str, list[Block]]]:
+    is_run = material.summary.run.kind == "run"
+    yield "incumbents", "Best configurations", _incumbents(material)
+    if is_run:
+        yield "progress", "Best so far, budgets and rungs", _progress(material)
+    yield "scatter", "One-shot against architecture PSNR", _scatter(material)
+    if not is_run:
+        yield "distribution", "Distribution", _distribution(material)
+    if is_run:
+        yield "budgets", "Is a short search a fair judge of a long one?", _budgets(material)
+        yield "hyperparameters", "Hyperparameters", _hyperparameters(material)
+    yield "curves", "Learning curves and alpha", _curves(material)
+    yield "architectures", "Architectures", _architectures(material)
+
+
+def _settings(material: RunData) -> Block:
+    run = material.summary.run
+    rows: list[tuple[str, object]] = [
+        ("status", run.state),
+        ("created", run.created_at),
+        ("finished", run.finished_at),
+        ("das-hpo", run.version),
+    ]
+    for name, value in run.settings.items():
+        if isinstance(value, dict):
+            rows += [(f"{name}: {inner}", value[inner]) for inner in value]
+        elif name not in ("name", "status"):
+            rows.append((name, value))
+    if run.message:
+        rows.append(("message", run.message))
+    return grid("As the run was started.", ("setting", "value"), rows)
+
+
+def _incumbents(material: RunData) -> list[Block]:
+    blocks: list[Block] = []
+    for objective, found in material.incumbents.items():
+        own = ", its own objective" if objective == material.summary.run.objective else ""
+        facts: dict[str, Callable[[Incumbent], object]] = {
+            "configuration": lambda one: "-".join(str(part) for part in one.configuration_id),
+            "origin": lambda one: one.origin,
+            "budget (epochs)": lambda one: one.budget,
+            "one-shot PSNR (dB)": lambda one: _decibels(one.one_shot_psnr),
+            "architecture PSNR (dB)": lambda one: _decibels(one.architecture_psnr),
+            "trials": lambda one: one.replicates,
+        }
+        rows: list[tuple[object, ...]] = [
+            (name, *(text_cell(fact(one)) for one in found)) for name, fact in facts.items()
+        ]
+        for name in HYPERPARAMETERS:
+            values = (getattr(one.hyperparameters, name) for one in found)
+            rows.append((name.replace("_", " "), *(text_cell(value) for value in values)))
+        columns = ("rank", *(str(one.rank) for one in found))
+        blocks.append(grid(f"By {objective} PSNR{own}.", columns, rows))
+    return blocks
+
+
+def _decibels(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f}"
+
+
+def _progress(material: RunData) -> list[Block]:
+    summary, value = material.summary, material.value
+    rows = [
+        (
+            budget.budget,
+            *(budget.counts.get(status, 0) for status in ("completed", "diverged", "failed")),
+            sum(budget.counts.get(status, 0) for status in ("queued", "running")),
+            None if budget.best_loss is None else -budget.best_loss,
+        )
+        for budget in summary.budgets
+    ]
+    columns = ("budget (epochs)", "completed", "diverged", "failed", "open", "best psnr")
+    return [
+        picture(
+            f"best so far of {material.name}",
+            "Thick: at the largest budget; thin: at any budget.",
+            best_so_far({material.name: material.frame}, {material.name: value}),
+        ),
+        picture(
+            f"budgets and rungs of {material.name}",
+            "Every point is a configuration; lines follow those that were promoted to a longer search.",
+            rungs(material.finished, value),
+        ),
+        grid("Evaluations by budget; the best PSNR in dB is by the run's objective.", columns, rows),
+    ]
+
+
+def _scatter(material: RunData) -> list[Block]:
+    trials = material.trials
+    both = trials[trials["one_shot_psnr"].notna() & trials["architecture_psnr"].notna()]
+    if both.empty:
+        one_shot = material.summary.run.objective == "one-shot"
+        hint = "a run retrains for both with --retrain always" if one_shot else "nothing was searched, or all diverged"
+        return [Text(f"No trial has both PSNRs: {hint}.")]
+    series = Series(material.name, trials["one_shot_psnr"], trials["architecture_psnr"])
+    title = f"{material.name}, {trials['budget'].max():.4g} epochs"
+    found = correlations(trials["one_shot_psnr"], trials["architecture_psnr"])
+    rows = [
+        (kind, result.coefficient, result.interval.low, result.interval.high, result.p_value, result.pairs)
+        for kind, result in found.items()
+    ]
+    return [
+        picture(
+            f"one-shot against architecture PSNR of {material.name}",
+            "Every point is a trial at the largest budget, the line is least squares, r is Pearson's and ρ Spearman's.",
+            scatter([Panel(title, (series,))]),
+        ),
+        grid("Signed correlations with 95 % intervals.", ("kind", "coefficient", "low", "high", "p", "pairs"), rows),
+        # Evaluations of an optimisation differ in more than the retraining.
+        *(_variance(material) if material.summary.run.kind == "campaign" else []),
+    ]
+
+
+def _variance(material: RunData) -> list[Block]:
+    split = variance_split_frame(material.trials)
+    if split.share != split.share:
+        return []
+    ceiling = split.ceiling_interval()
+    return [
+        Text(
+            f"{split.architectures} architectures were retrained {split.retrainings} times in all. Between them "
+            f"the variance of the PSNR is {split.between:.3g} dB², between retrainings of one architecture "
+            f"{split.within:.3g} dB²: whatever the one-shot PSNR says, its correlation with one retraining cannot be "
+            f"expected above {split.ceiling():.2f} [{ceiling.low:.2f}, {ceiling.high:.2f}]."
+        )
+    ]
+
+
+def _distribution(material: RunData) -> list[Block]:
+    column = "architecture_psnr" if material.trials["architecture_psnr"].notna().any() else "one_shot_psnr"
+    samples = {material.name: material.trials[column]}
+    return [
+        picture(
+            f"distribution of {material.name}",
+            "Every point is a trial.",
+            distributions(samples, label=PSNR_LABELS[column]),
+        ),
+        picture(
+            f"expected best of k trials of {material.name}",
+            "What keeping the best of k trials is expected to give, with its 95 % band.",
+            best_of_k_curves(samples, label=PSNR_LABELS[column]),
+        ),
+    ]
+
+
+def _budgets(material: RunData) -> list[Block]:
+    found = budget_correlations(material.finished, material.value)
+    if not found:
+        return [Text("No two budgets share two configurations.")]
+    rows = [
+        (
+            each.shorter, each.longer, each.correlation.coefficient, each.correlation.interval.low,
+            each.correlation.interval.high, each.correlation.pairs,
+        )
+        for each in found
+    ]  # fmt: skip
+    columns = ("shorter (epochs)", "longer (epochs)", "Spearman's ρ", "low", "high", "configurations")
+    return [
+        Text(
+            "Rank correlation of the objective's PSNR between budgets, over the configurations evaluated at both. Only "
+            "the best are promoted, which narrows their range: among all of them it is likely higher."
+        ),
+        picture(
+            f"short against long searches of {material.name}",
+            "Every point is a configuration.",
+            budget_pairs(material.finished, material.value),
+        ),
+        grid("With 95 % intervals.", columns, rows),
+    ]
+
+
+def _hyperparameters(material: RunData) -> list[Block]:
+    result = hyperparameter_importance(material.frame, material.value)
+    caption = (
+        "A random forest (scikit-learn) predicts the PSNR of evaluations it has not seen; a bar is how much worse it "
+        "gets when that hyperparameter is shuffled, the line one standard deviation. Where the model explains little, "
+        "the bars mean little."
+    )
+    shown: Block = picture(f"hyperparameter importance of {material.name}", caption, importance(result, material.value))
+    if not result.defined:
+        shown = Text(
+            f"{result.evaluations} evaluations at one budget are too few to tell which hyperparameters matter."
+        )
+    return [
+        shown,
+        picture(
+            f"parallel coordinates of {material.name}",
+            "One line an evaluation, at all budgets, the best drawn last; rates are on a logarithmic scale.",
+            parallel_coordinates(material.finished, material.value),
+        ),
+    ]
+
+
+def _curves(material: RunData) -> list[Block]:
+    if not material.curves:
+        return []
+    run = material.summary.run
+    blocks: list[Block] = [
+        picture(
+            f"learning curves of {material.name}",
+            "Solid: training batches; dashed: the validation batches of the steps on alpha.",
+            learning_curves(material.curves),
+        )
+    ]
+    label, points = next(iter(material.curves.items()))
+    if any(point.alpha is not None for point in points):
+        blocks.append(
+            picture(
+                f"alpha of {material.name}",
+                f"How the search weighted the operations of each layer or edge ({label}); mind the scale.",
+                alpha_trajectories(points, run.space, run.operations),
+            )
+        )
+    return blocks
+
+
+def _architectures(material: RunData) -> list[Block]:
+    trials = material.trials.dropna(subset=["architecture"])
+    column = "architecture_psnr" if trials["architecture_psnr"].notna().any() else "one_shot_psnr"
+    ranked = trials.dropna(subset=[column]).sort_values(column, ascending=False, kind="stable")
+    if ranked.empty:
+        return []
+    chosen = {"best": ranked.iloc[0]} | ({"worst": ranked.iloc[-1]} if len(ranked) > 1 else {})
+    word = "architecture" if column == "architecture_psnr" else "one-shot"
+    drawn = [
+        (f"{which}: {row[column]:.2f} dB {word} PSNR", Architecture.parse(row["architecture"]))
+        for which, row in chosen.items()
+    ]
+    caption = f"The best and the worst of the {len(ranked)} trials at the largest budget."
+    choices = Choices.from_mapping(material.summary.run.settings.get("choices", {}))
+    figure = architectures(drawn, residual=choices.residual)
+    return [picture(f"architectures of {material.name}", caption, figure)]
+
+
+def _workers(material: RunData) -> Iterator[Block]:
+    uses = [
+        Use(
+            attempt.worker.name,
+            material.evaluations[attempt.evaluation_id].budget,
+            attempt.started_at,
+            attempt.finished_at,
+            attempt.status in ATTEMPT_FAILURES,
+        )
+        for attempt in material.attempts
+    ]
+    yield picture(
+        f"workers of {material.name}", "Every bar is an attempt, darker for longer searches.", worker_use(uses)
+    )
+    lost = [attempt for attempt in material.attempts if attempt.status in ATTEMPT_FAILURES]
+    if not lost:
+        yield Text(f"None of {len(material.attempts)} attempts was lost.")
+        return
+    columns = ("evaluation", "attempt", "how", "worker", "host", "started", "ended", "message")
+    rows = [_lost(material, attempt) for attempt in lost[:MOST_LOST]]
+    more = "" if len(lost) <= MOST_LOST else f"; the first {MOST_LOST}"
+    yield grid(f"{len(lost)} of {len(material.attempts)} attempts gave no result{more}.", columns, rows)
+
+
+def _lost(material: RunData, attempt: AttemptRecord) -> tuple[object, ...]:
+    evaluation = material.evaluations[attempt.evaluation_id]
+    configuration = "-".join(str(part) for part in evaluation.configuration_id)
+    return (
+        f"{configuration}, trial {evaluation.replicate}, {evaluation.budget:.4g} epochs",
+        attempt.number,
+        attempt.status,
+        attempt.worker.name,
+        attempt.worker.host,
+        attempt.started_at,
+        attempt.finished_at,
+        attempt.message,
+    )

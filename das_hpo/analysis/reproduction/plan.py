@@ -1,0 +1,187 @@
+"""From a table's or figure's name to the campaigns it needs, and to their trials in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from das_hpo.analysis.reproduction import paper
+from das_hpo.campaigns.campaign import RETRAINING, CampaignSettings
+from das_hpo.settings import RunSettings
+from spaces.hyperparameters import PRESETS
+from spaces.inverse_1d.choices import Choices
+
+if TYPE_CHECKING:
+    import pandas
+
+    from storage.records import Incumbent, RunRecord
+
+#: What the paper's trials are, and what a quick look makes of them.
+EPOCHS, TRIALS = 50.0, 75
+QUICK_EPOCHS, QUICK_TRIALS = 5.0, 5
+QUICK_ITERATIONS = 3
+
+#: Of ``variance``: how many architectures of a cell are trained again, and how often.
+RETRAINED = 15
+RETRAININGS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the trials of all cells are made.
+
+    Attributes:
+        trials: Trials a cell.
+        epochs: Epochs of a search and of a retraining.
+        prefix: The names of new campaigns begin with it.
+        seed: Of all campaigns: trial r of every cell has the same seed.
+        choices: What the paper leaves open.
+        iterations: Brackets of each optimisation of ``bohb``.
+    """
+
+    trials: int = TRIALS
+    epochs: float = EPOCHS
+    prefix: str = "paper"
+    seed: int = 0
+    choices: Choices = field(default_factory=Choices)
+    iterations: int = 128
+
+    def campaign(self, cell: paper.Cell) -> CampaignSettings:
+        """The campaign of one cell, under the name that a new one gets."""
+        return CampaignSettings(
+            name=f"{self.prefix}-{cell.name}",
+            method=cell.method,
+            hyperparameters=PRESETS[cell.preset],
+            label=cell.preset,
+            trials=self.trials,
+            budget=self.epochs,
+            space=cell.space,
+            operations=cell.operations,
+            data=cell.data,
+            seed=self.seed,
+            choices=self.choices,
+        )
+
+    def retraining(self, cell: paper.Cell, frame: pandas.DataFrame) -> CampaignSettings | None:
+        """Trainings of the architectures that the first trials of a DAS cell found; None if there are none."""
+        rows = frame[frame["replicate"] < RETRAINED].sort_values("replicate")
+        found = tuple(str(text) for text in rows["architecture"].dropna())
+        if not found:
+            return None
+        return replace(
+            self.campaign(cell),
+            name=f"{self.prefix}-again-{cell.name}",
+            method=RETRAINING,
+            trials=len(found),
+            draws=RETRAININGS,
+            architectures=found,
+        )
+
+    def optimisation(self, campaign: paper.Campaign) -> RunSettings:
+        """One of the optimisations of Tables 7 and 8."""
+        return RunSettings(
+            name=f"{self.prefix}-tune-{campaign.preset}",
+            objective=campaign.objective,
+            space=campaign.space,
+            operations=campaign.operations,
+            data=campaign.data,
+            method=campaign.method,
+            iterations=self.iterations,
+            min_budget=self.epochs / 10,
+            max_budget=self.epochs,
+            seed=self.seed,
+            choices=self.choices,
+        )
+
+
+def cells_of(targets: Sequence[str]) -> tuple[paper.Cell, ...]:
+    """The cells of all targets, each once, in the order in which they are asked for."""
+    return tuple(dict.fromkeys(cell for target in targets for cell in paper.cells_of(target)))
+
+
+def campaigns_for(
+    plan: Plan, cells: Sequence[paper.Cell], stored: Sequence[CampaignSettings]
+) -> dict[paper.Cell, CampaignSettings]:
+    """What is asked for each cell: a stored campaign of these settings, extended if it is short, else a new one.
+
+    Whatever its name, so that nothing is computed twice.
+    """
+    asked = {}
+    for cell in cells:
+        wanted = plan.campaign(cell)
+        same = [found for found in stored if found.has_trials_of(wanted)]
+        # The one with most trials has least missing.
+        best = max(same, key=lambda found: found.trials, default=None)
+        if best is not None:
+            wanted = replace(best, trials=max(best.trials, plan.trials))
+        asked[cell] = wanted
+    return asked
+
+
+def records_of(url: str) -> dict[str, RunRecord]:
+    """All runs of the database by name; none if there is no database yet."""
+    from das_hpo.analysis.comparison.lookup import run_records
+    from spaces.errors import DatabaseMissingError
+
+    try:
+        return run_records(url)
+    except DatabaseMissingError:
+        return {}
+
+
+def stored_campaigns(url: str) -> list[CampaignSettings]:
+    """All campaigns of the database."""
+    records = records_of(url).values()
+    return [CampaignSettings.from_mapping(record.settings) for record in records if record.kind == "campaign"]
+
+
+def load_cells(
+    url: str, asked: Mapping[paper.Cell, CampaignSettings], trials: int
+) -> dict[paper.Cell, pandas.DataFrame]:
+    """The finished trials of each cell that the database has any of, the first ``trials`` of each."""
+    from das_hpo.analysis.reproduction.tables import finished
+    from storage.frames import load_results
+
+    there = records_of(url)
+    frames = {}
+    for cell, campaign in asked.items():
+        if campaign.name in there:
+            rows = finished(load_results(url, campaign.name))
+            key = "iteration" if campaign.method == "random" else "replicate"
+            rows = rows[rows[key] < trials]
+            if len(rows):
+                frames[cell] = rows
+    return frames
+
+
+def retrained(
+    url: str, plan: Plan, frames: Mapping[paper.Cell, pandas.DataFrame]
+) -> dict[paper.Cell, pandas.DataFrame]:
+    """The finished trainings of the architectures of each cell of ``variance``."""
+    from das_hpo.analysis.reproduction.tables import finished
+    from storage.frames import load_results
+
+    there = records_of(url)
+    found = {}
+    for cell in paper.VARIANCE_CELLS:
+        asked = plan.retraining(cell, frames[cell]) if cell in frames else None
+        if asked is not None and asked.name in there:
+            found[cell] = finished(load_results(url, asked.name))
+    return found
+
+
+def incumbents_of(url: str, plan: Plan) -> dict[str, Incumbent | None]:
+    """The incumbent of each optimisation of ``bohb``, None where there is none yet."""
+    from storage import queries
+    from storage.engine import open_database
+
+    there = records_of(url)
+    found: dict[str, Incumbent | None] = {}
+    for campaign in paper.BOHB_CAMPAIGNS:
+        name = plan.optimisation(campaign).name
+        found[campaign.preset] = None
+        if name in there:
+            with open_database(url) as database:
+                found[campaign.preset] = next(iter(queries.incumbents(database, name)), None)
+    return found

@@ -1,0 +1,1 @@
+"""Who evaluates a run: the cluster at hand, and local worker processes."""

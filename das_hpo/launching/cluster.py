@@ -1,0 +1,158 @@
+"""Who evaluates a run: a nameserver that is there or brought along, and local workers if there are to be any."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spaces.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from das_hpo.launching.local import LocalWorkers
+    from das_hpo.service.dispatcher import Dispatcher
+    from workers.transport.keys import KeyFile
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where and by whom a run is evaluated.
+
+    Attributes:
+        keys: The key file; None for no keys (loopback only).
+        nameserver: ``HOST:PORT`` of a nameserver whose workers evaluate; None brings an own one.
+        workers: Local worker processes; None is one per GPU, else one per core, or none with ``nameserver``.
+        device: Of the local workers: ``auto``, ``cpu``, ``cuda`` or ``cuda:0,cuda:1``.
+        kernel: Of the local workers: ``auto``, ``torch`` or ``fused``.
+        capacity: Evaluations that a local worker computes at once; None leaves it to the worker.
+        host: Address the dispatcher listens on; None is the one that leads to the nameserver.
+        wait_s: How long to wait for the nameserver at the start.
+        lease_s: A worker that is silent for so long has lost its evaluation.
+        failing_s: A run whose commits have failed for so long (disk full, database locked) is stopped.
+        command: What is started as a local worker, without its options.
+    """
+
+    keys: KeyFile | None
+    nameserver: str | None = None
+    workers: int | None = None
+    device: str = "auto"
+    kernel: str = "auto"
+    capacity: int | None = None
+    host: str | None = None
+    wait_s: float = 0.0
+    lease_s: float = 30.0
+    failing_s: float = 120.0
+    command: tuple[str, ...] = (sys.executable, "-m", "das_hpo", "worker")
+
+
+class Cluster:
+    """A nameserver that answers, and local workers, which are started when they are first needed.
+
+    Args:
+        service: What was asked for.
+        address: ``HOST:PORT`` of the nameserver.
+        own: Whether it is this process's own, so that nobody else's workers can have its evaluations.
+        plan: The devices of the local workers, one each.
+    """
+
+    def __init__(self, service: Service, address: str, *, own: bool, plan: Sequence[str]) -> None:
+        self.service = service
+        self.address = address
+        self.own = own
+        self.plan = tuple(plan)
+        self._local: LocalWorkers | None = None
+        self._served: Dispatcher | None = None
+
+    @property
+    def parallel(self) -> int | None:
+        """Evaluations that may be open at a time: as many as own workers take; None where that is not known.
+
+        So a run with one worker always has the same order, whatever happens to the worker.
+        """
+        if not self.own or (self.service.capacity is None and any(device != "cpu" for device in self.plan)):
+            return None
+        return len(self.plan) * (self.service.capacity or 1)
+
+    @property
+    def lost(self) -> bool:
+        """Whether all local workers have ended again and again."""
+        return self._local is not None and self._local.given_up
+
+    @contextmanager
+    def serving(self, dispatcher: Dispatcher) -> Iterator[None]:
+        """The workers serve that dispatcher while the block lasts; if it raises, local ones end first."""
+        self._served = dispatcher
+        try:
+            if self.plan and self._local is None:
+                self._local = self._start()
+            yield
+        except BaseException:
+            self.end_workers()
+            raise
+        finally:
+            self._served = None
+
+    def end_workers(self) -> None:
+        """Ends local workers; while a dispatcher is served, what they compute is handed back to it."""
+        if self._local is not None:
+            self._local.close()
+            self._local = None
+
+    def _start(self) -> LocalWorkers:
+        from das_hpo.launching.local import LocalWorkers
+
+        options = ["--kernel", self.service.kernel] if self.service.kernel != "auto" else []
+        if self.service.capacity is not None:
+            options += ["--capacity", str(self.service.capacity)]
+        local = LocalWorkers(
+            self.address,
+            self.plan,
+            keys=self.service.keys,
+            options=options,
+            exited=self._exited,
+            command=self.service.command,
+        )
+        local.start()
+        return local
+
+    def _exited(self, name: str) -> None:
+        served = self._served
+        if served is not None:
+            served.worker_exited(name)
+
+
+@contextmanager
+def cluster_of(service: Service, stop: threading.Event | None = None) -> Iterator[Cluster]:
+    """Makes sure of devices and nameserver before anything is written.
+
+    Args:
+        service: Where and by whom.
+        stop: Ends the waiting for a nameserver when it is set.
+
+    Raises:
+        KeyboardInterrupt: If ``stop`` ended the waiting.
+        InvalidValueError: If there would be no worker at all.
+        DeviceError: If a device is asked for that is not there.
+        UnreachableError: If the nameserver does not answer.
+        AuthenticationError: If it does not hold one of our keys.
+    """
+    from das_hpo.service.nameserver import NameServer
+    from workers.transport.directory import locate
+    from workers.worker.devices import local_devices
+
+    with ExitStack() as stack:
+        if service.nameserver is not None:
+            plan = local_devices(service.device, service.workers) if service.workers else []
+            locate(service.nameserver, service.keys, wait_s=service.wait_s, stop=stop).close()
+            cluster = Cluster(service, service.nameserver, own=False, plan=plan)
+        else:
+            if service.workers == 0:
+                raise InvalidValueError("without a nameserver a run needs local workers: 0 came, 1 or more is valid")
+            plan = local_devices(service.device, service.workers)
+            nameserver = stack.enter_context(NameServer(keys=service.keys))
+            cluster = Cluster(service, nameserver.address, own=True, plan=plan)
+        stack.callback(cluster.end_workers)
+        yield cluster

@@ -1,0 +1,1 @@
+"""The service of a run: nameserver, dispatcher, leases, evaluation queue and recorder."""

@@ -1,0 +1,276 @@
+"""The dispatcher of one run: listens, and hands workers' questions to the exchange.
+
+hpbandster's dispatcher pushes jobs and pings workers under one lock; of it only the place in the master
+is kept. Here workers pull. A lease with a single-use token stands for each attempt: beats renew it,
+silence or a deadline ends it, and the evaluation is offered again, before all new work.
+
+Threads: those of the listener, one that looks for lost leases, and one that renews the entry in the
+nameserver.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Self
+
+from hpbandster.core.dispatcher import Dispatcher as HpBandSterDispatcher
+
+from das_hpo import __version__
+from das_hpo.service.deadlines import Deadlines
+from das_hpo.service.endpoints import Service
+from das_hpo.service.lease_manager import LeaseManager
+from das_hpo.service.listener import KeyedDaemon
+from das_hpo.service.queue import Attempt, EvaluationQueue
+from das_hpo.service.worker_registry import WorkerStatus
+from spaces.errors import ClusterError, RunExistsError
+from workers.transport.directory import Directory, locate
+from workers.transport.keys import KeyFile
+from workers.transport.wire import DISPATCHER_PREFIX, Remote, format_address, parse_address, uri
+
+#: How often the entry in the nameserver is renewed.
+REGISTER_EVERY_S = 5.0
+
+#: At the end, how long the nameserver may take to be told, and how long the threads are waited for.
+FAREWELL_S = 1.0
+END_S = 2.5
+
+#: How long a dispatcher that another master left in the nameserver may take to answer.
+REACH_S = 2.0
+
+_EVERYWHERE = ("0.0.0.0", "::")
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
+    """Serves one desk. ``with Dispatcher(...) as dispatcher:`` listens; nothing is started before.
+
+    Args:
+        desk: What to evaluate, and where outcomes go.
+        run_name: The run's name, unique in the nameserver.
+        nameserver: ``HOST:PORT``.
+        keys: The key file; None for no keys.
+        host: The address to listen on; by default the one that leads to the nameserver.
+        lease_s: An attempt is lost if its worker is silent for so long; workers beat three times as often.
+        evaluation_timeout_s: An evaluation that takes longer is lost; None leaves it to what is usual.
+        attempts: What a master before this one left running.
+        wait_s: How long to wait for the nameserver at the start.
+        stop: Ends that waiting when it is set.
+    """
+
+    def __init__(
+        self,
+        queue: EvaluationQueue,
+        run_name: str,
+        *,
+        nameserver: str,
+        keys: KeyFile | None,
+        host: str | None = None,
+        lease_s: float = 30.0,
+        evaluation_timeout_s: float | None = None,
+        attempts: Sequence[Attempt] = (),
+        wait_s: float = 0.0,
+        stop: threading.Event | None = None,
+        version: str = __version__,
+    ) -> None:
+        nameserver_host, nameserver_port = parse_address(nameserver)
+        super().__init__(
+            None, run_name, nameserver=nameserver_host, nameserver_port=nameserver_port, host=host, logger=log
+        )
+        self.run_name = run_name
+        self._address = nameserver
+        self._keys = keys
+        self._lease_s = lease_s
+        self._wait_s = wait_s
+        self._stop_waiting = stop
+        self._lease_manager = LeaseManager(
+            queue,
+            run_name,
+            version=version,
+            lease_s=lease_s,
+            deadlines=Deadlines(evaluation_timeout_s),
+            attempts=attempts,
+        )
+        self._stop = threading.Event()
+        self._daemon: KeyedDaemon | None = None
+        self._threads: list[threading.Thread] = []
+
+    # Lifetime -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Listens and registers in the nameserver.
+
+        Raises:
+            UnreachableError: If there is no nameserver, or the address cannot be listened on.
+            AuthenticationError: If the nameserver does not hold one of our keys.
+            RunExistsError: If a run of that name is being served there.
+            KeyboardInterrupt: If ``stop`` ended the waiting for the nameserver.
+        """
+        directory = locate(self._address, self._keys, wait_s=self._wait_s, stop=self._stop_waiting)
+        try:
+            self._be_the_only_one(directory)
+            towards = _address_towards(*parse_address(self._address))
+            self._daemon = KeyedDaemon(self.host or towards, 0, self._keys, lanes=("beat",))
+            where = str(self._daemon.register(Service(self._lease_manager), DISPATCHER_PREFIX + self.run_name))
+            if self.host in _EVERYWHERE:  # an address to listen on, but none to be called at
+                port = parse_address(self._daemon.address)[1]
+                where = uri(DISPATCHER_PREFIX + self.run_name, format_address(towards, port))
+            self._lease_manager.extend(time.monotonic(), self._lease_s)
+            self._daemon.start()
+            directory.register(self.run_name, where)
+        except BaseException:
+            directory.close()
+            self.close()
+            raise
+        for target, name in ((self._watch, "leases"), (lambda: self._register(directory, where), "nameserver")):
+            thread = threading.Thread(target=target, name=f"das-hpo {self.run_name} {name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        log.debug("the dispatcher of %s listens on %s", self.run_name, self._daemon.address)
+
+    def close(self) -> None:
+        """Leaves the nameserver and stops; returns when the threads have ended. May be called twice.
+
+        Not to be called with the desk's condition held: what is being answered waits for it.
+        """
+        self.paused = True
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=END_S)
+        self._threads.clear()
+        if self._daemon is not None:
+            self._daemon.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What the master may ask --------------------------------------------------------------------
+
+    @property
+    def paused(self) -> bool:
+        """Whether no work is given out; outcomes are taken in all the same."""
+        return self._lease_manager.paused
+
+    @paused.setter
+    def paused(self, value: bool) -> None:
+        self._lease_manager.paused = value
+
+    @property
+    def running(self) -> int:
+        """How many evaluations are being computed."""
+        return self._lease_manager.running
+
+    @property
+    def queued(self) -> int:
+        """How many evaluations wait to be computed again."""
+        return self._lease_manager.queued
+
+    def workers(self) -> list[WorkerStatus]:
+        """The workers that were heard of in the last minutes."""
+        return self._lease_manager.workers()
+
+    def number_of_workers(self) -> int:
+        """How many workers are alive."""
+        return sum(worker.alive for worker in self.workers())
+
+    def worker_exited(self, name: str, why: str = "the worker's process ended") -> None:
+        """Somebody has seen a worker's process end: what it computed is lost now, not when the lease ends."""
+        self._lease_manager.worker_exited(name, why)
+
+    # hpbandster's ways in -----------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serves until :meth:`close` is called from another thread."""
+        self.start()
+        self._stop.wait()
+
+    def shutdown(self, shutdown_workers: bool = False) -> None:
+        """Stops; workers belong to the nameserver and go on to other runs."""
+        self.close()
+
+    # hpbandster's way of pushing jobs is closed: the thread that would push them is never started, so that what is
+    # submitted would wait for ever, without a word.
+
+    def submit_job(self, id: Any, **kwargs: Any) -> None:
+        """Closed: workers pull from the desk."""
+        raise RuntimeError("workers pull: a job is given out by the desk's next_evaluations()")
+
+    def trigger_discover_worker(self) -> None:
+        """Closed: workers present themselves when they claim."""
+        raise RuntimeError("workers are not looked for: they present themselves when they claim")
+
+    def register_result(self, id: Any = None, result: Any = None) -> None:
+        """Closed: outcomes come in as reports, with a token."""
+        raise RuntimeError("outcomes come in as reports: the desk is told with finished()")
+
+    def _be_the_only_one(self, directory: Directory) -> None:
+        """Makes sure that nobody serves a run of this name; an entry that a killed master left is taken over."""
+        where = directory.dispatchers()[0].get(self.run_name)
+        if where is None:
+            return
+        try:
+            with Remote(where, self._keys, lane="beat", timeout_s=REACH_S) as remote:
+                remote.call("beat", "nobody", "none", ())
+        except ClusterError:
+            return
+        raise RunExistsError(
+            f"a run named {self.run_name} is being served at {remote.address} already, "
+            f"and workers could not tell the two apart: give this one another name"
+        )
+
+    # Threads ------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Looks for leases that have ended, and for gaps in its own time."""
+        tick_s = min(1.0, self._lease_s / 10)
+        before = time.monotonic()
+        while not self._stop.wait(tick_s):
+            now = time.monotonic()
+            try:
+                # The master itself stood still (stopped, swapped out, waiting for a disk): whoever was
+                # silent meanwhile could not be heard.
+                if now - before > 3 * tick_s + 1.0:
+                    self._lease_manager.extend(now, now - before)
+                before = now
+                self._lease_manager.look(now)
+            except Exception:
+                log.exception("leases could not be looked through")
+
+    def _register(self, directory: Directory, where: str) -> None:
+        """Renews the entry in the nameserver, which forgets it when it is restarted."""
+        reachable = True
+        while not self._stop.wait(REGISTER_EVERY_S if reachable else 1.0):
+            try:
+                directory.register(self.run_name, where)
+                if not reachable:
+                    log.info("the nameserver at %s answers again", self._address)
+                reachable = True
+            except ClusterError as error:
+                if reachable:
+                    log.warning("going on without the nameserver: %s", error)
+                reachable = False
+        directory.close()
+        try:
+            with Directory(self._address, self._keys, timeout_s=FAREWELL_S) as nameserver:
+                nameserver.remove(self.run_name)
+        except ClusterError as error:
+            log.debug("the nameserver was not told of the end: %s", error)
+
+
+def _address_towards(host: str, port: int) -> str:
+    """The local address from which that host is reached; nothing is sent."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(address)
+            return str(probe.getsockname()[0])
+    except OSError:
+        return "127.0.0.1"

@@ -1,0 +1,189 @@
+"""What an optimisation and a campaign have in common: open evaluations, at the desk that the dispatcher asks."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+from das_hpo.progress import Snapshot
+from das_hpo.service.queue import HANDED_BACK, Attempt, Evaluation
+from das_hpo.service.recorder import Recorder
+from spaces.trial import WORST_LOSS, TrialOutcome
+from storage.entries import WorkerInfo
+
+
+class Work(ABC):
+    """An evaluation queue whose evaluations are decided by a subclass; the condition guards everything.
+
+    Args:
+        name: The run's name.
+        objective: ``one-shot`` or ``architecture``.
+        recorder: Writes what happens; its transactions are this desk's.
+        parallel: Evaluations that may be open at a time; None is as many as are asked for.
+    """
+
+    def __init__(self, name: str, objective: str, recorder: Recorder, parallel: int | None) -> None:
+        self.condition = threading.Condition(threading.RLock())
+        self.name = name
+        self.objective = objective
+        self.recorder = recorder
+        self.stopped: str | None = None
+        """Why there is no more new work; None while there may be."""
+        self.latest_budget: float | None = None
+        """Budget of what was queued last."""
+        self.expected = 0
+        """Evaluations of the whole run."""
+        self.epochs_expected = 0.0
+        """The sum of their budgets."""
+        self._parallel = parallel
+        self._waiting: deque[Evaluation] = deque()
+        self._open: dict[int, Evaluation] = {}
+        self._counts = {"completed": 0, "diverged": 0, "failed": 0}
+        self._epochs_done = 0.0
+
+    # What a subclass decides.
+
+    @property
+    @abstractmethod
+    def complete(self) -> bool:
+        """Whether all has been evaluated."""
+
+    @abstractmethod
+    def _refill(self) -> list[Evaluation]:
+        """Decides on new evaluations and records them; none if there are none at present.
+
+        Where recording them raises, the same ones are decided on again.
+        """
+
+    @abstractmethod
+    def learn(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None = None) -> None:
+        """An evaluation has ended, now or before a resume.
+
+        Args:
+            evaluation: Which.
+            status: ``completed``, ``diverged`` or ``failed``.
+            loss: WORST_LOSS for a diverged one; None for a failed one.
+            message: Why it failed.
+        """
+
+    @abstractmethod
+    def _position(self) -> tuple[int, int, float | None]:
+        """The latest iteration, from 1; how many there are; the best PSNR in dB so far, if there is one."""
+
+    # The Desk: what the dispatcher calls with the condition held.
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will ever come from this process."""
+        return self.stopped is not None or self.complete
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """One commit for all that happens inside."""
+        return self.recorder.transaction()
+
+    def next_evaluations(self, wanted: int) -> list[Evaluation]:
+        """New work: what is waiting, else what is decided now."""
+        given: list[Evaluation] = []
+        try:
+            while len(given) < wanted and self.stopped is None and self._has_room():
+                if not self._waiting:
+                    for evaluation in self._refill():
+                        self.latest_budget = evaluation.budget
+                        self._open[evaluation.id] = evaluation
+                        self._waiting.append(evaluation)
+                if not self._waiting:
+                    break
+                given.append(self._waiting.popleft())
+        except BaseException:
+            self._waiting.extendleft(reversed(given))
+            raise
+        return given
+
+    def started(self, evaluation: Evaluation, token: str, worker: WorkerInfo) -> int:
+        """A worker takes an evaluation."""
+        return self.recorder.start(evaluation.id, token, worker)
+
+    def lost(self, evaluation: Evaluation, token: str, result: str, message: str, final: bool) -> None:
+        """An attempt ended without an outcome."""
+        self.recorder.end(token, result, message, final=final)
+        if final and self._open.pop(evaluation.id, None) is not None:
+            self._count(evaluation, "failed")
+            self.learn(evaluation, "failed", None, message)
+            self._tell_the_end()
+
+    def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
+        """The outcome is recorded, and learned from if it is the first of its evaluation."""
+        loss = outcome.loss(self.objective)
+        self.recorder.outcome(token, outcome, loss, duration_s)
+        if self._open.pop(evaluation.id, None) is not None:
+            self._count(evaluation, outcome.status)
+            self.learn(evaluation, outcome.status, WORST_LOSS if loss is None else loss, outcome.message)
+            self._tell_the_end()
+
+    def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
+        """An outcome came and could not be recorded; the worker reports it again, if both of us live so long."""
+        self.recorder.keep(token, outcome, outcome.loss(self.objective), duration_s)
+
+    # What the execution and the resume call.
+
+    def stop(self, why: str) -> None:
+        """Ends new work; evaluations that are open may still be reported."""
+        with self.condition:
+            self.stopped = self.stopped or why
+            self.condition.notify_all()
+
+    def learn_again(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None) -> None:
+        """An evaluation had ended before this process."""
+        self._count(evaluation, status)
+        self.learn(evaluation, status, loss, message)
+
+    def give_again(self, evaluation: Evaluation, *, waiting: bool) -> None:
+        """An evaluation was queued before this process; ``waiting`` unless a worker may have it."""
+        self._open[evaluation.id] = evaluation
+        if waiting:
+            self._waiting.append(evaluation)
+
+    def give_up(self, attempts: Sequence[Attempt], why: str) -> None:
+        """Ends open attempts whose workers cannot live any more; their evaluations are offered first of all."""
+        if attempts:
+            with self.condition, self.transaction():
+                for attempt in attempts:
+                    self.lost(attempt.evaluation, attempt.token, HANDED_BACK, why, False)
+                self._waiting.extendleft(attempt.evaluation for attempt in reversed(attempts))
+
+    def snapshot(self, workers: int = 0, deadline_s: float | None = None) -> Snapshot:
+        """Where the run is."""
+        with self.condition:
+            iteration, iterations, best_psnr = self._position()
+            return Snapshot(
+                run=self.name,
+                objective=self.objective,
+                finished=sum(self._counts.values()),
+                expected=self.expected,
+                running=len(self._open) - len(self._waiting),
+                workers=workers,
+                iteration=iteration,
+                iterations=iterations,
+                budget=self.latest_budget,
+                best_psnr=best_psnr,
+                epochs_done=self._epochs_done,
+                epochs_expected=self.epochs_expected,
+                diverged=self._counts["diverged"],
+                failed=self._counts["failed"],
+                deadline_s=deadline_s,
+            )
+
+    def _count(self, evaluation: Evaluation, status: str) -> None:
+        self._counts[status] += 1
+        self._epochs_done += evaluation.budget
+
+    def _tell_the_end(self) -> None:
+        """Wakes who waits for the end; who watches looks now and then by itself, for a report need not wait for it."""
+        if self.done:
+            self.condition.notify_all()
+
+    def _has_room(self) -> bool:
+        return self._parallel is None or len(self._open) - len(self._waiting) < self._parallel

@@ -1,0 +1,136 @@
+"""The workers that a dispatcher has heard of, and how often those without work should ask."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from storage.entries import WorkerInfo
+from workers.transport.messages import Caller
+
+#: Waiting workers ask this often at most, all together, and each at least every so many seconds.
+CLAIMS_PER_S = 200.0
+QUICKEST_S = 0.05
+SLOWEST_S = 10.0
+
+#: A worker that was not heard of for so long is no longer listed.
+FORGET_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """A worker, for whoever watches a run.
+
+    Attributes:
+        info: Who it is.
+        computing: How many evaluations it computes.
+        silent_s: For how long it was not heard of.
+        alive: Whether that is as long as it should be.
+    """
+
+    info: WorkerInfo
+    computing: int
+    silent_s: float
+    alive: bool
+
+
+@dataclass(slots=True)
+class _Known:
+    """A worker that was heard of; ``expected_s`` is how long it may be silent."""
+
+    info: WorkerInfo
+    session: str
+    seen: float
+    expected_s: float
+    idle: bool = True
+
+    def is_alive(self, now: float) -> bool:
+        return now - self.seen < self.expected_s
+
+
+class WorkerRegistry:
+    """Who was heard of, and when. The dispatcher holds the lock, except for :meth:`beat`.
+
+    Args:
+        lease_s: How long a worker that computes may be silent.
+        adopted: Workers that may still compute for a master before this one.
+    """
+
+    def __init__(self, lease_s: float, adopted: Iterable[WorkerInfo]) -> None:
+        self._lease_s = lease_s
+        now = time.monotonic()
+        self._known = {info.name: _Known(info, "", now, lease_s, idle=False) for info in adopted}
+        self._idle = 0
+
+    def session(self, name: str) -> str | None:
+        """The session that a worker was last heard of in; empty if only another master knows; None if nobody does."""
+        known = self._known.get(name)
+        return None if known is None else known.session
+
+    def hear(self, caller: Caller) -> None:
+        """Notes that a worker speaks to us."""
+        known = self._known.get(caller.name)
+        if known is None or known.session != caller.session:
+            info = WorkerInfo(caller.name, caller.host, caller.pid, caller.device, caller.version)
+            if known is None:
+                known = self._known[caller.name] = _Known(info, caller.session, 0.0, self._lease_s)
+            known.info = info
+            known.session = caller.session
+        known.seen = time.monotonic()
+
+    def beat(self, name: str, session: str, now: float) -> None:
+        """Notes that a worker beats. Takes no lock: one lookup and one assignment."""
+        known = self._known.get(name)
+        if known is not None and known.session in (session, ""):
+            known.seen = now
+
+    def info(self, name: str) -> WorkerInfo:
+        """Who a worker is that was heard of."""
+        return self._known[name].info
+
+    def has_work(self, name: str) -> None:
+        """Notes that a worker was given work."""
+        known = self._known[name]
+        known.idle = False
+        known.expected_s = self._lease_s
+
+    def waits(self, name: str) -> float:
+        """Notes that a worker has nothing to do; returns when it should ask again.
+
+        The more wait, the longer each waits: a thousand cost no more than a few.
+        """
+        known = self._known[name]
+        known.idle = True
+        wait_s = min(max(QUICKEST_S, self._idle / CLAIMS_PER_S), SLOWEST_S)
+        known.expected_s = max(self._lease_s, 3 * wait_s)
+        return wait_s * random.uniform(0.8, 1.2)
+
+    def is_alone(self, session: str) -> bool:
+        """Whether no other worker than that one is alive."""
+        now = time.monotonic()
+        return not any(known.session != session and known.is_alive(now) for known in self._known.values())
+
+    def remove(self, name: str) -> bool:
+        """Forgets a worker; False if nobody knows it."""
+        return self._known.pop(name, None) is not None
+
+    def look(self, now: float) -> None:
+        """Counts who waits, and forgets who has not been heard of for long."""
+        self._idle = sum(known.idle and known.is_alive(now) for known in self._known.values())
+        for name in [name for name, known in self._known.items() if now - known.seen > FORGET_S]:
+            del self._known[name]
+
+    def extend(self, seconds: float) -> None:
+        """Gives everybody so much longer: we could not hear them."""
+        for known in self._known.values():
+            known.seen += seconds
+
+    def statuses(self, computing: Callable[[str], int]) -> list[WorkerStatus]:
+        """Everybody that was heard of lately."""
+        now = time.monotonic()
+        return [
+            WorkerStatus(known.info, computing(name), max(0.0, now - known.seen), known.is_alive(now))
+            for name, known in self._known.items()
+        ]

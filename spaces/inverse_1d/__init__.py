@@ -1,0 +1,1 @@
+"""The paper's problem: data formations, candidate operations, networks, architectures."""

@@ -1,0 +1,75 @@
+"""The cell network: two cells in sequence, each a directed acyclic graph of states (section 4.2, Fig. 2).
+
+A cell has one input (state 0) and five states; a state is the sum of its edges from all earlier ones, and the
+last two states are concatenated as channels and mapped 2 -> 1 by a convolution. The first cell's input is
+u0 = A'y, the second's the first's output; the gradient operations of both compare with the same y.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spaces.inverse_1d.architecture import CELL_EDGES, CELL_STATES
+from spaces.inverse_1d.network import Buffers, Network
+
+
+def edge_index(source: int, target: int) -> int:
+    """Place within a cell of the edge from state ``source`` (0 is the input) to state ``target`` (1 to 5)."""
+    return target * (target - 1) // 2 + source
+
+
+class CellNetwork(Network):
+    """Cells in sequence; edge ``g * 15 + edge_index(i, j)`` of the layout is the edge i -> j of cell g."""
+
+    def forward(
+        self,
+        weights: Float[Tensor, "T P"],
+        buffers: Buffers,
+        mix: Float[Tensor, "T E O"] | None,
+        y: Float[Tensor, "T B n"],
+        noise: Float[Tensor, "T E_noise B N"] | None,
+        training: bool,
+    ) -> Float[Tensor, "T B N"]:
+        """See :meth:`Network.forward`."""
+        parts = self.layout.views(weights)
+        u0 = self.formation.A_adjoint(y)
+        u = u0
+        for cell in range(self.layout.merges):
+            states: list[Tensor | None] = [u] + [None] * CELL_STATES
+            for source in range(CELL_STATES):
+                state = states[source]
+                state = torch.zeros_like(u0) if state is None else state
+                targets = range(source + 1, CELL_STATES + 1)
+                edges = [cell * CELL_EDGES + edge_index(source, target) for target in targets]
+                values = self.leave(state, u0, edges, parts, buffers, mix, noise, training)
+                for target, value in zip(targets, values, strict=True):
+                    before = states[target]
+                    states[target] = value if before is None else before if value is None else before + value
+            last = [torch.zeros_like(u0) if state is None else state for state in states[-2:]]
+            u = merge(last[0], last[1], parts.merge_weight[:, cell], parts.merge_bias[:, cell])
+        return u
+
+
+def merge(
+    first: Float[Tensor, "T B N"],
+    second: Float[Tensor, "T B N"],
+    weight: Float[Tensor, "T 2 K"],
+    bias: Float[Tensor, " T"],
+) -> Float[Tensor, "T B N"]:
+    """The 2 -> 1 convolution that ends a cell, zero padded.
+
+    Args:
+        first: The last state but one.
+        second: The last state.
+        weight: Of the two states.
+        bias: Added to all positions.
+    """
+    width, count = weight.shape[-1], first.shape[-1]
+    out = bias[:, None, None].expand_as(first)
+    for channel, state in enumerate((first, second)):
+        padded = torch.nn.functional.pad(state, (width // 2, width // 2)) if width > 1 else state
+        for k in range(width):
+            out = out + weight[:, channel, k, None, None] * padded[..., k : k + count]
+    return out

@@ -1,0 +1,127 @@
+"""The paper's findings as rules: each holds, fails, or is left open where the data leave it open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from das_hpo.analysis.reproduction import findings, paper
+from das_hpo.analysis.reproduction.findings import FAILS, HOLDS, NO_DATA, OPEN
+from das_hpo.analysis.reproduction.paper import Cell
+from tests.das_hpo import frames
+
+RNG = np.random.default_rng(17)
+
+
+def _frame(psnr: np.ndarray, one_shot: np.ndarray | None = None, first_seed: int = 0) -> pd.DataFrame:
+    seeds = [first_seed + i for i in range(len(psnr))]
+    return frames.campaign("c", psnr.tolist(), None if one_shot is None else one_shot.tolist(), seeds=seeds)
+
+
+def _normal(mean: float, sd: float = 1.0, count: int = 40) -> np.ndarray:
+    return RNG.normal(mean, sd, count)
+
+
+def _cells(method: str, operations: str, frame: pd.DataFrame) -> dict[Cell, pd.DataFrame]:
+    return {Cell("sequential", operations, data, method): frame for data in paper.DATA}
+
+
+def _verdict(rule: object, data: Mapping[Cell, pd.DataFrame]) -> str:
+    finding = rule(data)  # type: ignore[operator]
+    assert finding.verdict == NO_DATA or finding.evidence
+    return str(finding.verdict)
+
+
+def test_without_trials_nothing_is_said() -> None:
+    """Every rule says that it has no trials; the cells that would help are valid."""
+    assert {finding.verdict for finding in findings.findings({})} == {NO_DATA}
+    assert len(findings.findings({})) == 9
+    assert len(set(paper.FINDINGS_CELLS)) == 29
+    assert findings.findings_table({}).columns == ("claim", "verdict", "evidence")
+
+
+@pytest.mark.parametrize(("sd", "verdict"), [(2.0, HOLDS), (0.1, FAILS), (0.5, OPEN)])
+def test_large_variance(sd: float, verdict: str) -> None:
+    """By the interval of the standard deviation."""
+    assert _verdict(findings.large_variance, _cells("das", "good", _frame(_normal(20, sd)))) == verdict
+
+
+@pytest.mark.parametrize(("random", "verdict"), [(20.5, HOLDS), (15.0, FAILS)], ids=["as good", "far worse"])
+def test_random_search_on_good(random: float, verdict: str) -> None:
+    """The best of five random architectures against single DAS runs."""
+    data = _cells("das", "good", _frame(_normal(20))) | _cells("random", "good", _frame(_normal(random)))
+    assert _verdict(findings.random_search_on_good, data) == verdict
+
+
+@pytest.mark.parametrize(("random", "verdict"), [(10.0, HOLDS), (25.0, FAILS), (20.0, OPEN)])
+def test_das_against_random_on_all(random: float, verdict: str) -> None:
+    """Significantly better in both data formations, or worse in one."""
+    das = _normal(20)
+    data = _cells("das", "all", _frame(das)) | _cells("random", "all", _frame(das - 20 + random, first_seed=100))
+    assert _verdict(findings.das_beats_random_on_all, data) == verdict
+
+
+def test_the_cell_space() -> None:
+    """The sequential space is better on every problem; with trials of some problems only it stays open."""
+    trials = {space: _frame(_normal(mean)) for space, mean in (("sequential", 20), ("cell", 15))}
+    data = {
+        Cell(space, operations, formation): trials[space]
+        for space in trials
+        for operations in ("good", "all")
+        for formation in ("blur", "downsampling")
+    }
+    assert _verdict(findings.sequential_beats_cell, data) == HOLDS
+    one = {cell: frame for cell, frame in data.items() if (cell.operations, cell.data) == ("good", "blur")}
+    assert _verdict(findings.sequential_beats_cell, one) == OPEN
+
+
+@pytest.mark.parametrize(("noise", "verdict"), [(100.0, HOLDS), (0.1, FAILS), (1.2, OPEN)])
+def test_weak_correlation(noise: float, verdict: str) -> None:
+    """Weak where the whole interval is, strong likewise."""
+    x = _normal(20)
+    data = _cells("das", "good", _frame(x + RNG.normal(0, noise, 40), x))
+    assert _verdict(findings.weak_correlation, data) == verdict
+
+
+def test_signs() -> None:
+    """One setting rises and one falls; with rising ones alone it stays open."""
+    x = _normal(20)
+    rising, falling = _frame(x + _normal(0, 0.3), x), _frame(-x + _normal(0, 0.3), x)
+    one, other = Cell("sequential", "good", "blur"), Cell("sequential", "all", "blur")
+    assert _verdict(findings.signs_differ, {one: rising, other: falling}) == HOLDS
+    assert _verdict(findings.signs_differ, {one: rising, other: rising}) == OPEN
+
+
+def test_hyperparameters() -> None:
+    """Presets differ, or are not shown to."""
+    same = _frame(_normal(20))
+    cells = [Cell("sequential", "good", "blur", "das", preset) for preset in ("H1", "H2", "BOHB-Blur")]
+    assert _verdict(findings.hyperparameters_matter, dict.fromkeys(cells, same)) == OPEN
+    assert (
+        _verdict(findings.hyperparameters_matter, {**dict.fromkeys(cells, same), cells[0]: _frame(_normal(15))})
+        == HOLDS
+    )
+
+
+@pytest.mark.parametrize(("tuned", "verdict"), [(18.0, HOLDS), (23.0, FAILS), (20.2, OPEN)])
+def test_tuning_on_the_one_shot_objective(tuned: float, verdict: str) -> None:
+    """No better needs intervals that exclude a gain, not merely a test that saw none."""
+    hand = _normal(20)
+    data = {
+        Cell("sequential", "good", "blur", "das", "H1"): _frame(hand),
+        Cell("sequential", "good", "blur", "das", "BOHB-one-shot-Blur"): _frame(_normal(tuned), first_seed=100),
+    }
+    assert _verdict(findings.one_shot_tuning_is_no_better, data) == verdict
+
+
+@pytest.mark.parametrize(("sd", "verdict"), [(0.3, HOLDS), (6.0, FAILS)])
+def test_das_single(sd: float, verdict: str) -> None:
+    """Spread by Brown and Forsythe."""
+    data = {
+        Cell("sequential", "all", "blur", "das", "BOHB-one-shot-Blur"): _frame(_normal(18, 2)),
+        Cell("sequential", "all", "blur", "das-single", "BOHB-DAS-single"): _frame(_normal(18, sd)),
+    }
+    assert _verdict(findings.single_is_steadier, data) == verdict

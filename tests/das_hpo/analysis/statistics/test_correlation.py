@@ -1,0 +1,150 @@
+"""Correlations and the regression line: against scipy, statsmodels and hand-worked cases."""
+
+import math
+
+import numpy as np
+import pytest
+import statsmodels.api
+from scipy import stats
+
+from das_hpo.analysis.statistics import correlation, correlations, regression_line
+from das_hpo.analysis.statistics.correlation import KINDS, _kendall_along, _spearman_along
+from spaces.errors import InvalidValueError, UnknownNameError
+
+RNG = np.random.default_rng(11)
+X = RNG.normal(20, 2, 40)
+Y = -0.4 * X + RNG.normal(0, 1.5, 40)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_coefficient_is_scipys_and_signed(kind: str) -> None:
+    """A falling cloud has a negative coefficient."""
+    library = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}[kind]
+    result = correlation(X, Y, kind)
+    assert result.coefficient == pytest.approx(library(X, Y).statistic)
+    assert result.p_value == pytest.approx(library(X, Y).pvalue)
+    assert result.coefficient < 0
+    assert result.coefficient in result.interval
+
+
+def test_pearsons_interval_is_scipys() -> None:
+    """Fisher's z."""
+    expected = stats.pearsonr(X, Y).confidence_interval(0.9)
+    interval = correlation(X, Y, level=0.9).interval
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_rank_intervals_by_hand() -> None:
+    """Spearman 0.6 and Kendall 0.5 at n = 12 and what their standard errors say."""
+    rho = correlation(X[:12], Y[:12], "spearman")
+    half = 1.959964 * math.sqrt((1 + rho.coefficient**2 / 2) / 9)
+    assert rho.interval.low == pytest.approx(math.tanh(math.atanh(rho.coefficient) - half), abs=1e-6)
+    tau = correlation(X[:12], Y[:12], "kendall")
+    half = 1.959964 * math.sqrt(0.437 / 8)
+    assert tau.interval.high == pytest.approx(math.tanh(math.atanh(tau.coefficient) + half), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bca_intervals_are_scipys(kind: str) -> None:
+    """The bootstrap of pairs with a slow statistic of the library gives the same ends."""
+    library = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}[kind]
+    x, y = X[:15], Y[:15]
+    ours = correlation(x, y, kind, interval="bca", seed=3).interval
+    theirs = stats.bootstrap(
+        (x, y),
+        lambda a, b: library(a, b).statistic,
+        paired=True,
+        vectorized=False,
+        n_resamples=999,
+        rng=np.random.default_rng(3),
+    ).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.08)
+    assert ours.method == "bca"
+
+
+def test_vectorised_rank_correlations_with_ties() -> None:
+    """What the bootstrap calls equals the library row by row, ties and all."""
+    x = RNG.integers(0, 4, (20, 9)).astype(float)
+    y = RNG.integers(0, 4, (20, 9)).astype(float)
+    for ours, library in ((_spearman_along, stats.spearmanr), (_kendall_along, stats.kendalltau)):
+        expected = [library(a, b).statistic for a, b in zip(x, y, strict=True)]
+        np.testing.assert_allclose(ours(x, y), expected, atol=1e-12)
+
+
+def test_ties_by_hand() -> None:
+    """x 1 1 2 3, y 1 2 2 3: 4 concordant, 0 discordant, one tie each: tau-b = 4 / 5."""
+    assert correlation([1, 1, 2, 3], [1, 2, 2, 3], "kendall").coefficient == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_small_samples_and_constants_are_defined(kind: str) -> None:
+    """Constants and fewer than two pairs have no coefficient; few pairs have no interval."""
+    for x, y in (([], []), ([1.0], [2.0]), ([1.0, 2.0, 3.0], [5.0, 5.0, 5.0]), ([0.1 * 3] * 2 + [0.3], [1, 2, 3])):
+        undefined = correlation(x, y, kind)
+        assert math.isnan(undefined.coefficient)
+        assert math.isnan(undefined.p_value)
+        assert not undefined.interval.defined
+    two = correlation([1, 2], [4, 3], kind)
+    assert (two.coefficient, two.p_value) == (-1, 1)
+    assert not correlation([1, 2, 3], [1, 3, 2], kind).interval.defined
+    exact = correlation(range(9), range(0, -9, -1), kind)
+    assert exact.coefficient == -1
+    if kind == "pearson":
+        assert (exact.interval.low, exact.interval.high) == (-1, -1)
+    else:  # a few ranks in order are no proof that all would be
+        assert not exact.interval.defined
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 6, 7])
+def test_spearmans_p_of_few_pairs_is_over_all_orders(count: int) -> None:
+    """Two of n! orders are perfect; and an order that is not, against scipy's own permutations."""
+    assert correlation(range(count), range(count), "spearman").p_value == pytest.approx(2 / math.factorial(count))
+    y = [1.0, 0.0, *range(2, count)]
+    reference = stats.permutation_test(
+        (np.array(y),),
+        lambda z: stats.spearmanr(range(count), z).statistic,
+        permutation_type="pairings",
+        n_resamples=9999,
+    )
+    assert correlation(range(count), y, "spearman").p_value == pytest.approx(reference.pvalue)
+
+
+def test_diverged_trials_are_left_out_in_pairs() -> None:
+    """A pair with one NaN does not count; three of six are left."""
+    some = correlation([1, 2, None, 4, 5, 6], [1, None, 3, 5, None, 2])
+    assert some.pairs == 3
+    assert some.coefficient == pytest.approx(stats.pearsonr([1, 4, 6], [1, 5, 2]).statistic)
+    assert set(correlations(X, Y)) == set(KINDS)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    """Unknown kinds list the valid ones."""
+    with pytest.raises(UnknownNameError, match="valid are pearson, spearman, kendall"):
+        correlation(X, Y, "distance")
+    with pytest.raises(UnknownNameError, match="valid are analytic, bca"):
+        correlation(X, Y, interval="jackknife")
+    with pytest.raises(InvalidValueError, match="equal lengths"):
+        correlation(X, Y[1:])
+
+
+def test_the_line_is_statsmodels_least_squares() -> None:
+    """Slope, intercept, slope interval, residual deviation and R^2 of OLS."""
+    fit = statsmodels.api.OLS(Y, statsmodels.api.add_constant(X)).fit()
+    line = regression_line(X, Y, level=0.9)
+    assert (line.intercept, line.slope) == pytest.approx(tuple(fit.params))
+    assert (line.slope_interval.low, line.slope_interval.high) == pytest.approx(tuple(fit.conf_int(0.1)[1]))
+    assert line.residual_sd == pytest.approx(math.sqrt(fit.mse_resid))
+    assert line.r_squared == pytest.approx(fit.rsquared)
+    assert line.at(20) == pytest.approx(fit.predict([[1, 20]])[0])
+
+
+def test_lines_of_degenerate_data() -> None:
+    """A constant x has no line; two points have one without an interval; a constant y a flat one."""
+    assert math.isnan(regression_line([2, 2, 2], [1, 2, 3]).slope)
+    assert math.isnan(regression_line([2], [1]).slope)
+    two = regression_line([0, 1, None], [1, 3, 7])
+    assert (two.slope, two.intercept, two.pairs) == (2, 1, 2)
+    assert not two.slope_interval.defined
+    flat = regression_line([1, 2, 3, 4], [5, 5, 5, 5])
+    assert flat.slope == 0
+    assert math.isnan(flat.r_squared)

@@ -1,0 +1,317 @@
+"""The master at its desk: hpbandster's rungs, decisions and models, seeds, repeats, failures and limits."""
+
+from __future__ import annotations
+
+import json
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hpbandster.optimizers.bohb import BOHB
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from das_hpo.optimisers.brackets import bracket_sizes, rung_budgets
+from das_hpo.optimisers.master import MasterQueue, aggregate
+from das_hpo.optimisers.optimizers import QuietMaster
+from spaces.hyperparameters import DAS_SINGLE_PARAMETERS, PRESETS, configuration_space
+from spaces.seeds import evaluation_seed
+from spaces.trial import WORST_LOSS, TrialOutcome, TrialSpec
+from storage import queries
+from storage.engine import Database, open_database
+from tests.das_hpo.queues import Driver, create, settings
+from tests.das_hpo.trials import outcome
+
+
+@pytest.fixture
+def database(memory_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    with open_database(f"sqlite:///{memory_path}/runs.db", create=True) as opened:
+        yield opened
+
+
+class Hpbandsters(BOHB, QuietMaster):  # type: ignore[misc]
+    """hpbandster's own brackets, without its server."""
+
+
+def hpbandsters_brackets(min_budget: float, max_budget: float, eta: float, count: int) -> list[Any]:
+    """Sizes and budgets of the first brackets as hpbandster's code gives them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stock = Hpbandsters(configuration_space(), eta=eta, min_budget=min_budget, max_budget=max_budget, run_id="")
+        iterations = [stock.get_next_iteration(index) for index in range(count)]
+    return [(iteration.num_configs, list(iteration.budgets)) for iteration in iterations]
+
+
+def brackets(master: MasterQueue) -> list[Any]:
+    """Sizes and budgets of a master's brackets."""
+    return [(iteration.num_configs, iteration.budgets) for iteration in master.iterations]
+
+
+@pytest.mark.parametrize(("min_budget", "max_budget"), [(1, 9), (5, 50), (1, 27), (1, 81), (2, 7), (4, 4), (0.3, 100)])
+@pytest.mark.parametrize("optimizer", ["bohb", "hyperband"])
+def test_rungs_and_budgets_are_hpbandsters(
+    database: Database, optimizer: str, min_budget: float, max_budget: float
+) -> None:
+    """For eta 3 every bracket has the sizes and, to the last bit, the budgets of hpbandster's."""
+    asked = settings(optimizer=optimizer, iterations=7, min_budget=min_budget, max_budget=max_budget)
+    master = create(database, asked)
+    master.begin_iterations(7)
+    assert brackets(master) == hpbandsters_brackets(min_budget, max_budget, 3, 7)
+    assert all(type(budget) is float for _, budgets in brackets(master) for budget in budgets)
+    assert all(type(size) is int for sizes, _ in brackets(master) for size in sizes)
+
+
+@given(rungs=st.integers(1, 9), eta=st.sampled_from([2, 3, 4, 5]))
+def test_no_rung_is_lost_where_the_ratio_is_a_power_of_eta(rungs: int, eta: int) -> None:
+    """1 to 243 has six rungs, where hpbandster has five."""
+    budgets = rung_budgets(1.0, float(eta ** (rungs - 1)), float(eta))
+    assert budgets == pytest.approx([eta**rung for rung in range(rungs)])
+
+
+@given(rungs=st.integers(1, 6), eta=st.floats(2, 5), ratio=st.floats(1.01, 1.9))
+def test_rungs_between_powers_are_hpbandsters(rungs: int, eta: float, ratio: float) -> None:
+    """Elsewhere number and budgets of the rungs are hpbandster's for any eta."""
+    low, high = 1.0, eta ** (rungs - 1) * ratio
+    assert rung_budgets(low, high, eta) == hpbandsters_brackets(low, high, eta, 1)[0][1]
+
+
+def test_brackets_may_be_those_of_the_hyperband_paper() -> None:
+    """Table 1 of Li et al.: 81, 34, 15, 8 and 5 configurations for budgets 1 to 81."""
+    table = [bracket_sizes(rungs, 5, 3.0, "ceiling") for rungs in (5, 4, 3, 2, 1)]
+    assert table == [[81, 27, 9, 3, 1], [34, 11, 3, 1], [15, 5, 1], [8, 2], [5]]
+    assert [bracket_sizes(rungs, 5, 3.0, "floor")[0] for rungs in (5, 4, 3, 2, 1)] == [81, 27, 9, 6, 5]
+
+
+def test_random_search_evaluates_at_the_largest_budget(database: Database) -> None:
+    """As many configurations an iteration as there are rungs, none lost to rounding."""
+    master = create(database, settings(optimizer="random", iterations=4, min_budget=1.1, max_budget=100))
+    Driver(master).run()
+    assert {(r.budget, r.origin) for r in queries.results(database, "run")} == {(100.0, "random")}
+    assert len(queries.results(database, "run")) == 4 * 5
+
+
+def test_a_master_starts_nothing(database: Database) -> None:
+    """No thread, no server, no directory; what it holds is builtin types."""
+    before = threading.active_count()
+    master = create(database, settings())
+    assert threading.active_count() == before
+    Driver(master).run(5)
+    for iteration in master.iterations:
+        for datum in iteration.data.values():
+            assert json.loads(json.dumps(datum.config)) == datum.config
+            assert {type(value) for value in datum.config.values()} <= {float, str}
+
+
+def test_two_thirds_of_the_later_proposals_are_model_based(database: Database) -> None:
+    """Once there is a model, hpbandster's random fraction of a third is drawn at random, and no more."""
+    Driver(create(database, settings(iterations=60, seed=8))).run()
+    results = [r for r in queries.results(database, "run") if r.iteration >= 15]
+    origin = {(r.iteration, r.stage, r.number): r.origin for r in results}
+    by_model = sum(word == "model" for word in origin.values())
+    assert set(origin.values()) == {"model", "random"}
+    assert stats.binomtest(by_model, len(origin), 2 / 3).pvalue > 1e-3
+
+
+def test_bohb_finds_better_configurations_than_chance(database: Database) -> None:
+    """Later model-based proposals are better than random ones at the same budget."""
+    Driver(create(database, settings(iterations=45, seed=3))).run()
+    late = [r for r in queries.results(database, "run") if r.iteration >= 9 and r.budget == 1.0]
+    losses = {
+        origin: [r.loss if r.loss is not None else WORST_LOSS for r in late if r.origin == origin]
+        for origin in ("model", "random")
+    }
+    assert stats.mannwhitneyu(losses["model"], losses["random"], alternative="less").pvalue < 0.01
+
+
+@pytest.mark.parametrize("optimizer", ["bohb", "hyperband", "random"])
+def test_a_run_follows_from_its_seed(database: Database, optimizer: str) -> None:
+    """The same seed gives the same run, another seed another."""
+    found = []
+    for number, seed in enumerate([4, 4, 5]):
+        asked = settings(name=f"run{number}", optimizer=optimizer, iterations=6, seed=seed)
+        Driver(create(database, asked)).run()
+        found.append([(r.hyperparameters, r.budget, r.seed, r.loss) for r in queries.results(database, asked.name)])
+    assert found[0] == found[1]
+    assert not set(found[0]) & set(found[2])
+
+
+def test_shared_evaluations_are_equal_whatever_the_number_of_workers(database: Database) -> None:
+    """With three workers the order differs; every configuration and budget in both has the same seed and PSNR."""
+    found = []
+    for workers in (1, 3):
+        asked = settings(name=f"with{workers}", optimizer="hyperband", iterations=6)
+        Driver(create(database, asked), workers=workers).run()
+        found.append(
+            {
+                (r.iteration, r.stage, r.number, r.budget): (r.seed, r.hyperparameters, r.one_shot_psnr)
+                for r in queries.results(database, asked.name)
+            }
+        )
+    shared = found[0].keys() & found[1].keys()
+    assert len(shared) > 20
+    assert all(found[0][key] == found[1][key] for key in shared)
+
+
+def test_repeats_are_trials_with_their_own_seeds(database: Database) -> None:
+    """Every job is k evaluations, seeded by replicate, and hpbandster is told their aggregate."""
+    master = create(database, settings(iterations=3, repeats=3, aggregate="median"))
+    Driver(master, workers=2).run()
+    results = queries.results(database, "run")
+    assert len(results) == 3 * 20
+    for r in results:
+        assert r.seed == evaluation_seed(0, (r.iteration, r.stage, r.number), r.budget, r.replicate)
+    for iteration in master.iterations:
+        for identifier, datum in iteration.data.items():
+            for budget, result in datum.results.items():
+                told = [
+                    WORST_LOSS if r.loss is None else r.loss
+                    for r in results
+                    if (r.iteration, r.stage, r.number) == identifier and r.budget == budget
+                ]
+                assert result["loss"] == sorted(told)[1]
+                assert sorted(result["info"]["losses"]) == sorted(told)
+
+
+@pytest.mark.parametrize(("how", "expected"), [("mean", -20.0), ("median", -19.0), ("max", -23.0)])
+def test_aggregates(how: str, expected: float) -> None:
+    """Mean and median for the average case; the best case is the largest PSNR, so the least loss."""
+    assert aggregate([-23.0, -19.0, -18.0], how) == expected
+
+
+def test_diverged_trials_rank_last(database: Database) -> None:
+    """A diverged configuration never advances while another is there, and the model holds it to be the worst."""
+    master = create(database, settings(iterations=12, seed=2))
+
+    def diverging(spec: TrialSpec) -> TrialOutcome:
+        if spec.hyperparameters.parameter_warm_up:
+            return TrialOutcome("diverged", None, None, None, None, message="NaN")
+        return outcome(spec)
+
+    Driver(master, trial=diverging).run()
+    results = queries.results(database, "run")
+    assert {r.status for r in results} == {"completed", "diverged"}
+    for index in range(12):
+        lowest = [
+            r
+            for r in results
+            if r.iteration == index and r.budget == min(x.budget for x in results if x.iteration == index)
+        ]
+        advanced = {(r.stage, r.number) for r in results if r.iteration == index and r.budget > lowest[0].budget}
+        diverged = {(r.stage, r.number) for r in lowest if r.status == "diverged"}
+        room = max((len(iteration) for iteration in [advanced]), default=0)
+        if len(lowest) - len(diverged) >= room:
+            assert not advanced & diverged
+    for observations in master.config_generator._observations.values():
+        losses = observations._losses
+        assert losses == sorted(losses)
+        assert max(losses) <= WORST_LOSS
+
+
+def test_a_run_of_diverged_trials_alone_ends(database: Database) -> None:
+    """Rungs stay full, a model is fitted, and nothing crashes."""
+    master = create(database, settings(iterations=9))
+    finished = Driver(master, trial=lambda spec: TrialOutcome("diverged", None, None, None, None, message="NaN")).run()
+    assert (finished, master.done) == (60, True)
+    assert master.snapshot().best_psnr is None
+    assert any(r.origin == "model" for r in queries.results(database, "run"))
+
+
+def test_failed_evaluations_are_not_told_to_the_model(database: Database) -> None:
+    """A job whose evaluations all failed is a crash to hpbandster, and no observation; its slot is filled again."""
+    master = create(database, settings(iterations=3))
+    driver = Driver(master)
+    driver.claim()
+    for _ in range(3):
+        driver.fail()
+    driver.run()
+    assert master.done
+    results = queries.results(database, "run")
+    assert [r.status for r in results].count("failed") == 3
+    observed = sum(observations.count for observations in master.config_generator._observations.values())
+    assert observed == len(results) - 3
+    crashed = [datum for datum in master.iterations[0].data.values() if None in datum.results.values()]
+    assert len(crashed) == 3
+
+
+def test_a_job_counts_without_its_failed_replicates(database: Database) -> None:
+    """One of three replicates failed: the aggregate is that of the other two."""
+    master = create(database, settings(iterations=1, repeats=3, min_budget=9))
+    driver = Driver(master, workers=3)
+    driver.claim()
+    driver.fail(1)
+    driver.report()
+    driver.report()
+    datum = master.iterations[0].data[0, 0, 0]
+    told = [loss for loss in datum.results[9.0]["info"]["losses"] if loss is not None]
+    assert len(told) == 2
+    assert datum.results[9.0]["loss"] == pytest.approx(sum(told) / 2)
+
+
+def test_a_lost_attempt_is_no_failure(database: Database) -> None:
+    """An evaluation whose worker was lost is computed by another, and is told like any other."""
+    master = create(database, settings(iterations=2))
+    driver = Driver(master)
+    driver.claim()
+    driver.fail(final=False)
+    driver.run()
+    results = queries.results(database, "run")
+    assert {r.status for r in results} <= {"completed", "diverged"}
+    assert sorted(r.attempts for r in results)[-2:] == [1, 2]
+
+
+def test_no_more_than_parallel_evaluations_are_open(database: Database) -> None:
+    """With ``parallel`` 2 a claim for five gets two, and nothing until one of them has ended."""
+    master = create(database, settings(parallel=2))
+    driver = Driver(master, workers=5)
+    driver.claim()
+    assert len(driver.held) == 2
+    driver.fail(final=False)
+    driver.claim()
+    assert len(driver.held) == 2
+    driver.run()
+    assert master.done
+
+
+def test_a_stopped_master_gives_nothing_and_takes_everything(database: Database) -> None:
+    """After stop there is no new work; what is open may be reported, once."""
+    master = create(database, settings())
+    driver = Driver(master, workers=2)
+    driver.claim()
+    master.stop("enough")
+    assert master.done
+    held = list(driver.held)
+    assert driver.run() == 2
+    assert not master.snapshot().running
+    with master.condition, master.transaction():
+        master.finished(*held[0], outcome(held[0][0].spec), 0.1)
+    assert master.snapshot().finished == 2
+    assert not master.complete
+
+
+def test_das_single_searches_alphas_five(database: Database) -> None:
+    """The parameter settings stay those of the preset; alpha's five vary."""
+    Driver(create(database, settings(method="das-single", iterations=12))).run()
+    points = {r.hyperparameters for r in queries.results(database, "run")}
+    fixed = PRESETS[DAS_SINGLE_PARAMETERS]
+    for name, value in fixed.to_dict().items():
+        values = {getattr(point, name) for point in points}
+        assert (values == {value}) if name.startswith("parameter") else (len(values) > 1)
+
+
+def test_the_snapshot_counts(database: Database) -> None:
+    """Expected evaluations and epochs are those of the whole plan, at the beginning and at the end."""
+    master = create(database, settings(iterations=4, repeats=2))
+    before = master.snapshot(workers=3, deadline_s=5.0)
+    assert (before.finished, before.workers, before.deadline_s, before.best_psnr) == (0, 3, 5.0, None)
+    Driver(master).run()
+    after = master.snapshot()
+    assert after.finished == after.expected == before.expected == 2 * 33
+    assert after.epochs_done == pytest.approx(after.epochs_expected) == pytest.approx(before.epochs_expected)
+    best = max(r.one_shot_psnr or 0 for r in queries.results(database, "run") if r.budget == 9)
+    assert after.best_psnr is not None
+    assert after.best_psnr <= best

@@ -1,0 +1,230 @@
+"""Resuming a run, at every point where it can have been interrupted."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from das_hpo.optimisers.master import MasterQueue
+from das_hpo.optimisers.replay import restore, stored_result
+from spaces.errors import StorageError
+from storage import queries
+from storage.engine import Database, open_database
+from tests.das_hpo.queues import Driver, continue_run, create, settings
+
+#: Names for runs of tests that make many in one database.
+RUNS = itertools.count()
+
+
+@pytest.fixture
+def database(memory_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    with open_database(f"sqlite:///{memory_path}/runs.db", create=True) as opened:
+        yield opened
+
+
+def rows(database: Database, run: str = "run") -> list[tuple[Any, ...]]:
+    """What counts of a run's results: everything but times, in the order in which they were finished."""
+    return sorted(
+        (
+            r.sequence,
+            r.iteration,
+            r.stage,
+            r.number,
+            r.budget,
+            r.replicate,
+            r.seed,
+            r.status,
+            r.loss,
+            r.one_shot_psnr,
+            r.origin,
+            r.hyperparameters,
+        )
+        for r in queries.results(database, run)
+    )
+
+
+def state(master: MasterQueue) -> list[Any]:
+    """What hpbandster holds, apart from times."""
+    return [
+        (
+            iteration.stage,
+            iteration.is_finished,
+            iteration.num_running,
+            iteration.actual_num_configs,
+            [
+                (identifier, datum.config, datum.config_info, datum.results, datum.status, datum.budget)
+                for identifier, datum in iteration.data.items()
+            ],
+        )
+        for iteration in master.iterations
+    ]
+
+
+def model(master: MasterQueue) -> Any:
+    """What the model was fitted to."""
+    generator = master.config_generator
+    return {
+        budget: (observations.points.tolist(), observations._losses)
+        for budget, observations in generator._observations.items()
+    }, sorted(generator.kde_models)
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_one_worker_continues_identically_wherever_it_was_interrupted(database: Database, repeats: int) -> None:
+    """A run that was cut after any report, and resumed, gives the rows and the state of an uninterrupted one."""
+    asked = {"iterations": 7, "max_budget": 3, "seed": 3, "repeats": repeats}
+    whole = create(database, settings(name="calm", **asked))
+    total = Driver(whole).run()
+    expected = rows(database, "calm")
+    assert whole.done
+    for cut in range(0, total, 1 if repeats == 1 else 5):
+        name = f"cut{cut}"
+        Driver(create(database, settings(name=name, **asked))).run(cut)
+        resumed, attempts = continue_run(database, name)
+        assert [attempt.token for attempt in attempts]
+        resumed.give_up(attempts, "the master was killed, its worker with it")
+        Driver(resumed).run()
+        assert rows(database, name) == expected
+        assert state(resumed) == state(whole)
+        assert model(resumed) == model(whole)
+
+
+class PowerCut(Driver):
+    """Copies the database with its log in the middle of transactions, before they are committed."""
+
+    def __init__(self, *arguments: Any, source: Path, copies: Path) -> None:
+        super().__init__(*arguments)
+        self._source = source
+        self._copies = copies
+        self.copied: list[Path] = []
+
+    def _take(self, wanted: int) -> None:
+        super()._take(wanted)
+        copy = self._copies / f"{len(self.copied)}.db"
+        for ending in ("", "-wal"):
+            if (part := self._source.with_name(self._source.name + ending)).exists():
+                shutil.copy(part, copy.with_name(copy.name + ending))
+        self.copied.append(copy)
+
+
+def test_a_power_cut_at_any_moment_is_resumed(memory_path: Path) -> None:
+    """From any copy of database and log, also one made within a transaction, the run ends as the calm one."""
+    asked = settings(iterations=4, max_budget=3, seed=6)
+    source = memory_path / "source.db"
+    (memory_path / "copies").mkdir()
+    with open_database(f"sqlite:///{source}", create=True) as database:
+        driver = PowerCut(create(database, asked), source=source, copies=memory_path / "copies")
+        driver.run()
+        expected = rows(database)
+    assert len(driver.copied) > len(expected)
+    for copy in driver.copied:
+        with open_database(f"sqlite:///{copy}") as database:
+            resumed, attempts = continue_run(database)
+            resumed.give_up(attempts, "power loss")
+            Driver(resumed).run()
+            assert rows(database) == expected
+
+
+def test_open_attempts_are_taken_over(database: Database) -> None:
+    """What workers compute while the master is away is reported to the next one under the old tokens."""
+    asked = settings(iterations=4, max_budget=3, seed=1)
+    first = Driver(create(database, asked), workers=3)
+    first.run(4)
+    held = list(first.held)
+    resumed, attempts = continue_run(database)
+    assert {(attempt.token, attempt.evaluation.id) for attempt in attempts} == {
+        (token, evaluation.id) for evaluation, token in held
+    }
+    assert [attempt.evaluation.spec for attempt in attempts] == [evaluation.spec for evaluation, _ in held]
+    second = Driver(resumed, workers=3)
+    second.held = [(attempt.evaluation, attempt.token) for attempt in attempts]
+    second.run()
+    assert resumed.done
+    results = queries.results(database, "run")
+    assert {result.status for result in results} <= {"completed", "diverged"}
+    assert all(result.attempts == 1 for result in results)
+
+
+@hypothesis_settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 2**31),
+    workers=st.integers(1, 5),
+    repeats=st.integers(1, 3),
+    failing=st.floats(0, 0.6),
+    optimizer=st.sampled_from(["bohb", "hyperband", "random"]),
+    decisions=st.sampled_from([{}, {"model_budget": "supported", "model_start": "paper"}]),
+)
+def test_replay_rebuilds_the_live_state(
+    database: Database,
+    seed: int,
+    workers: int,
+    repeats: int,
+    failing: float,
+    optimizer: str,
+    decisions: dict[str, Any],
+) -> None:
+    """At any moment of a run with several workers and failures, a replay holds what the live master holds."""
+    name = f"run{next(RUNS)}"
+    asked = settings(name=name, iterations=4, optimizer=optimizer, seed=seed, repeats=repeats, decisions=decisions)
+    choose = random.Random(seed)
+    live = create(database, asked)
+    driver = Driver(live, workers=workers)
+    driver.claim()
+    while driver.held:
+        index = choose.randrange(len(driver.held))
+        if choose.random() < failing:
+            driver.fail(index, final=choose.random() < 0.5)
+        else:
+            driver.report(index)
+        if choose.random() < 0.15:
+            replayed, attempts = continue_run(database, name)
+            assert state(replayed) == state(live)
+            assert {attempt.token for attempt in attempts} == {token for _, token in driver.held}
+            assert replayed.snapshot() == live.snapshot()
+            if optimizer == "bohb":
+                assert model(replayed) == model(live)
+    assert live.done
+    ended, attempts = continue_run(database, name)
+    assert ended.done
+    assert not attempts
+    assert state(ended) == state(live)
+
+
+def test_hpbandsters_result_is_rebuilt_from_the_database(database: Database) -> None:
+    """Runs, losses, incumbent and times of the rebuilt Result are those that the live master holds."""
+    live = create(database, settings(iterations=5, seed=2))
+    Driver(live, workers=2).run()
+    held, rebuilt = live.result(), stored_result(database, "run")
+    assert rebuilt.get_incumbent_id() == held.get_incumbent_id()
+    assert rebuilt.get_id2config_mapping() == held.get_id2config_mapping()
+    assert rebuilt.HB_config.keys() == held.HB_config.keys()
+    assert rebuilt.HB_config["budgets"] == held.HB_config["budgets"]
+    ours, theirs = rebuilt.get_all_runs(), held.get_all_runs()
+    assert [(r.config_id, r.budget, r.loss, r.info) for r in ours] == [
+        (r.config_id, r.budget, r.loss, r.info) for r in theirs
+    ]
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.time_stamps["finished"] == pytest.approx(other.time_stamps["finished"], abs=5.0)
+    trajectory = rebuilt.get_incumbent_trajectory()
+    assert trajectory["losses"] == held.get_incumbent_trajectory()["losses"]
+
+
+def test_what_does_not_follow_from_the_settings_is_refused(database: Database) -> None:
+    """A replay under settings of other rungs is an error that says so, not another run."""
+    asked = settings(iterations=3, seed=2)
+    Driver(create(database, asked)).run(12)
+    with pytest.raises(StorageError, match="cannot be resumed"):
+        continue_run(database, changed={"min_budget": 3.0})
+    resumed, _ = continue_run(database)
+    with pytest.raises(StorageError, match="cannot be resumed"):
+        restore(resumed, queries.replay(database, 1))

@@ -1,0 +1,130 @@
+"""Drives a desk as the dispatcher does, in one thread: claims, attempts and reports of trivial trials."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from das_hpo.optimisers.master import MasterQueue
+from das_hpo.optimisers.optimizers import make_master
+from das_hpo.optimisers.replay import restore
+from das_hpo.service.queue import Attempt, Evaluation, EvaluationQueue
+from das_hpo.service.recorder import Recorder
+from das_hpo.settings import RunSettings
+from spaces.trial import TrialOutcome, TrialSpec
+from storage import queries, writes
+from storage.engine import Database
+from storage.entries import NewRun, WorkerInfo
+from tests.das_hpo.trials import outcome
+
+TOKENS = itertools.count()
+WORKER = WorkerInfo("worker", "host", 1, "cpu", "0")
+
+
+def settings(**changes: Any) -> RunSettings:
+    """A small run: budgets 1, 3, 9."""
+    defaults = {"name": "run", "objective": "one-shot", "iterations": 3, "min_budget": 1, "max_budget": 9}
+    return RunSettings.from_mapping({**defaults, **changes})
+
+
+def new_run(asked: RunSettings) -> NewRun:
+    """What is stored of it."""
+    return NewRun(
+        name=asked.name,
+        kind="run",
+        objective=asked.objective,
+        space=asked.space,
+        operations=asked.operations,
+        data=asked.data,
+        method=asked.method,
+        optimizer=asked.optimizer,
+        seed=asked.seed,
+        settings=asked.to_dict(),
+    )
+
+
+class Driver:
+    """Workers without a network: each holds at most one evaluation.
+
+    Args:
+        desk: What is driven.
+        workers: How many evaluations are held at a time.
+        trial: What a worker computes.
+    """
+
+    def __init__(
+        self,
+        queue: EvaluationQueue,
+        workers: int = 1,
+        trial: Callable[[TrialSpec], TrialOutcome] = outcome,
+    ) -> None:
+        self.queue = queue
+        self.workers = workers
+        self.trial = trial
+        self.held: list[tuple[Evaluation, str]] = []
+        self.order: list[tuple[Any, ...]] = []
+
+    def claim(self) -> None:
+        """Takes work until all workers have some or there is none."""
+        with self.queue.condition, self.queue.transaction():
+            self._take(self.workers - len(self.held))
+
+    def report(self, index: int = 0) -> None:
+        """The worker at that index reports and takes what comes next, in one transaction."""
+        evaluation, token = self.held[index]
+        answer = self.trial(evaluation.spec)
+        with self.queue.condition, self.queue.transaction():
+            self.queue.finished(evaluation, token, answer, 0.5)
+            del self.held[index]
+            self._take(self.workers - len(self.held))
+
+    def fail(self, index: int = 0, *, final: bool = True) -> None:
+        """The worker at that index is lost; unless final, its evaluation is held by another one then."""
+        evaluation, token = self.held.pop(index)
+        with self.queue.condition, self.queue.transaction():
+            self.queue.lost(evaluation, token, "lost", "the worker was killed", final)
+            if not final:
+                self._start(evaluation)
+            self._take(self.workers - len(self.held))
+
+    def run(self, reports: int | None = None, choose: random.Random | None = None) -> int:
+        """Goes on until the desk is done, or for so many reports; returns how many there were."""
+        done = 0
+        self.claim()
+        while self.held and (reports is None or done < reports):
+            self.report(choose.randrange(len(self.held)) if choose else 0)
+            done += 1
+        return done
+
+    def _take(self, wanted: int) -> None:
+        if wanted > 0:
+            for evaluation in self.queue.next_evaluations(wanted):
+                self._start(evaluation)
+
+    def _start(self, evaluation: Evaluation) -> None:
+        token = f"token-{next(TOKENS)}"
+        self.queue.started(evaluation, token, WORKER)
+        self.held.append((evaluation, token))
+        self.order.append(
+            (evaluation.iteration, evaluation.stage, evaluation.number, evaluation.budget, evaluation.replicate)
+        )
+
+
+def create(database: Database, asked: RunSettings, **options: Any) -> MasterQueue:
+    """The master of a new run in that database."""
+    with database.begin() as session:
+        run_id = writes.create_run(session, new_run(asked))
+    return make_master(asked, Recorder(database, run_id), time_ref=time.time(), **options)
+
+
+def continue_run(
+    database: Database, name: str = "run", changed: dict[str, Any] | None = None
+) -> tuple[MasterQueue, list[Attempt]]:
+    """A fresh master of a stored run, brought to where it was, and the open attempts."""
+    replay = queries.replay(database, queries.run(database, name).id)
+    asked = RunSettings.from_mapping({**replay.run.settings, **(changed or {})})
+    master = make_master(asked, Recorder(database, replay.run.id), time_ref=replay.run.created_at.timestamp())
+    return master, restore(master, replay)

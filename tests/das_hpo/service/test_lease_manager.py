@@ -1,0 +1,184 @@
+"""Reports that come at the same time: one commit for all, and every promise kept for each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from das_hpo.optimisers.master import MasterQueue
+from das_hpo.optimisers.optimizers import make_master
+from das_hpo.service.deadlines import Deadlines
+from das_hpo.service.lease_manager import LeaseManager
+from das_hpo.service.recorder import Recorder
+from spaces.trial import TrialOutcome
+from storage import queries, writes
+from storage.engine import Database, open_database
+from tests.das_hpo.optimisers.test_replay import state
+from tests.das_hpo.queues import continue_run, new_run, settings
+from tests.das_hpo.trials import outcome
+from workers.transport.messages import AGAIN, DUPLICATE, RECORDED, WORK, Answer, Caller, Work
+
+WORKERS = 6
+
+
+class CountingRecorder(Recorder):
+    """Counts the transactions that were committed."""
+
+    commits = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """As the recorder's own."""
+        with super().transaction():
+            yield
+        self.commits += 1
+
+
+class Service:
+    """An exchange with workers that hold an evaluation each, over a real database."""
+
+    def __init__(self, database: Database) -> None:
+        asked = settings(iterations=30)
+        with database.begin() as session:
+            run_id = writes.create_run(session, new_run(asked))
+        self.database = database
+        self.recorder = CountingRecorder(database, run_id)
+        self.master: MasterQueue = make_master(asked, self.recorder, time_ref=time.time())
+        self.lease_manager = LeaseManager(self.master, "run", version="0", lease_s=30.0, deadlines=Deadlines(None))
+        self.callers = [Caller(f"w{n}", "host", n, "cpu", "0", f"s{n}") for n in range(WORKERS)]
+        self.held: list[Work] = [self.lease_manager.claim(caller, 1).work[0] for caller in self.callers]
+
+    def report(self, number: int, answer: TrialOutcome) -> Answer:
+        """The worker of that number reports what it holds."""
+        work = self.held[number]
+        return self.lease_manager.report(
+            replace(self.callers[number], holding=(work.token,)), work.token, answer, 0.5, 1
+        )
+
+    def together(self, numbers: Sequence[int], outcomes: Sequence[TrialOutcome]) -> list[Answer]:
+        """These workers report while somebody has the lock, so that they all wait for it."""
+        answers: dict[int, Answer] = {}
+
+        def report(place: int) -> None:
+            answers[place] = self.report(numbers[place], outcomes[place])
+
+        threads = [threading.Thread(target=report, args=(place,)) for place in range(len(numbers))]
+        with self.master.condition:
+            for place, thread in enumerate(threads):
+                thread.start()
+                while len(self.lease_manager._reports) <= place:
+                    time.sleep(0.001)
+        for thread in threads:
+            thread.join()
+        return [answers[place] for place in range(len(numbers))]
+
+    def own(self) -> list[TrialOutcome]:
+        """What each worker computes of what it holds."""
+        return [outcome(work.spec) for work in self.held]
+
+    def finished(self) -> list[int]:
+        """The seeds of the evaluations that have an outcome, in the order in which they got it."""
+        found = [row for row in queries.results(self.database, "run") if row.sequence is not None]
+        return [row.seed for row in sorted(found, key=lambda row: row.sequence or 0)]
+
+
+@pytest.fixture
+def service(memory_path: Path) -> Iterator[Service]:
+    """A service whose workers have their first evaluation."""
+    with open_database(f"sqlite:///{memory_path}/runs.db", create=True, busy_timeout_s=0.2) as database:
+        yield Service(database)
+
+
+def test_reports_that_wait_share_a_commit(service: Service) -> None:
+    """Each is recorded once, in the order in which they came, and carries new work; a replay holds the same."""
+    for _ in range(5):
+        seeds = [work.spec.seed for work in service.held]
+        before = service.recorder.commits
+        answers = service.together(range(WORKERS), service.own())
+        assert service.recorder.commits == before + 1
+        assert [(answer.status, answer.report) for answer in answers] == [(WORK, RECORDED)] * WORKERS
+        assert service.finished()[-WORKERS:] == seeds
+        service.held = [answer.work[0] for answer in answers]
+        assert len({work.token for work in service.held}) == WORKERS
+    replayed, attempts = continue_run(service.database)
+    assert sorted(attempt.token for attempt in attempts) == sorted(work.token for work in service.held)
+    assert state(replayed) == state(service.master)
+
+
+def test_a_report_that_comes_twice_at_once_is_recorded_once(service: Service) -> None:
+    """The second is told so, after the commit of the first."""
+    numbers = [0, 1, 0, 2]
+    answers = service.together(numbers, [service.own()[number] for number in numbers])
+    assert [answer.report for answer in answers] == [RECORDED, RECORDED, DUPLICATE, RECORDED]
+    assert answers[2].work == answers[0].work
+    assert len(service.finished()) == 3
+
+
+def test_two_attempts_of_one_evaluation_report_at_once(service: Service) -> None:
+    """The first counts, the other is superseded."""
+    lost = service.held[0]
+    service.lease_manager.worker_exited("w0", "it was not seen any more")
+    service.callers.append(replace(service.callers[0], name="another", session="another"))
+    service.held += service.lease_manager.claim(service.callers[-1], 1).work
+    assert service.held[-1].spec == lost.spec
+    answers = service.together([0, WORKERS], [outcome(lost.spec), outcome(lost.spec)])
+    assert [answer.report for answer in answers] == [RECORDED, DUPLICATE]
+    assert service.finished() == [lost.spec.seed]
+
+
+def test_what_the_database_refuses_does_not_stop_the_others(service: Service) -> None:
+    """That attempt ends with an error and its evaluation is offered again; the others are recorded."""
+    outcomes = service.own()
+    refused = service.held[2].spec
+    outcomes[2] = replace(outcomes[2], parameters=2**70)
+    answers = service.together(range(WORKERS), outcomes)
+    assert [(answer.status, answer.report) for answer in answers] == [(WORK, RECORDED)] * WORKERS
+    assert len(service.finished()) == WORKERS - 1
+    service.held = [answer.work[0] for answer in answers]
+    again = next(number for number, work in enumerate(service.held) if work.spec == refused)
+    assert service.report(again, outcome(refused)).report == RECORDED
+    assert refused.seed in service.finished()
+    replayed, _ = continue_run(service.database)
+    assert state(replayed) == state(service.master)
+
+
+def test_a_worker_that_starts_anew_under_its_name_is_noted_with_its_device(service: Service) -> None:
+    """A container that is started again has the same name, and may get another GPU."""
+    anew = replace(service.callers[0], session="another", device="cuda:1")
+    service.lease_manager.claim(anew, 1)
+    devices = {status.info.name: status.info.device for status in service.lease_manager.workers()}
+    assert devices["w0"] == "cuda:1"
+
+
+def test_what_is_refused_three_times_has_failed(service: Service) -> None:
+    """An outcome that the database never takes does not keep the run waiting."""
+    refused = service.held[0].spec
+    for worker in range(3):  # what was refused of one worker is offered to another
+        while service.held[worker].spec != refused:
+            service.held[worker] = service.report(worker, outcome(service.held[worker].spec)).work[0]
+        answer = service.report(worker, replace(outcome(refused), parameters=2**70))
+        assert answer.report == RECORDED
+        service.held[worker] = answer.work[0]
+    rows = queries.results(service.database, "run", status="failed")
+    assert [(row.seed, row.attempts) for row in rows] == [(refused.seed, 3)]
+    assert "refused" in str(rows[0].message)
+    assert not service.recorder.unsaved_outcomes
+
+
+def test_a_commit_that_fails_is_told_to_all(service: Service) -> None:
+    """Nobody is acknowledged while another process has the database; all are when they report again."""
+    with open_database(str(service.database.location.url)) as other, other.begin():
+        answers = service.together(range(WORKERS), service.own())
+    assert [answer.report for answer in answers] == [AGAIN] * WORKERS
+    assert service.finished() == []
+    answers = service.together(range(WORKERS), service.own())
+    assert [(answer.status, answer.report) for answer in answers] == [(WORK, RECORDED)] * WORKERS
+    assert len(service.finished()) == WORKERS
+    replayed, _ = continue_run(service.database)
+    assert state(replayed) == state(service.master)

@@ -1,0 +1,1 @@
+"""What crosses the network: messages, the wire, keys and TLS."""

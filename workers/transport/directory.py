@@ -1,0 +1,109 @@
+"""The nameserver, as a client sees it: which dispatchers exist, and where."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Self
+
+from spaces.errors import UnreachableError, WireError
+from workers.transport.keys import KeyFile
+from workers.transport.wire import DISPATCHER_PREFIX, NAMESERVER_ID, Remote, finite, mapping, parse_address, text, uri
+
+#: How long one answer of the nameserver may take, and while one is waited for, when a signal has to be heeded soon.
+TIMEOUT_S = 5.0
+WAITING_TIMEOUT_S = 2.0
+
+
+class Directory:
+    """A client of the nameserver at ``HOST:PORT``; one thread at a time may use it.
+
+    Raises:
+        InvalidValueError: If the address has another form.
+    """
+
+    def __init__(self, address: str, keys: KeyFile | None, *, timeout_s: float = TIMEOUT_S) -> None:
+        parse_address(address)
+        self.address = address
+        self._remote = Remote(uri(NAMESERVER_ID, address), keys, timeout_s=timeout_s)
+
+    def dispatchers(self, worker: str = "") -> tuple[dict[str, str], float]:
+        """The dispatchers' URIs by run name, and in how many seconds to ask again.
+
+        Raises:
+            ClusterError: As :meth:`workers.transport.wire.Remote.call` does.
+        """
+        answer = mapping(self._remote.call("dispatchers", worker), "the nameserver's answer")
+        found = {
+            text(name, "a run's name"): text(where, "an address", most=512)
+            for name, where in mapping(answer.get("dispatchers"), "dispatchers").items()
+        }
+        return found, finite(answer.get("wait_s"), "wait_s", least=0, most=3600)
+
+    def workers(self) -> int:
+        """How many workers have asked for dispatchers lately."""
+        count = self._remote.call("workers")
+        if type(count) is not int:
+            raise WireError("the nameserver's answer is no number")
+        return count
+
+    def register(self, run: str, where: str) -> None:
+        """Enters, or renews, the dispatcher of a run."""
+        self._remote.call("register", DISPATCHER_PREFIX + run, where)
+
+    def remove(self, run: str) -> None:
+        """Takes the dispatcher of a run out."""
+        self._remote.call("remove", DISPATCHER_PREFIX + run)
+
+    def ping(self) -> None:
+        """Does nothing but be answered."""
+        self._remote.call("ping")
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._remote.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def locate(
+    address: str, keys: KeyFile | None, *, wait_s: float = 0.0, stop: threading.Event | None = None
+) -> Directory:
+    """A client of the nameserver, which has answered.
+
+    Args:
+        address: ``HOST:PORT``.
+        keys: The key file; None for a nameserver without keys.
+        wait_s: For how long it may be unreachable; it is asked again, less and less often.
+        stop: Ends the waiting when it is set, within :data:`WAITING_TIMEOUT_S`.
+
+    Raises:
+        KeyboardInterrupt: If ``stop`` ended the waiting.
+        InvalidValueError: If the address has another form.
+        UnreachableError: If nobody answers.
+        AuthenticationError: If the nameserver does not hold one of our keys.
+    """
+    stop = stop or threading.Event()
+    until = time.monotonic() + wait_s
+    pause_s = 0.2
+    while True:
+        directory = Directory(address, keys, timeout_s=WAITING_TIMEOUT_S if wait_s else TIMEOUT_S)
+        try:
+            directory.ping()
+            return directory
+        except UnreachableError as error:
+            directory.close()
+            if stop.is_set():
+                raise KeyboardInterrupt from None
+            if time.monotonic() + pause_s > until:
+                raise UnreachableError(
+                    f"no nameserver answers at {address}: start one with das-hpo nameserver, "
+                    f"or wait for it with --wait ({error})"
+                ) from None
+            if stop.wait(pause_s):
+                raise KeyboardInterrupt from None
+            pause_s = min(2 * pause_s, 5.0)

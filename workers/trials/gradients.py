@@ -1,0 +1,56 @@
+"""The gradients of a training step: of the weights, or of alpha; by autograd, or by the kernel itself."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spaces.inverse_1d.network import Buffers, Forward
+from workers.kernels import Direct
+from workers.trials.batches import Batch
+from workers.trials.validation import sample_errors
+
+
+def weight_gradient(
+    forward: Forward,
+    weights: Float[Tensor, "T P"],
+    buffers: Buffers,
+    mix: Float[Tensor, "T E O"] | None,
+    batch: Batch,
+    scale: float,
+) -> tuple[Float[Tensor, "T B"], Float[Tensor, "T P"] | None]:
+    """The gradient of each trial's loss ``scale * MSE`` in its weights, batch norm in training mode.
+
+    Returns:
+        Mean squared errors of the samples, and the gradient; None where the network has no weights.
+    """
+    if isinstance(forward, Direct):
+        return forward.errors_and_gradient(weights, buffers, mix, *batch, scale, to_mix=False)
+    weights.requires_grad_()
+    errors = sample_errors(forward(weights, buffers, mix, batch.y, batch.noise, True), batch.x)
+    loss = scale * errors.mean(dim=1).sum()
+    gradient = torch.autograd.grad(loss, weights)[0] if loss.requires_grad else None
+    weights.requires_grad_(False)
+    return errors.detach(), gradient
+
+
+def alpha_gradient(
+    forward: Forward,
+    weights: Float[Tensor, "T P"],
+    buffers: Buffers,
+    alpha: Float[Tensor, "T E O"],
+    batch: Batch,
+    scale: float,
+) -> tuple[Float[Tensor, "T B"], Float[Tensor, "T E O"]]:
+    """The same in alpha; the weights are constant."""
+    if isinstance(forward, Direct):
+        mix = alpha.softmax(dim=2)
+        errors, gradient = forward.errors_and_gradient(weights, buffers, mix, *batch, scale, to_mix=True)
+        product = mix * gradient
+        return errors, product - mix * product.sum(dim=2, keepdim=True)
+    alpha.requires_grad_()
+    errors = sample_errors(forward(weights, buffers, alpha.softmax(dim=2), batch.y, batch.noise, True), batch.x)
+    (gradient,) = torch.autograd.grad(scale * errors.mean(dim=1).sum(), alpha)
+    alpha.requires_grad_(False)
+    return errors.detach(), gradient

@@ -1,0 +1,1 @@
+"""A worker's life: asking for work, computing, heartbeats, reporting."""

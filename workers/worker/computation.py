@@ -1,0 +1,126 @@
+"""A worker's computation: what raises in it is text, a signal ends it, and it is given up if nobody wants it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+
+from spaces.trial import TrialOutcome, TrialSpec
+from workers.transport.messages import MAX_MESSAGE_LENGTH
+
+Compute = Callable[[Sequence[TrialSpec]], Sequence[TrialOutcome]]
+
+log = logging.getLogger(__name__)
+
+
+class Interrupted(BaseException):
+    """Raised in the computation by a signal: the worker ends."""
+
+
+class Abandoned(BaseException):
+    """Raised in the computation because its outcome is not wanted any more."""
+
+
+class Computation:
+    """Runs computations on the thread that calls :meth:`results`; the heart's thread may call :meth:`give_up`.
+
+    Args:
+        compute: Computes trials of equal shape.
+        stopping: Whether the worker has been told to end.
+    """
+
+    def __init__(self, compute: Compute, stopping: Callable[[], bool]) -> None:
+        self._compute = compute
+        self._stopping = stopping
+        self._computing = False
+        self._in_hand: frozenset[str] = frozenset()
+        self._unwanted: frozenset[str] = frozenset()
+        self._handles_signals = False
+        self._thread = 0
+
+    def results(self, specs: Sequence[TrialSpec], tokens: frozenset[str]) -> list[TrialOutcome | str]:
+        """An outcome, or what was raised, for each; a batch that raises is tried again one by one.
+
+        Args:
+            specs: Trials of equal shape.
+            tokens: What they are held by: it is given up when none of these is wanted any more.
+
+        Raises:
+            Interrupted: If a signal came that ends the worker.
+            Abandoned: If nothing of it is wanted any more.
+        """
+        try:
+            return list(self._guarded(specs, tokens))
+        except (Abandoned, Interrupted):
+            raise
+        except BaseException as error:  # noqa: BLE001 (even SystemExit: whatever it is, the worker lives)
+            text = "".join(traceback.format_exception(error))[-MAX_MESSAGE_LENGTH:]
+            log.error("an evaluation raised: %s: %s", type(error).__name__, error)
+            if len(specs) == 1:
+                return [text]
+        return [self.results([spec], tokens)[0] for spec in specs]
+
+    def give_up(self, unwanted: frozenset[str]) -> bool:
+        """Interrupts the computation, and says so, if nothing of it is wanted any more."""
+        self._unwanted = unwanted
+        in_hand = self._in_hand
+        if not self._handles_signals or not in_hand or not in_hand <= unwanted:
+            return False
+        signal.pthread_kill(self._thread, signal.SIGUSR1)
+        return True
+
+    @contextlib.contextmanager
+    def interruptible(self, on_stop: Callable[[int], None], wake_fd: int) -> Iterator[None]:
+        """SIGTERM and SIGINT end the computation at once; only the main thread of a process can have that.
+
+        Args:
+            on_stop: Called in the signal's handler with its number, before the computation is interrupted.
+            wake_fd: Is written to when a signal comes.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(number: int, _frame: FrameType | None) -> None:
+            on_stop(number)
+            if self._computing:
+                raise Interrupted
+
+        def abandon(_number: int, _frame: FrameType | None) -> None:
+            if self._computing and self._in_hand <= self._unwanted:
+                raise Abandoned
+
+        self._thread = threading.get_ident()
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)}
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGUSR1, abandon)
+        wakeup = signal.set_wakeup_fd(wake_fd, warn_on_full_buffer=False)
+        self._handles_signals = True
+        try:
+            yield
+        finally:
+            self._handles_signals = False
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _guarded(self, specs: Sequence[TrialSpec], tokens: frozenset[str]) -> Sequence[TrialOutcome]:
+        """Computes where signals may interrupt."""
+        try:
+            self._in_hand = tokens
+            self._computing = True
+            if self._stopping() and self._handles_signals:
+                raise Interrupted
+            outcomes = self._compute(specs)
+        finally:
+            self._computing = False
+            self._in_hand = frozenset()
+        if len(outcomes) != len(specs):
+            raise RuntimeError(f"{len(specs)} trials were asked for, {len(outcomes)} outcomes came")
+        return outcomes
