@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from das_hpo.service.ownership import LEASE_S, Ownership
 from das_hpo.service.queue import Attempt
 from das_hpo.service.recorded_queue import Work
 from das_hpo.service.recorder import Recorder
+from spaces import clock
 from spaces.errors import ClusterError, DasHpoError, StorageError
 from storage import queries, writes
 from storage.engine import Database
@@ -160,9 +160,9 @@ class Execution:
 
     def _watch(self, work: Work, dispatcher: Dispatcher, time_limit_s: float | None) -> str | None:
         """Waits for the end; returns why it came early, None if all is evaluated."""
-        begun = renewed = time.monotonic()
+        begun = renewed = clock.monotonic()
         while True:
-            now = time.monotonic()
+            now = clock.monotonic()
             left_s = None if time_limit_s is None else time_limit_s - (now - begun)
             self._show(work.snapshot(dispatcher.number_of_workers(), left_s))
             failing_since = self._recorder.failing_since
@@ -199,8 +199,8 @@ class Execution:
         """No new work; what is running is awaited for a moment."""
         work.stop(why)
         dispatcher.paused = True
-        until = time.monotonic() + GRACE_S
-        while dispatcher.running and time.monotonic() < until:
+        until = clock.monotonic() + GRACE_S
+        while dispatcher.running and clock.monotonic() < until:
             with work.condition:
                 work.condition.wait(0.05)
         self._cluster.end_workers()

@@ -8,11 +8,12 @@ transaction has the database for itself, in PostgreSQL because rows are locked b
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Insert, Select, Table, Update, delete, select, update
 
+from spaces import clock
 from spaces.errors import InvalidValueError, RunExistsError, RunMissingError, StorageError, UnknownNameError
 from spaces.trial import Epoch as Point
 from spaces.trial import TrialOutcome
@@ -366,4 +367,4 @@ def _taken(name: str, status: str, active: bool) -> str:
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return clock.utc()

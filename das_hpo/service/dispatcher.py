@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -26,6 +25,7 @@ from das_hpo.service.lease_manager import LeaseManager
 from das_hpo.service.listener import KeyedDaemon
 from das_hpo.service.queue import Attempt, EvaluationQueue
 from das_hpo.service.worker_registry import WorkerStatus
+from spaces import clock
 from spaces.errors import ClusterError, RunExistsError
 from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
@@ -119,7 +119,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
             if self.host in _EVERYWHERE:  # an address to listen on, but none to be called at
                 port = parse_address(self._daemon.address)[1]
                 where = uri(DISPATCHER_PREFIX + self.run_name, format_address(towards, port))
-            self._lease_manager.extend(time.monotonic(), self._lease_s)
+            self._lease_manager.extend(clock.monotonic(), self._lease_s)
             self._daemon.start()
             directory.register(self.run_name, where)
         except BaseException:
@@ -231,9 +231,9 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
     def _watch(self) -> None:
         """Looks for leases that have ended, and for gaps in its own time."""
         tick_s = min(1.0, self._lease_s / 10)
-        before = time.monotonic()
+        before = clock.monotonic()
         while not self._stop.wait(tick_s):
-            now = time.monotonic()
+            now = clock.monotonic()
             try:
                 # The master itself stood still (stopped, swapped out, waiting for a disk): whoever was
                 # silent meanwhile could not be heard.

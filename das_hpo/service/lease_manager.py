@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from das_hpo.service.deadlines import Deadlines
@@ -16,6 +15,7 @@ from das_hpo.service.leases import MAX_ATTEMPTS, Lease, LeaseTable, Task, new_ta
 from das_hpo.service.queue import ERROR, HANDED_BACK, LOST, Attempt, EvaluationQueue
 from das_hpo.service.reports import AGAIN_S, Report, Reports, again
 from das_hpo.service.worker_registry import SLOWEST_S, WorkerRegistry, WorkerStatus
+from spaces import clock
 from spaces.errors import ClusterError, DatabaseBusyError, DatabaseUnusableError
 from spaces.trial import COMPLETED, TrialOutcome
 from workers.transport.messages import DONE, DUPLICATE, RECORDED, REFUSED, UNKNOWN, WAIT, WORK, Answer, Caller, Work
@@ -61,7 +61,7 @@ class LeaseManager:
         self._dry_until = 0.0
         self._reports = Reports(queue.condition, self._take_in)
         self._table = LeaseTable()
-        self._table.adopt(attempts, lease_s, time.monotonic())
+        self._table.adopt(attempts, lease_s, clock.monotonic())
         self._registry = WorkerRegistry(lease_s, [attempt.worker for attempt in attempts])
 
     # What workers ask ---------------------------------------------------------------------------
@@ -109,7 +109,7 @@ class LeaseManager:
 
     def beat(self, name: str, session: str, tokens: tuple[str, ...]) -> list[str]:
         """Renews leases; returns the tokens that are not worth computing on. Takes no lock."""
-        now = time.monotonic()
+        now = clock.monotonic()
         self._registry.beat(name, session, now)
         return self._table.beat(tokens, now)
 
@@ -261,7 +261,7 @@ class LeaseManager:
             return self._granted(caller, missing, report, again=True)
         chosen: list[Task] = []
         leases: list[Lease] = []
-        dry = not self._table.queued and time.monotonic() < self._dry_until
+        dry = not self._table.queued and clock.monotonic() < self._dry_until
         if not self._queue.done and not dry and not self.paused:
             try:
                 with self._queue.transaction():
@@ -271,7 +271,7 @@ class LeaseManager:
                 self._table.put_back(chosen)
                 return Answer(WAIT, wait_s=AGAIN_S, report=report, message="no work, see the master's log")
             if not leases:
-                self._dry_until = time.monotonic() + DRY_S
+                self._dry_until = clock.monotonic() + DRY_S
         return self._granted(caller, leases, report) if leases else self._wait(caller, report)
 
     def _choose(self, caller: Caller, capacity: int, chosen: list[Task], done: Container[Task] = ()) -> list[Lease]:
@@ -299,7 +299,7 @@ class LeaseManager:
                 else:
                     chosen.append(task)
         info = self._registry.info(caller.name)
-        now = time.monotonic()
+        now = clock.monotonic()
         leases: list[Lease] = []
         for number, task in enumerate(chosen):
             token = new_token()

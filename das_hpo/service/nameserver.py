@@ -7,7 +7,6 @@ started again on the same port knows everything again before anybody has noticed
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any, Self
 
 import Pyro4.core
@@ -15,6 +14,7 @@ import Pyro4.naming
 from Pyro4 import errors
 
 from das_hpo.service.listener import KeyedDaemon
+from spaces import clock
 from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
 from workers.transport.wire import DISPATCHER_PREFIX, NAMESERVER_ID
@@ -53,7 +53,7 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
                 raise errors.NamingError(f"the nameserver holds {MAX_NAMES} names already")
             known = name in self.storage
             super().register(name, uri, safe)
-            self._renewed[name] = time.monotonic()
+            self._renewed[name] = clock.monotonic()
         if not known:
             log.info("%s is at %s", name, uri)
 
@@ -76,7 +76,7 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
 
     def dispatchers(self, worker: Any = "") -> dict[str, Any]:
         """The dispatchers that renewed their entry lately, and when to ask again."""
-        now = time.monotonic()
+        now = clock.monotonic()
         with self.lock:
             if type(worker) is str and 0 < len(worker) <= MAX_LENGTH and len(self._workers) < MAX_NAMES:
                 self._workers[worker] = now
@@ -94,7 +94,7 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
 
     def workers(self) -> int:
         """How many workers have asked lately."""
-        now = time.monotonic()
+        now = clock.monotonic()
         with self.lock:
             for worker in [worker for worker, at in self._workers.items() if now - at > 2 * SLOWEST_S]:
                 del self._workers[worker]

@@ -11,10 +11,10 @@ import os
 import secrets
 import socket
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spaces import clock
 from spaces.errors import ClusterError
 from storage import queries, writes
 
@@ -80,7 +80,7 @@ class Ownership:
         Raises:
             ClusterError: If another master has it; then nothing more may be written.
         """
-        now = _clock()
+        now = clock.boottime()
         if now - self._renewed < self._renew_every_s:
             return
         if not writes.renew_lease(session, self._run_id, self.owner, LEASE_S):
@@ -91,11 +91,6 @@ class Ownership:
         """Gives the lease back."""
         with self._database.begin() as session:
             writes.release_lease(session, self._run_id, self.owner)
-
-
-def _clock() -> float:
-    """Seconds that go on while the machine sleeps, where the system has such a clock."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _started(pid: int) -> str:

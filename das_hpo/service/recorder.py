@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from spaces import clock
 from spaces.errors import DatabaseBusyError
 from spaces.trial import TrialOutcome
 from storage import writes
@@ -88,7 +88,7 @@ class Recorder:
             self._unsaved += self._block
             self.failure = error
             if self.failing_since is None:
-                self.failing_since = time.monotonic()
+                self.failing_since = clock.monotonic()
             raise
         finally:
             self._session = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from spaces import clock
 from storage.entries import WorkerInfo
 from workers.transport.messages import Caller
 
@@ -60,7 +60,7 @@ class WorkerRegistry:
 
     def __init__(self, lease_s: float, adopted: Iterable[WorkerInfo]) -> None:
         self._lease_s = lease_s
-        now = time.monotonic()
+        now = clock.monotonic()
         self._known = {info.name: _Known(info, "", now, lease_s, idle=False) for info in adopted}
         self._idle = 0
 
@@ -78,7 +78,7 @@ class WorkerRegistry:
                 known = self._known[caller.name] = _Known(info, caller.session, 0.0, self._lease_s)
             known.info = info
             known.session = caller.session
-        known.seen = time.monotonic()
+        known.seen = clock.monotonic()
 
     def beat(self, name: str, session: str, now: float) -> None:
         """Notes that a worker beats. Takes no lock: one lookup and one assignment."""
@@ -109,7 +109,7 @@ class WorkerRegistry:
 
     def is_alone(self, session: str) -> bool:
         """Whether no other worker than that one is alive."""
-        now = time.monotonic()
+        now = clock.monotonic()
         return not any(known.session != session and known.is_alive(now) for known in self._known.values())
 
     def remove(self, name: str) -> bool:
@@ -129,7 +129,7 @@ class WorkerRegistry:
 
     def statuses(self, computing: Callable[[str], int]) -> list[WorkerStatus]:
         """Everybody that was heard of lately."""
-        now = time.monotonic()
+        now = clock.monotonic()
         return [
             WorkerStatus(known.info, computing(name), max(0.0, now - known.seen), known.is_alive(now))
             for name, known in self._known.items()

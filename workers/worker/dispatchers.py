@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
+from spaces import clock
 from spaces.errors import ClusterError, UnreachableError
 from workers.transport.directory import Directory
 from workers.transport.keys import KeyFile
@@ -70,7 +70,7 @@ class DispatcherDirectory:
 
     def refresh(self) -> None:
         """Asks the nameserver, if it is time to. For one thread only."""
-        now = time.monotonic()
+        now = clock.monotonic()
         if now < self._due:
             return
         try:
@@ -78,13 +78,13 @@ class DispatcherDirectory:
         except ClusterError as error:
             if self._failures == 0:
                 log.warning("going on without the nameserver: %s", error)
-            self._due = time.monotonic() + RETRY_S[min(self._failures, len(RETRY_S) - 1)]
+            self._due = clock.monotonic() + RETRY_S[min(self._failures, len(RETRY_S) - 1)]
             self._failures += 1
             return
         if self._failures:
             log.info("the nameserver at %s answers again", self._directory.address)
         self._failures = 0
-        self._due = time.monotonic() + wait_s
+        self._due = clock.monotonic() + wait_s
         if self._only is not None:
             found = {run: where for run, where in found.items() if run == self._only}
         with self._lock:

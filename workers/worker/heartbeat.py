@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from spaces import clock
 from spaces.errors import ClusterError
 from workers.transport.messages import tokens
 from workers.transport.wire import mapping
@@ -83,7 +84,7 @@ class Heartbeat:
 
     def expect(self, lease_s: float) -> None:
         """A lease was taken: a beat is due within a third of it."""
-        if self._beat_due > time.monotonic() + lease_s / 2:
+        if self._beat_due > clock.monotonic() + lease_s / 2:
             self._poke()
 
     def reacted(self) -> None:
@@ -107,14 +108,14 @@ class Heartbeat:
         while not self._closed:
             try:
                 self._dispatchers.refresh()
-                now = time.monotonic()
+                now = clock.monotonic()
                 if now >= self._beat_due:
                     self._beat_due = now + self._beat()
-                self._end_what_hangs(time.monotonic())
+                self._end_what_hangs(clock.monotonic())
                 self._sleep()
             except Exception:
                 log.exception("a heartbeat failed")
-                self._beat_due = time.monotonic() + RETRY_S
+                self._beat_due = clock.monotonic() + RETRY_S
                 time.sleep(0.1)
         self._connections.close()
 
@@ -122,19 +123,19 @@ class Heartbeat:
         # Of work that was taken during the last beat, expect() may not have known that a beat is due.
         beat_s = self._assignments.beat_s()
         if beat_s is not None:
-            self._beat_due = min(self._beat_due, time.monotonic() + beat_s)
+            self._beat_due = min(self._beat_due, clock.monotonic() + beat_s)
         due = min(self._beat_due, self._dispatchers.due)
         if self._quit_at is not None:
             due = min(due, self._quit_at)
         if self._interrupted_at is not None:
-            due = min(due, time.monotonic() + 1.0)
-        self._wake_read.settimeout(max(0.001, due - time.monotonic()))
+            due = min(due, clock.monotonic() + 1.0)
+        self._wake_read.settimeout(max(0.001, due - clock.monotonic()))
         try:
             came = self._wake_read.recv(4096)
         except TimeoutError:
             return
         if _STOPS.intersection(came) and self._quit_at is None:
-            self._quit_at = time.monotonic() + SIGNAL_S
+            self._quit_at = clock.monotonic() + SIGNAL_S
 
     def _beat(self) -> float:
         """Beats for everything held; returns when to beat again."""

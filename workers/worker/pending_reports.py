@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 from typing import Any
 
+from spaces import clock
 from spaces.trial import TrialOutcome
 from workers.transport.messages import ERROR
 from workers.transport.wire import native
@@ -39,13 +39,13 @@ class PendingReports:
 
     def keep(self, pending: PendingReport, retry_s: float) -> None:
         """Keeps a parcel, to be delivered again in so many seconds."""
-        now = time.monotonic()
+        now = clock.monotonic()
         since = self._kept[pending.token][1] if pending.token in self._kept else now
         self._kept[pending.token] = pending, since, now + retry_s
 
     def due(self) -> list[PendingReport]:
         """What is to be delivered now."""
-        now = time.monotonic()
+        now = clock.monotonic()
         return [pending for pending, _, at in self._kept.values() if at <= now]
 
     def delivered(self, pending: PendingReport) -> None:
@@ -54,7 +54,7 @@ class PendingReports:
 
     def expired(self) -> list[PendingReport]:
         """Takes out what was kept for too long."""
-        old = [pending for pending, since, _ in self._kept.values() if time.monotonic() - since > KEEP_S]
+        old = [pending for pending, since, _ in self._kept.values() if clock.monotonic() - since > KEEP_S]
         for pending in old:
             del self._kept[pending.token]
         return old

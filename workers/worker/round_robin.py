@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable
 
+from spaces import clock
 from workers.transport.messages import DONE, REFUSED, WAIT, Answer
 
 #: How long a run is left alone after its dispatcher did not answer, or refused us.
@@ -28,7 +28,7 @@ class RoundRobin:
 
     def take(self, runs: Iterable[str]) -> str | None:
         """The next run by name, after the one that had the turn last, that may be asked now; it has the turn."""
-        now = time.monotonic()
+        now = clock.monotonic()
         may = sorted(run for run in runs if self._not_before.get(run, 0.0) <= now)
         chosen = next((run for run in may if run > self._last), may[0] if may else None)
         if chosen is not None:
@@ -37,7 +37,7 @@ class RoundRobin:
 
     def note(self, run: str, answer: Answer | None) -> None:
         """A run's last answer says when it is asked again; None is no answer."""
-        now = time.monotonic()
+        now = clock.monotonic()
         if answer is None:
             self._not_before[run] = now + RETRY_S
         elif answer.status in (WAIT, DONE):
@@ -56,5 +56,5 @@ class RoundRobin:
 
     def due(self, runs: Iterable[str]) -> float:
         """The monotonic time from which one of these runs may be asked; infinity if there is none."""
-        now = time.monotonic()
+        now = clock.monotonic()
         return min((self._not_before.get(run, now) for run in runs), default=float("inf"))

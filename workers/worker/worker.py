@@ -15,11 +15,11 @@ import os
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Iterable, Sequence
 
 from hpbandster.core.worker import Worker as HpBandSterWorker
 
+from spaces import clock
 from spaces.errors import ClusterError, VersionError
 from spaces.trial import TrialOutcome, TrialSpec
 from workers.transport.directory import locate
@@ -188,14 +188,14 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
     # Serving ------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        worked = time.monotonic()
+        worked = clock.monotonic()
         while not self._stopping:
             self._deliver_late()
             run = self._round_robin.take(self._to_ask())
             if run is not None and self._serve_run(run):
-                worked = time.monotonic()
+                worked = clock.monotonic()
                 continue
-            idle_s = time.monotonic() - worked
+            idle_s = clock.monotonic() - worked
             if self.timeout is not None and idle_s >= self.timeout:
                 log.info("no work for %.0f s: worker %s ends", idle_s, self.worker_id)
                 return
@@ -223,7 +223,7 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         tokens = [item.token for item in work]
         self._assignments.add(run, work)
         self._heartbeat.expect(work[0].lease_s)
-        began = time.monotonic()
+        began = clock.monotonic()
         try:
             results = self._computation.results([item.spec for item in work], frozenset(tokens))
         except Abandoned:
@@ -233,7 +233,7 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
         except Interrupted:
             log.info("interrupted: %d evaluations of %s are handed back", len(work), run)
             return None
-        duration_s = (time.monotonic() - began) / len(work)  # each one's share
+        duration_s = (clock.monotonic() - began) / len(work)  # each one's share
         self._count_errors(work, results)
         answer: Answer | None = None
         for number, (token, result) in enumerate(zip(tokens, results, strict=True), 1):
@@ -317,7 +317,7 @@ class Worker(HpBandSterWorker):  # type: ignore[misc]
 
     def _sleep(self, most_s: float | None) -> None:
         """Sleeps until a run may have work, a parcel is due, or somebody pokes."""
-        now = time.monotonic()
+        now = clock.monotonic()
         due = min(self._round_robin.due(self._to_ask()), self._pending.next_due(), now + 10.0)
         seconds = max(0.0, due - now) if most_s is None else max(0.0, min(due - now, most_s))
         if self._stopping:
