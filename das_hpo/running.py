@@ -95,6 +95,7 @@ class Execution:
         try:
             if settings is not None and settings != self._record.settings:
                 with self._database.begin() as session:
+                    self._ownership.hold(session)
                     writes.set_run_settings(session, self._record.id, settings)
             summary = self._serve(time_limit_s)
             why = ""
@@ -172,8 +173,9 @@ class Execution:
                 return "interrupted by a signal"
             if left_s is not None and left_s <= 0:
                 return f"its time limit of {format_duration(time_limit_s or 0)} is over"
-            if failing_since is not None and now - failing_since > self._cluster.service.failing_s:
-                raise StorageError(f"the run is stopped, as nothing can be recorded: {self._recorder.failure}")
+            hopeless = self._recorder.hopeless(self._cluster.service.failing_s)
+            if hopeless is not None:
+                raise StorageError(f"the run is stopped, as nothing can be recorded: {hopeless}")
             if self._cluster.lost:
                 raise ClusterError("the run is stopped, as all local workers ended again and again: see the log above")
             if now - renewed > (LEASE_S / 4 if failing_since is None else 1.0):
@@ -219,7 +221,7 @@ class Execution:
                 return  # it would wait for the database once more; who resumes sees that this process has ended
             if why:
                 with self._database.begin() as session:
-                    self._ownership.renew(session)
+                    self._ownership.hold(session)
                     writes.set_run_status(session, self._record.id, "interrupted", why)
             self._ownership.release()
         except DasHpoError as error:
@@ -227,7 +229,7 @@ class Execution:
 
     def _set_status(self, status: str, message: str | None) -> None:
         with self._database.begin() as session:
-            self._ownership.renew(session)
+            self._ownership.hold(session)
             writes.set_run_status(session, self._record.id, status, message)
 
     def _show(self, snapshot: Snapshot) -> None:

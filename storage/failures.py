@@ -19,6 +19,9 @@ _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 #: Classes of SQLSTATE that may pass: connection, resources (disk full), operator (shutdown), locks, deadlocks.
 _PASSING = ("08", "53", "57", "55", "40", "58")
 
+#: Of class 25 these: the server ended a transaction that stood still, or refuses what comes after its first error.
+_PASSING_STATES = ("25P02", "25P03", "25P04")
+
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
@@ -61,7 +64,7 @@ def _postgresql(state: str | None, said: str, where: str) -> StorageError:
         return DatabaseMissingError(f"there is no database at {where} ({said}): make one with createdb")
     if state is None and ("authentication" in said or "role" in said):
         return DatabaseUnusableError(f"the database {where} let nobody in ({said}): check user and password in its URL")
-    if state is None or state[:2] in _PASSING:
+    if state is None or state[:2] in _PASSING or state in _PASSING_STATES:
         return DatabaseBusyError(f"the database {where} cannot be used at present: {said}")
     if state == "25006" or state[:2] in ("28", "42"):
         return DatabaseUnusableError(f"the database {where} refused: {said}")

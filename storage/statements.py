@@ -7,7 +7,7 @@ that say to what a column is set have its name, or ``to_...`` where that is in t
 
 from __future__ import annotations
 
-from sqlalchemy import Insert, Table, bindparam, case, insert, literal, or_, select, update
+from sqlalchemy import Insert, String, Table, bindparam, case, func, insert, literal, or_, select, update
 
 from storage.entries import WorkerInfo
 from storage.models import Attempt, Base, Configuration, Epoch, Evaluation, Run, Worker
@@ -26,6 +26,19 @@ INSERT_RETURNING_ID: dict[Table, Insert] = {
     table: insert(table).returning(table.c.id) for table in (RUNS, CONFIGURATIONS, EVALUATIONS, ATTEMPTS, WORKERS)
 }
 INSERT_EPOCHS = insert(EPOCHS)
+_OF_CONFIGURATION = tuple(
+    CONFIGURATIONS.c[name] == bindparam(f"of_{name}") for name in ("run_id", "iteration", "stage", "number")
+)
+FIND_CONFIGURATION = select(CONFIGURATIONS.c.id).where(*_OF_CONFIGURATION)
+FIND_EVALUATION = (
+    select(EVALUATIONS.c.id)
+    .join(CONFIGURATIONS, CONFIGURATIONS.c.id == EVALUATIONS.c.configuration_id)
+    .where(
+        *_OF_CONFIGURATION,
+        EVALUATIONS.c.budget == bindparam("of_budget"),
+        EVALUATIONS.c.replicate == bindparam("of_replicate"),
+    )
+)
 #: Queues an evaluation of the configuration with that id of hpbandster's; no row if there is none.
 QUEUE_EVALUATION = (
     insert(EVALUATIONS)
@@ -40,9 +53,7 @@ QUEUE_EVALUATION = (
             ),
             literal("queued", EVALUATIONS.c.status.type),
             bindparam("to_queued_at", type_=EVALUATIONS.c.queued_at.type),
-        ).where(
-            *(CONFIGURATIONS.c[name] == bindparam(f"of_{name}") for name in ("run_id", "iteration", "stage", "number"))
-        ),
+        ).where(*_OF_CONFIGURATION),
     )
     .returning(EVALUATIONS.c.id)
 )
@@ -105,4 +116,14 @@ NEXT_SEQUENCE = (
     )
     .values(sequence=RUNS.c.sequence + 1)
     .returning(RUNS.c.sequence)
+)
+LEASE_OWNER = select(RUNS.c.lease_owner).where(RUNS.c.id == bindparam("of_run"))
+#: PostgreSQL's: the row stays locked, but not for longer than the transaction does something now and then.
+HOLD_LEASE = (
+    select(
+        RUNS.c.lease_owner,
+        func.set_config("idle_in_transaction_session_timeout", bindparam("to_timeout", type_=String()), literal(True)),
+    )
+    .where(RUNS.c.id == bindparam("of_run"))
+    .with_for_update()
 )

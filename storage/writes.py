@@ -88,8 +88,20 @@ def set_run_settings(session: Session, run_id: int, settings: dict[str, Any]) ->
         raise RunMissingError(f"no run has the id {run_id} in this database")
 
 
-def add_configuration(session: Session, run_id: int, new: NewConfiguration) -> int:
-    """Adds a configuration to a run and returns the database's id of it."""
+def add_configuration(session: Session, run_id: int, new: NewConfiguration, *, again: bool = False) -> int:
+    """Adds a configuration to a run and returns the database's id of it.
+
+    Args:
+        session: The transaction.
+        run_id: The run.
+        new: What is added.
+        again: A commit that held it was not confirmed, so that it may be there already: then it stays as it is.
+    """
+    identifier = {f"of_{name}": getattr(new, name) for name in ("iteration", "stage", "number")}
+    if again:
+        there: int | None = _scalar(session, statements.FIND_CONFIGURATION, of_run_id=run_id, **identifier)
+        if there is not None:
+            return there
     return _insert(
         session,
         statements.CONFIGURATIONS,
@@ -105,27 +117,44 @@ def add_configuration(session: Session, run_id: int, new: NewConfiguration) -> i
     )
 
 
-def queue_evaluation(session: Session, run_id: int, new: NewEvaluation) -> int:
+def queue_evaluation(session: Session, run_id: int, new: NewEvaluation, *, again: bool = False) -> int:
     """Adds an evaluation, ``queued``, of a configuration that is there already; returns its id.
+
+    Args:
+        session: The transaction.
+        run_id: The run.
+        new: What is queued.
+        again: As for :func:`add_configuration`.
 
     Raises:
         StorageError: If the run has no such configuration.
     """
+    identifier = {f"of_{name}": getattr(new, name) for name in ("iteration", "stage", "number")}
+    budget = float(new.budget)
+    if again:
+        there: int | None = _scalar(
+            session,
+            statements.FIND_EVALUATION,
+            of_run_id=run_id,
+            of_budget=budget,
+            of_replicate=new.replicate,
+            **identifier,
+        )
+        if there is not None:
+            return there
     evaluation_id: int | None = _scalar(
         session,
         statements.QUEUE_EVALUATION,
         of_run_id=run_id,
-        of_iteration=new.iteration,
-        of_stage=new.stage,
-        of_number=new.number,
-        to_budget=float(new.budget),
+        **identifier,
+        to_budget=budget,
         to_replicate=new.replicate,
         to_seed=new.seed,
         to_queued_at=_now(),
     )
     if evaluation_id is None:
-        identifier = (new.iteration, new.stage, new.number)
-        raise StorageError(f"run {run_id} has no configuration {identifier}: add it before its evaluations")
+        missing = (new.iteration, new.stage, new.number)
+        raise StorageError(f"run {run_id} has no configuration {missing}: add it before its evaluations")
     return evaluation_id
 
 
@@ -276,6 +305,23 @@ def take_lease(session: Session, run_id: int, owner: str, seconds: float) -> boo
     expires_at = now + timedelta(seconds=seconds)
     session.execute(update(Run).where(Run.id == run_id).values(lease_owner=owner, lease_expires_at=expires_at))
     return True
+
+
+def hold_lease(session: Session, run_id: int, owner: str, seconds: float) -> bool:
+    """Makes sure that ``owner`` has the lease, and that nobody takes it before this transaction has ended.
+
+    The run's row stays locked until then. In PostgreSQL a transaction that stands still for ``seconds`` (its process
+    is stopped) is rolled back by the server, so that another master need not wait for it.
+
+    Returns:
+        False if it is not ``owner``'s (any more): another master has taken the run, this one must stop.
+    """
+    if session.dialect.name == "postgresql":
+        found = session.execute(statements.HOLD_LEASE, {"of_run": run_id, "to_timeout": str(int(seconds * 1000))})
+    else:
+        found = session.execute(statements.LEASE_OWNER, {"of_run": run_id})
+    row = found.first()
+    return row is not None and row.lease_owner == owner
 
 
 def renew_lease(session: Session, run_id: int, owner: str, seconds: float) -> bool:

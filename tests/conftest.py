@@ -6,12 +6,16 @@ The modules that annotate axes are instrumented when they are imported.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from beartype._check.code import codemain
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
 from tests.axes import annotated_modules
+from tests.postgresql import empty_database, running_server
 
 # beartype looks at one random item of a sequence; the global stream of random numbers is not its own to draw from.
 codemain.getrandbits = random.Random(0).getrandbits
@@ -22,3 +26,17 @@ install_import_hook(annotated_modules(), "beartype.beartype(conf=beartype.Bearty
 settings.register_profile("das-hpo", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("das-hpo")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Path]:
+    """The directory of the socket of a running PostgreSQL server."""
+    with running_server() as directory:
+        yield directory
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Path) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    with empty_database(postgresql_server) as url:
+        yield url

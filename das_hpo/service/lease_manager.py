@@ -24,6 +24,9 @@ from workers.transport.messages import DONE, DUPLICATE, RECORDED, REFUSED, UNKNO
 #: at the end of a rung, and asking costs a transaction.
 DRY_S = 1.0
 
+#: While evaluations wait for a worker, this is said so often.
+SAY_EVERY_S = 60.0
+
 #: What keeps outcomes from being recorded whatever they are, and may pass: they are reported again.
 _MAY_PASS = (OSError, DatabaseBusyError, DatabaseUnusableError, ClusterError)
 
@@ -59,6 +62,8 @@ class LeaseManager:
         self._lease_s = lease_s
         self._deadlines = deadlines
         self._dry_until = 0.0
+        self._waited_since: float | None = None
+        self._said_at: float | None = None
         self._reports = Reports(queue.condition, self._take_in)
         self._table = LeaseTable()
         self._table.adopt(attempts, lease_s, clock.monotonic())
@@ -146,6 +151,7 @@ class LeaseManager:
             for lease in [lease for lease in self._table.current() if lease.deadline < now]:
                 self._end([lease], LOST, f"not finished after {now - lease.started:.0f} s", stop=True)
             self._registry.look(now)
+            self._say_what_waits(now)
 
     def extend(self, now: float, seconds: float) -> None:
         """Gives everybody so much longer: for that time nobody could be heard."""
@@ -184,14 +190,28 @@ class LeaseManager:
                 for task, report in reports.items():
                     self._record({task: report})
                 return
-            if not isinstance(error, _MAY_PASS):
-                for report in reports.values():
-                    self._refuse(report, error)
-                return
-            for task, report in reports.items():
-                self._queue.unrecorded(task.evaluation, report.token, report.outcome, report.duration_s)
-            numbers = ", ".join(str(task.evaluation.id) for task in reports)
-            log.exception("outcomes were not recorded (evaluations %s): they are reported again", numbers)
+            if isinstance(error, _MAY_PASS) or not self._record_alone(reports):
+                for task, report in reports.items():
+                    self._queue.unrecorded(task.evaluation, report.token, report.outcome, report.duration_s)
+                numbers = ", ".join(str(task.evaluation.id) for task in reports)
+                log.exception("outcomes were not recorded (evaluations %s): they are reported again", numbers)
+
+    def _record_alone(self, reports: Mapping[Task, Report]) -> bool:
+        """Records one outcome without the work that would go with it, which may be what was refused.
+
+        Returns:
+            False if what keeps it from being recorded may pass. An outcome that is refused has its answer.
+        """
+        (report,) = reports.values()
+        try:
+            self._commit(reports, with_work=False)
+        except _MAY_PASS:
+            return False
+        except Exception as error:  # noqa: BLE001 (logged there)
+            self._refuse(report, error)
+        else:
+            log.exception("an outcome was recorded, but no work could be given with it")
+        return True
 
     def _refuse(self, report: Report, error: Exception) -> None:
         """What is recorded at other times is not for this outcome: its attempt ends as if computing it had raised."""
@@ -201,8 +221,8 @@ class LeaseManager:
         if lease.late or self._end([lease], ERROR, message):
             report.answer = self._next(report.caller, report.capacity, RECORDED)
 
-    def _commit(self, reports: Mapping[Task, Report]) -> None:
-        """One commit for these reports and what their workers take next, then their answers.
+    def _commit(self, reports: Mapping[Task, Report], *, with_work: bool = True) -> None:
+        """One commit for these reports and, where wanted, what their workers take next; then their answers.
 
         Raises:
             Exception: Whatever the desk raises; then nothing has changed.
@@ -213,7 +233,7 @@ class LeaseManager:
             with self._queue.transaction():
                 for task, report in reports.items():
                     self._queue.finished(task.evaluation, report.token, report.outcome, report.duration_s)
-                    if report.capacity and not self._missing(report.caller):
+                    if with_work and report.capacity and not self._missing(report.caller):
                         chosen.append([])
                         leases[task] = self._choose(report.caller, report.capacity, chosen[-1], done=reports)
         except BaseException:
@@ -282,9 +302,8 @@ class LeaseManager:
         """
         if self.paused:
             return []
-        alone = self._registry.is_alone(caller.session)
         chosen += self._table.take(
-            capacity, lambda task: task not in done and (alone or caller.session not in task.failed_on)
+            capacity, lambda task: task not in done and not self._is_for_another(task, caller.session)
         )
         missing = capacity - len(chosen)
         if missing:
@@ -315,6 +334,28 @@ class LeaseManager:
                 Lease(token, task, caller.name, caller.session, self._lease_s, now, now + self._lease_s, deadline)
             )
         return leases
+
+    def _is_for_another(self, task: Task, session: str) -> bool:
+        """Whether a worker on which it failed leaves it to a living one on which it did not."""
+        return session in task.failed_on and self._registry.lives_one_beside(task.failed_on)
+
+    def _say_what_waits(self, now: float) -> None:
+        """Logs, once a minute, which evaluations wait for a worker, and why nobody has taken them."""
+        if not self._table.queued or self._queue.done or self.paused:
+            self._waited_since = self._said_at = None
+            return
+        if self._waited_since is None:
+            self._waited_since = self._said_at = now
+        if now - (self._said_at or 0.0) < SAY_EVERY_S:
+            return
+        self._said_at = now
+        alive = sum(status.alive for status in self._registry.statuses(lambda _: 0))
+        log.warning(
+            "%d evaluations have waited for a worker for %.0f s: %s",
+            self._table.queued,
+            now - self._waited_since,
+            f"{alive} workers are alive, which compute others, or on which these failed" if alive else "none is alive",
+        )
 
     def _granted(self, caller: Caller, leases: Iterable[Lease], report: str, again: bool = False) -> Answer:
         work = []

@@ -6,6 +6,7 @@ that slept (SIGSTOP, a closed laptop) until another one took over.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import secrets
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spaces import clock
-from spaces.errors import ClusterError
+from spaces.errors import ClusterError, DatabaseBusyError
 from storage import queries, writes
 
 if TYPE_CHECKING:
     from storage.engine import Database, Session
+    from storage.records import Lease
 
 #: A lease that was not renewed for so long is free.
 LEASE_S = 20.0
@@ -27,9 +29,11 @@ LEASE_S = 20.0
 #: How often a waiting master looks.
 _LOOK_EVERY_S = 0.5
 
+log = logging.getLogger(__name__)
+
 
 class Ownership:
-    """The lease of one run: taken with :meth:`take`, kept with :meth:`renew`, given back with :meth:`release`.
+    """The lease of one run: taken with :meth:`take`, kept with :meth:`hold`, given back with :meth:`release`.
 
     Args:
         database: Where the run is.
@@ -56,36 +60,52 @@ class Ownership:
         Raises:
             KeyboardInterrupt: If ``stop`` ended the waiting.
             ClusterError: If a living master has it.
+            DatabaseBusyError: If the run's row stays locked for longer than any master may hold it.
         """
         stop = stop or threading.Event()
         first = queries.lease(self._database, self._run_name)
+        begun = clock.monotonic()
+        waits = False
         while True:
-            with self._database.begin() as session:
-                held = queries.lease(self._database, self._run_name)
-                if held is not None and _lives(held.owner) is False:
-                    writes.release_lease(session, self._run_id, held.owner)
-                if writes.take_lease(session, self._run_id, self.owner, LEASE_S):
+            held = queries.lease(self._database, self._run_name)
+            try:
+                if self._try_to_take(held):
                     return
-            if held is not None and (held != first or _lives(held.owner) is True):
+            except DatabaseBusyError:
+                # A master that stands still within a transaction: the database ends that when its lease has run out.
+                if held is None or clock.monotonic() - begun > 3 * LEASE_S:
+                    raise
+            renewed = held is not None and (first is None or held.expires_at != first.expires_at)
+            if held is not None and (renewed or _lives(held.owner) is True):
                 host, pid = held.owner.split(":")[:2]
                 raise ClusterError(
                     f"the run {self._run_name!r} is being run by process {pid} on {host}: stop that one first"
                 )
+            if not waits:
+                waits = True
+                log.warning("another das-hpo had the run %s: waiting until its lease has run out", self._run_name)
             if stop.wait(_LOOK_EVERY_S):
                 raise KeyboardInterrupt
 
-    def renew(self, session: Session) -> None:
-        """Keeps the lease, within a transaction.
+    def hold(self, session: Session) -> None:
+        """Makes sure, at the begin of a transaction, that the run is ours, and renews the lease if it is time to.
 
         Raises:
             ClusterError: If another master has it; then nothing more may be written.
         """
         now = clock.boottime()
-        if now - self._renewed < self._renew_every_s:
-            return
-        if not writes.renew_lease(session, self._run_id, self.owner, LEASE_S):
+        renew = now - self._renewed >= self._renew_every_s
+        if not writes.hold_lease(session, self._run_id, self.owner, LEASE_S):
             raise ClusterError(f"the run {self._run_name!r} was taken over by another das-hpo: this one stops")
-        self._renewed = now
+        if renew:
+            writes.renew_lease(session, self._run_id, self.owner, LEASE_S)
+            self._renewed = now
+
+    def _try_to_take(self, held: Lease | None) -> bool:
+        with self._database.begin() as session:
+            if held is not None and _lives(held.owner) is False:
+                writes.release_lease(session, self._run_id, held.owner)
+            return writes.take_lease(session, self._run_id, self.owner, LEASE_S)
 
     def release(self) -> None:
         """Gives the lease back."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from das_hpo.service.queue import HANDED_BACK
 from spaces import clock
-from spaces.errors import DatabaseBusyError
+from spaces.errors import DatabaseBusyError, StorageError
 from spaces.trial import TrialOutcome
 from storage import writes
 from storage.entries import NewConfiguration, NewEvaluation, WorkerInfo
@@ -19,14 +21,42 @@ if TYPE_CHECKING:
 
 Written = TypeVar("Written")
 
+#: An evaluation that the database refuses to start so often is in another state there than here.
+MOST_REFUSED_STARTS = 3
+
+#: So many failures at least are needed to say that nothing new can be recorded.
+FAILURES_IN_A_ROW = 5
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Transactions with something new that failed, since the last one that did not."""
+
+    error: BaseException | None = None
+    count: int = 0
+    first: float = 0.0
+    latest: float = 0.0
+
+    def note(self, error: BaseException) -> None:
+        """Another one has failed."""
+        self.latest = clock.monotonic()
+        self.first = self.first if self.count else self.latest
+        self.count += 1
+        self.error = error
+
+    def lasts(self, seconds: float) -> bool:
+        """Whether they have failed again and again, for so long."""
+        return self.count >= FAILURES_IN_A_ROW and self.latest - self.first > seconds
+
 
 class Recorder:
     """Writes what the master decides and learns; every method but :meth:`transaction` is called within one.
 
     Not thread-safe: the master calls it while its lock is held. Where a transaction fails (disk full,
     database locked), the master's state is ahead of the database. What the database lacks is kept here and
-    written, in the same order, at the begin of the next transaction; only the starts of attempts are not,
-    since the answers that would have carried them never left.
+    written, in the same order, at the begin of the next transaction. A commit whose answer was lost may have
+    succeeded all the same: what is written again first finds out what is there. Starts of attempts are not
+    written again but taken back, since the answers that would have carried them never left.
 
     Args:
         database: Where the run is.
@@ -57,6 +87,8 @@ class Recorder:
         self._unsaved: list[Callable[[Session], None]] = []
         self._block: list[Callable[[Session], None]] = []
         self._tokens: set[str] = set()  # of the outcomes among what is unsaved or in the block
+        self._trouble = Trouble()
+        self._refused_starts: dict[int, list[StorageError]] = {}
         # An evaluation that had to be written again may have got another row than the one first told.
         self._rows: dict[int, int] = {}
 
@@ -75,7 +107,7 @@ class Recorder:
         try:
             with self.database.begin() as session:
                 if self._ownership is not None:
-                    self._ownership.renew(session)
+                    self._ownership.hold(session)
                 for write in self._unsaved:
                     write(session)
                 self._session = session
@@ -89,9 +121,12 @@ class Recorder:
             self.failure = error
             if self.failing_since is None:
                 self.failing_since = clock.monotonic()
+            self._trouble.note(error)
             raise
         finally:
             self._session = None
+        if self._block:
+            self._trouble = Trouble()
         self._unsaved = []
         for token in self._tokens:
             self.unsaved_outcomes.pop(token, None)
@@ -110,7 +145,10 @@ class Recorder:
         ids = self._write(write)
 
         def write_again(session: Session) -> None:
-            self._rows.update(zip(ids, write(session), strict=True))
+            if configuration is not None:
+                writes.add_configuration(session, self.run_id, configuration, again=True)
+            for first_told, evaluation in zip(ids, evaluations, strict=True):
+                self._rows[first_told] = writes.queue_evaluation(session, self.run_id, evaluation, again=True)
 
         self._block.append(write_again)
         return ids
@@ -118,7 +156,21 @@ class Recorder:
     def start(self, evaluation_id: int, token: str, worker: WorkerInfo) -> int:
         """A worker takes an evaluation; returns the attempt's number."""
         row = self._rows.get(evaluation_id, evaluation_id)
-        return self._write(lambda session: writes.start_attempt(session, row, token, worker))
+        sound = self._broken is None
+        try:
+            number = self._write(lambda session: writes.start_attempt(session, row, token, worker))
+        except StorageError as error:
+            if sound and not isinstance(error, DatabaseBusyError):
+                self._refused_starts.setdefault(row, []).append(error)
+            raise
+        self._refused_starts.pop(row, None)
+
+        def take_back(session: Session) -> None:
+            why = "the commit that began it was not confirmed, so that no worker was told of it"
+            writes.end_attempt(session, token, HANDED_BACK, why, final=False)
+
+        self._block.append(take_back)
+        return number
 
     def end(self, token: str, result: str, message: str, *, final: bool) -> None:
         """An attempt ended without an outcome; if ``final``, its evaluation has failed."""
@@ -144,10 +196,26 @@ class Recorder:
         """Remembers an outcome until a transaction that recorded it has succeeded; may be called outside of one."""
         self.unsaved_outcomes[token] = (outcome, loss, duration_s)
 
+    def hopeless(self, patience_s: float) -> BaseException | None:
+        """Why the run should end, if it should: what it does cannot be recorded, and trying again has not helped.
+
+        Args:
+            patience_s: For so long nothing could be written; or whatever was new could not, whatever else could.
+        """
+        now = clock.monotonic()
+        if self.failing_since is not None and now - self.failing_since > patience_s:
+            return self.failure
+        if self._trouble.lasts(patience_s):
+            return self._trouble.error
+        refused = (errors[-1] for errors in self._refused_starts.values() if len(errors) >= MOST_REFUSED_STARTS)
+        return next(refused, None)
+
     def _write(self, write: Callable[[Session], Written]) -> Written:
         """Writes now; if that fails the transaction will fail, even where the caller goes on."""
         if self._session is None:
             raise RuntimeError("a recorder writes within its transaction() only")
+        if self._broken is not None:
+            raise self._broken  # PostgreSQL would refuse it as well, for another reason
         try:
             return write(self._session)
         except Exception as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from spaces import clock
@@ -107,10 +107,10 @@ class WorkerRegistry:
         known.expected_s = max(self._lease_s, 3 * wait_s)
         return wait_s * random.uniform(0.8, 1.2)
 
-    def is_alone(self, session: str) -> bool:
-        """Whether no other worker than that one is alive."""
+    def lives_one_beside(self, sessions: Container[str]) -> bool:
+        """Whether a worker is alive whose session is none of these."""
         now = clock.monotonic()
-        return not any(known.session != session and known.is_alive(now) for known in self._known.values())
+        return any(known.session not in sessions and known.is_alive(now) for known in self._known.values())
 
     def remove(self, name: str) -> bool:
         """Forgets a worker; False if nobody knows it."""

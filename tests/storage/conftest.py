@@ -6,15 +6,7 @@ Unix socket only. It refuses to run as root, hence the change of user.
 
 from __future__ import annotations
 
-import itertools
-import os
-import pwd
-import shutil
-import signal
 import sqlite3
-import subprocess
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -29,88 +21,11 @@ from storage import writes
 from storage.engine import Database, Session, open_database
 from storage.entries import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
 
-_NAMES = itertools.count(1)
-
-
-def _postgresql_binaries() -> Path | None:
-    """The directory of initdb and postgres; Debian keeps them off the PATH."""
-    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
-    found = shutil.which("postgres")
-    places += [Path(found).resolve().parent] if found else []
-    return next((place for place in places if (place / "initdb").exists() and (place / "postgres").exists()), None)
-
-
-def _unprivileged() -> dict[str, Any]:
-    """How to start a process as somebody who is not root."""
-    if os.geteuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        try:
-            user = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    pytest.skip("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody")
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[Path]:
-    """The directory of the socket of a running server; its superuser is das_hpo, whom it trusts."""
-    binaries = _postgresql_binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
-    identity = _unprivileged()
-    with tempfile.TemporaryDirectory(prefix="das-hpo-pg-") as name:
-        directory = Path(name)
-        if identity:
-            os.chown(directory, identity["user"], identity["group"])
-        data, log = directory / "data", directory / "log"
-        made = subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "das_hpo", "-A", "trust", "-E", "UTF8", "--no-sync"],
-            capture_output=True,
-            text=True,
-            cwd=directory,
-            **identity,
-        )
-        assert made.returncode == 0, made.stderr
-        with log.open("w") as output:
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-k", directory, "-c", "listen_addresses=", "-F"],
-                stdout=output,
-                stderr=output,
-                cwd=directory,
-                **identity,
-            )
-        try:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    psycopg.connect(host=name, user="das_hpo", dbname="postgres").close()
-                    break
-                except psycopg.OperationalError:
-                    assert server.poll() is None, log.read_text()
-                    assert time.monotonic() < deadline, log.read_text()
-                    time.sleep(0.05)
-            yield directory
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(60)
-
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of a SQLite database that is not there yet."""
     return f"sqlite:///{tmp_path}/test.db"
-
-
-@pytest.fixture
-def postgresql_url(postgresql_server: Path) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database."""
-    name = f"test{next(_NAMES)}"
-    with psycopg.connect(host=str(postgresql_server), user="das_hpo", dbname="postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield f"postgresql://das_hpo@/{name}?host={postgresql_server}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(scope="session")

@@ -15,14 +15,15 @@ from das_hpo.optimisers.master import MasterQueue
 from das_hpo.optimisers.optimizers import make_master
 from das_hpo.service.deadlines import Deadlines
 from das_hpo.service.lease_manager import LeaseManager
-from das_hpo.service.recorder import Recorder
+from das_hpo.service.leases import MAX_ATTEMPTS
+from das_hpo.service.recorder import MOST_REFUSED_STARTS, Recorder
 from spaces.trial import TrialOutcome
 from storage import queries, writes
 from storage.engine import Database, open_database
 from tests.das_hpo.optimisers.test_replay import state
 from tests.das_hpo.queues import continue_run, new_run, settings
 from tests.das_hpo.trials import outcome
-from workers.transport.messages import AGAIN, DUPLICATE, RECORDED, WORK, Answer, Caller, Work
+from workers.transport.messages import AGAIN, DUPLICATE, ERROR, HANDED_BACK, RECORDED, WAIT, WORK, Answer, Caller, Work
 
 WORKERS = 6
 
@@ -182,3 +183,63 @@ def test_a_commit_that_fails_is_told_to_all(service: Service) -> None:
     assert len(service.finished()) == WORKERS
     replayed, _ = continue_run(service.database)
     assert state(replayed) == state(service.master)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_an_evaluation_that_raised_on_every_worker_is_tried_again_until_it_has_failed(
+    service: Service, workers: int
+) -> None:
+    """Each worker is spared what raised on it while another one lives on which it did not, and no longer."""
+    for number in range(workers, WORKERS):
+        service.lease_manager.leave(service.callers[number])
+    poison = service.held[0]
+    tried_by = []
+    for _ in range(20):
+        number = next(n for n in range(workers) if service.held[n].spec == poison.spec)
+        tried_by.append(number)
+        caller = service.callers[number]
+        service.lease_manager.hand_back(caller, (service.held[number].token,), ERROR, "poison")
+        if queries.results(service.database, "run", status="failed"):
+            break
+        for other in [n for n in range(workers) if n != number] + [number]:
+            if other != number:
+                answer = service.report(other, outcome(service.held[other].spec))
+            else:
+                answer = service.lease_manager.claim(caller, 1)
+            service.held[other] = answer.work[0]
+    assert len(tried_by) == MAX_ATTEMPTS
+    assert len(set(tried_by)) == min(workers, MAX_ATTEMPTS)
+
+
+def test_what_is_handed_back_counts_as_no_failure(service: Service) -> None:
+    """After two losses an evaluation that a worker hands back is offered again, and has not failed."""
+    asked = service.held[0].spec
+    for number, ended in enumerate((ERROR, ERROR, HANDED_BACK)):
+        answer = service.lease_manager.hand_back(service.callers[number], (service.held[number].token,), ended, "why")
+        assert answer.report == RECORDED
+        following = service.lease_manager.claim(service.callers[number + 1], 1) if number < 2 else None
+        if following is not None:
+            service.held[number + 1] = service.report(number + 1, outcome(service.held[number + 1].spec)).work[0]
+            assert service.held[number + 1].spec == asked
+    assert not queries.results(service.database, "run", status="failed")
+    answer = service.report(4, outcome(service.held[4].spec))
+    assert answer.work[0].spec == asked
+
+
+def test_an_outcome_is_recorded_though_the_work_after_it_cannot_be_started(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the database refuses is the start of another evaluation: the outcome is none of its business."""
+    service.lease_manager.hand_back(service.callers[0], (service.held[0].token,), HANDED_BACK, "why")
+    with service.database.begin() as session:
+        session.exec_driver_sql("UPDATE evaluations SET status = 'running' WHERE status = 'queued'")
+    done = service.held[1].spec
+    answer = service.report(1, outcome(done))
+    assert (answer.status, answer.report) == (WAIT, RECORDED)
+    assert service.finished() == [done.seed]
+    assert service.recorder.hopeless(60.0) is None
+    for _ in range(MOST_REFUSED_STARTS):
+        service.lease_manager.claim(service.callers[1], 1)
+        with service.recorder.transaction():
+            pass  # the renewals of the lease go well
+    assert "only queued ones start" in str(service.recorder.hopeless(60.0))

@@ -30,6 +30,79 @@ def database(memory_path: Path) -> Iterator[Database]:
         yield opened
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("database")
+        return
+    with open_database(request.getfixturevalue("postgresql_url"), create=True, busy_timeout_s=0.2) as opened:
+        yield opened
+
+
+class Unconfirmed(Driver):
+    """A driver whose commits fail at times, or succeed while their answer is lost: nobody can tell the two apart."""
+
+    def __init__(self, master: MasterQueue, database: Database, chance: random.Random) -> None:
+        super().__init__(master, workers=2)
+        self.lost = 0
+        self.kept: list[Evaluation] = []
+        begin = database.begin
+
+        @contextlib.contextmanager
+        def unsure() -> Iterator[Any]:
+            fate = chance.random()
+            with begin() as session:
+                yield session
+                if fate < 0.15:
+                    raise DatabaseBusyError("the connection was lost before the commit")
+            if fate < 0.4:
+                self.lost += 1
+                raise DatabaseBusyError("the connection was lost after the commit")
+
+        master.recorder.database = database
+        self.unsure = unsure
+
+    def _take(self, wanted: int) -> None:
+        given = self.kept[: max(0, wanted)]
+        del self.kept[: len(given)]
+        self.given = given
+        given += self.queue.next_evaluations(wanted - len(given)) if wanted > len(given) else []
+        for evaluation in given:
+            self._start(evaluation)
+
+    def run_through(self, monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
+        """Goes on until all is done, repeating what was not confirmed as a worker and the dispatcher do."""
+        monkeypatch.setattr(database, "begin", self.unsure)
+        for _ in range(3000):
+            if self.queue.done:
+                break
+            held, self.given = list(self.held), []
+            try:
+                self.report() if self.held else self.claim()
+            except DatabaseBusyError:
+                self.held = held
+                self.kept = self.given + self.kept
+        monkeypatch.undo()
+
+
+def test_a_commit_whose_answer_was_lost_is_not_made_twice(either: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is repeated finds out what is there: every evaluation has one outcome, and the rows are a calm run's."""
+    master = create(either, settings(iterations=4, seed=3))
+    driver = Unconfirmed(master, either, random.Random(5))
+    driver.run_through(monkeypatch, either)
+    assert driver.lost > 10
+    with master.condition, master.transaction():
+        pass
+    assert master.complete
+    found = queries.results(either, "run")
+    assert {row.status for row in found} <= {"completed", "diverged"}
+    assert sorted(row.sequence or 0 for row in found) == list(range(1, len(found) + 1))
+    replayed, attempts = continue_run(either)
+    assert not attempts
+    assert state(replayed) == state(master)
+
+
 class Unlucky(Driver):
     """A driver some of whose transactions fail at their end; it behaves as the dispatcher does then."""
 

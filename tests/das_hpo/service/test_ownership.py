@@ -1,0 +1,92 @@
+"""One master a run, whatever stands still, on a real PostgreSQL: SQLite has one writer by itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from das_hpo.optimisers.optimizers import make_master
+from das_hpo.service import ownership
+from das_hpo.service.ownership import Ownership
+from das_hpo.service.recorder import Recorder
+from spaces.errors import ClusterError, DatabaseBusyError
+from storage import queries, writes
+from storage.engine import Database, open_database
+from tests.das_hpo.queues import Driver, continue_run, new_run, settings
+
+LEASE_S = 1.5
+
+
+@pytest.fixture
+def database(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty database; leases are short."""
+    monkeypatch.setattr(ownership, "LEASE_S", LEASE_S)
+    with open_database(postgresql_url, create=True, busy_timeout_s=0.3) as opened:
+        yield opened
+
+
+def owned(database: Database, name: str = "run") -> Ownership:
+    """A master on another machine than any other, as far as anybody can see."""
+    made = Ownership(database, queries.run(database, name).id, name)
+    made.owner = f"elsewhere:{made.owner}"
+    return made
+
+
+def test_a_master_that_stands_still_within_a_transaction_is_superseded_and_writes_nothing(database: Database) -> None:
+    """The server ends its transaction when its lease has run out; what it then writes is refused, the run goes on."""
+    asked = settings(iterations=1)
+    with database.begin() as session:
+        run_id = writes.create_run(session, new_run(asked))
+    sleeper = owned(database)
+    sleeper.take()
+    master = make_master(asked, Recorder(database, run_id, sleeper), time_ref=time.time())
+    driver = Driver(master)
+    driver.run(2)
+    evaluation, token = driver.held[0]
+    following = owned(database)
+
+    def stand_still_within_a_report() -> None:
+        with master.condition, master.transaction():
+            master.finished(evaluation, token, driver.trial(evaluation.spec), 0.5)
+            following.take()
+
+    with pytest.raises(DatabaseBusyError):
+        stand_still_within_a_report()
+    with pytest.raises(ClusterError, match="taken over"), master.condition, master.transaction():
+        pass
+    successor, attempts = continue_run(database)
+    successor.recorder._ownership = following
+    successor.give_up(attempts, "the worker is gone")
+    Driver(successor).run()
+    assert successor.complete
+    rows = queries.results(database, "run")
+    assert {row.status for row in rows} <= {"completed", "diverged"}
+    assert len(rows) == successor.expected
+
+
+def test_a_master_waits_for_no_lease_that_is_renewed(database: Database) -> None:
+    """It is refused as soon as it is seen that the other one lives."""
+    with database.begin() as session:
+        run_id = writes.create_run(session, new_run(settings()))
+    living = owned(database)
+    living.take()
+    recorder = Recorder(database, run_id, living)
+    stop = threading.Event()
+
+    def renew() -> None:
+        living._renew_every_s = 0.0
+        while not stop.wait(0.1):
+            with recorder.transaction():
+                pass
+
+    thread = threading.Thread(target=renew)
+    thread.start()
+    try:
+        with pytest.raises(ClusterError, match="is being run by"):
+            owned(database).take()
+    finally:
+        stop.set()
+        thread.join()
