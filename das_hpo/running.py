@@ -176,6 +176,11 @@ class Execution:
             hopeless = self._recorder.hopeless(self._cluster.service.failing_s)
             if hopeless is not None:
                 raise StorageError(f"the run is stopped, as nothing can be recorded: {hopeless}")
+            if dispatcher.displaced_by:
+                raise ClusterError(
+                    f"the run is stopped, as another of its name is being served at {dispatcher.displaced_by}: "
+                    "end that one, then resume this one"
+                )
             if self._cluster.lost:
                 raise ClusterError("the run is stopped, as all local workers ended again and again: see the log above")
             if now - renewed > (LEASE_S / 4 if failing_since is None else 1.0):

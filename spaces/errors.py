@@ -84,7 +84,15 @@ class ClusterError(DasHpoError):
 
 
 class UnreachableError(ClusterError):
-    """Nobody answers at that address."""
+    """Nobody answers at that address.
+
+    Attributes:
+        refused: The machine there answered that nobody listens, so that whoever did has ended.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        self.refused = refused
+        super().__init__(message)
 
 
 class AuthenticationError(ClusterError):

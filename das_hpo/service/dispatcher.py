@@ -24,15 +24,13 @@ from das_hpo.service.endpoints import Service
 from das_hpo.service.lease_manager import LeaseManager
 from das_hpo.service.listener import KeyedDaemon
 from das_hpo.service.queue import Attempt, EvaluationQueue
+from das_hpo.service.registration import ALIVE, DEAD, REGISTER_EVERY_S, SILENT, Registration
 from das_hpo.service.worker_registry import WorkerStatus
 from spaces import clock
-from spaces.errors import ClusterError, RunExistsError
+from spaces.errors import ClusterError, UnreachableError
 from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
 from workers.transport.wire import DISPATCHER_PREFIX, Remote, format_address, parse_address, uri
-
-#: How often the entry in the nameserver is renewed.
-REGISTER_EVERY_S = 5.0
 
 #: At the end, how long the nameserver may take to be told, and how long the threads are waited for.
 FAREWELL_S = 1.0
@@ -96,6 +94,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
             attempts=attempts,
         )
         self._stop = threading.Event()
+        self._registration = Registration(run_name, self._probe, stop or self._stop)
         self._daemon: KeyedDaemon | None = None
         self._threads: list[threading.Thread] = []
 
@@ -112,7 +111,6 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         """
         directory = locate(self._address, self._keys, wait_s=self._wait_s, stop=self._stop_waiting)
         try:
-            self._be_the_only_one(directory)
             towards = _address_towards(*parse_address(self._address))
             self._daemon = KeyedDaemon(self.host or towards, 0, self._keys, lanes=("beat",))
             where = str(self._daemon.register(Service(self._lease_manager), DISPATCHER_PREFIX + self.run_name))
@@ -121,12 +119,12 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
                 where = uri(DISPATCHER_PREFIX + self.run_name, format_address(towards, port))
             self._lease_manager.extend(clock.monotonic(), self._lease_s)
             self._daemon.start()
-            directory.register(self.run_name, where)
+            self._registration.begin(directory, where)
         except BaseException:
             directory.close()
             self.close()
             raise
-        for target, name in ((self._watch, "leases"), (lambda: self._register(directory, where), "nameserver")):
+        for target, name in ((self._watch, "leases"), (lambda: self._register(directory), "nameserver")):
             thread = threading.Thread(target=target, name=f"das-hpo {self.run_name} {name}", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -162,6 +160,11 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
     @paused.setter
     def paused(self, value: bool) -> None:
         self._lease_manager.paused = value
+
+    @property
+    def displaced_by(self) -> str:
+        """The address of another run of this name that has taken our place in the nameserver; empty if none has."""
+        return self._registration.displaced_by
 
     @property
     def running(self) -> int:
@@ -211,20 +214,16 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         """Closed: outcomes come in as reports, with a token."""
         raise RuntimeError("outcomes come in as reports: the desk is told with finished()")
 
-    def _be_the_only_one(self, directory: Directory) -> None:
-        """Makes sure that nobody serves a run of this name; an entry that a killed master left is taken over."""
-        where = directory.dispatchers()[0].get(self.run_name)
-        if where is None:
-            return
+    def _probe(self, where: str) -> str:
+        """Whether a dispatcher is at that address."""
         try:
             with Remote(where, self._keys, lane="beat", timeout_s=REACH_S) as remote:
                 remote.call("beat", "nobody", "none", ())
+        except UnreachableError as error:
+            return DEAD if error.refused else SILENT
         except ClusterError:
-            return
-        raise RunExistsError(
-            f"a run named {self.run_name} is being served at {remote.address} already, "
-            f"and workers could not tell the two apart: give this one another name"
-        )
+            return DEAD  # something else has that address now
+        return ALIVE
 
     # Threads ------------------------------------------------------------------------------------
 
@@ -244,20 +243,14 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
             except Exception:
                 log.exception("leases could not be looked through")
 
-    def _register(self, directory: Directory, where: str) -> None:
-        """Renews the entry in the nameserver, which forgets it when it is restarted."""
-        reachable = True
-        while not self._stop.wait(REGISTER_EVERY_S if reachable else 1.0):
-            try:
-                directory.register(self.run_name, where)
-                if not reachable:
-                    log.info("the nameserver at %s answers again", self._address)
-                reachable = True
-            except ClusterError as error:
-                if reachable:
-                    log.warning("going on without the nameserver: %s", error)
-                reachable = False
+    def _register(self, directory: Directory) -> None:
+        """Renews the entry in the nameserver."""
+        pause_s: float | None = REGISTER_EVERY_S
+        while pause_s is not None and not self._stop.wait(pause_s):
+            pause_s = self._registration.renew(directory)
         directory.close()
+        if pause_s is None:
+            return  # the name is another's
         try:
             with Directory(self._address, self._keys, timeout_s=FAREWELL_S) as nameserver:
                 nameserver.remove(self.run_name)

@@ -14,15 +14,13 @@ import Pyro4.naming
 from Pyro4 import errors
 
 from das_hpo.service.listener import KeyedDaemon
+from das_hpo.service.registration import EXPIRY_S
 from spaces import clock
 from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
 from workers.transport.wire import DISPATCHER_PREFIX, NAMESERVER_ID
 
 __all__ = ["Directory", "NameServer", "locate"]
-
-#: An entry that was not renewed for so long is forgotten; dispatchers renew theirs every 5 s.
-EXPIRY_S = 30.0
 
 #: Workers ask this often at most, all together, and each at least every so many seconds.
 QUESTIONS_PER_S = 100.0
@@ -51,11 +49,35 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
         with self.lock:
             if name not in self.storage and len(self.storage) >= MAX_NAMES:
                 raise errors.NamingError(f"the nameserver holds {MAX_NAMES} names already")
+            before = self._live(name)
+            if before not in ("", uri):
+                raise errors.NamingError(f"{name} is at {before}, and was heard of less than {EXPIRY_S:g} s ago")
             known = name in self.storage
             super().register(name, uri, safe)
             self._renewed[name] = clock.monotonic()
         if not known:
             log.info("%s is at %s", name, uri)
+
+    def enter(self, name: Any, uri: Any, before: Any = "") -> str:
+        """Enters or renews a name, unless it has a live entry of an address that is neither this nor ``before``.
+
+        Returns:
+            The address that the name has now.
+        """
+        with self.lock:
+            there = self._live(name)
+            if there not in ("", uri, before):
+                return there
+            self._renewed.pop(name, None)
+            self.register(name, uri)
+        return str(uri)
+
+    def _live(self, name: Any) -> str:
+        """The address of a name that was renewed lately; empty if there is none."""
+        renewed = self._renewed.get(name) if type(name) is str else None
+        if renewed is None or clock.monotonic() - renewed > EXPIRY_S or name not in self.storage:
+            return ""
+        return str(self.storage[name][0])
 
     def remove(self, name: Any = None, prefix: Any = None, regex: Any = None) -> int:
         """Removes one name."""

@@ -121,7 +121,7 @@ def far_side(nameserver: NameServer, keys: KeyFile, **network: float) -> Iterato
                             if address not in relays:
                                 relays[address] = Relay(address, **network)
                                 every.append(relays[address])
-                            far.register(run, f"{name}@{relays[address].address}")
+                            far.enter(run, f"{name}@{relays[address].address}", far.dispatchers()[0].get(run, ""))
 
         every = [front]
         thread = threading.Thread(target=follow)

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from das_hpo import __version__
+from das_hpo.service import dispatcher as dispatcher_module
+from das_hpo.service import nameserver as nameserver_module
 from das_hpo.service.dispatcher import Dispatcher
 from das_hpo.service.nameserver import NameServer
+from das_hpo.service.registration import DEAD, Registration
 from spaces.errors import AuthenticationError, RunExistsError, VersionError, WireError
 from spaces.trial import COMPLETED, TrialOutcome
 from workers.transport.directory import locate
@@ -166,9 +171,42 @@ def test_a_name_is_served_once(serve, queue, nameserver, keys):
 def test_an_entry_of_a_killed_master_is_taken_over(queue, nameserver, keys):
     """Nobody answers there."""
     with locate(nameserver.address, keys) as directory:
-        directory.register("a", "PYRO:das-hpo.dispatcher.a@127.0.0.1:9")
+        directory.enter("a", "PYRO:das-hpo.dispatcher.a@127.0.0.1:9")
         with Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys):
             assert not directory.dispatchers()[0]["a"].endswith(":9")
+
+
+def test_a_live_entry_of_another_address_is_not_overwritten(nameserver, keys):
+    """Neither by das-hpo nor by a plain Pyro4 client; its own address and one that is known to have ended may be."""
+    with locate(nameserver.address, keys) as directory:
+        first, second = (f"PYRO:das-hpo.dispatcher.a@127.0.0.1:{port}" for port in (9, 10))
+        assert directory.enter("a", first) == first
+        assert directory.enter("a", second) == first
+        assert directory.enter("a", first) == first
+        with pytest.raises(WireError, match="heard of less than"):
+            directory._remote.call("register", "das-hpo.dispatcher.a", second)
+        assert directory.enter("a", second, first) == second
+        assert directory.dispatchers()[0] == {"a": second}
+
+
+def test_a_run_that_stood_still_is_neither_overwritten_nor_goes_on_beside_another(
+    queue, nameserver, keys, monkeypatch, caplog
+):
+    """One that does not answer is waited for until its entry has been forgotten; then it ends when it wakes."""
+    monkeypatch.setattr(nameserver_module, "EXPIRY_S", 2.0)
+    monkeypatch.setattr(dispatcher_module, "REACH_S", 0.3)
+    silent = socket.create_server(("127.0.0.1", 0))  # takes connections as the kernel of a stopped process does
+    with closing(silent), locate(nameserver.address, keys) as directory:
+        where = f"PYRO:das-hpo.dispatcher.a@127.0.0.1:{silent.getsockname()[1]}"
+        stopped = Registration("a", lambda _: DEAD, threading.Event())
+        stopped.begin(directory, where)
+        with Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys):
+            assert "waiting up to" in caplog.text
+            now = directory.dispatchers()[0]["a"]
+            assert now != where
+            assert stopped.renew(directory) is None
+            assert stopped.displaced_by == now.rpartition("@")[2]
+            assert directory.dispatchers()[0]["a"] == now
 
 
 def test_a_process_that_was_seen_to_end_has_lost_its_work(serve):

@@ -47,9 +47,18 @@ class Directory:
             raise WireError("the nameserver's answer is no number")
         return count
 
-    def register(self, run: str, where: str) -> None:
-        """Enters, or renews, the dispatcher of a run."""
-        self._remote.call("register", DISPATCHER_PREFIX + run, where)
+    def enter(self, run: str, where: str, before: str = "") -> str:
+        """Enters, or renews, the dispatcher of a run, unless a live one of another address is entered.
+
+        Args:
+            run: The run's name.
+            where: The dispatcher's URI.
+            before: The URI of an entry that may be replaced, since its dispatcher is known to have ended.
+
+        Returns:
+            The URI that is entered now.
+        """
+        return text(self._remote.call("enter", DISPATCHER_PREFIX + run, where, before), "an address", most=512)
 
     def remove(self, run: str) -> None:
         """Takes the dispatcher of a run out."""

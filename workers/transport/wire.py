@@ -283,8 +283,17 @@ def _translated(error: Exception, address: str, keys: KeyFile | None) -> Cluster
         reason = "does not trust our certificate" if config.SSL else "uses TLS and we do not"
         return UnreachableError(f"{address} closed the connection: it has ended, or {reason}")
     if isinstance(error, errors.CommunicationError | OSError):
-        return UnreachableError(f"nobody answers at {address} ({_short(error)})")
+        return UnreachableError(f"nobody answers at {address} ({_short(error)})", refused=_is_refused(error))
     return WireError(f"{address} refused the call: {type(error).__name__}: {error}")
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether the machine there answered that nobody listens."""
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _short(error: BaseException) -> str:

@@ -42,9 +42,9 @@ def keys(tmp_path: Path) -> KeyFile:
 def test_calls_go_through_it(ours, keys):
     """With a certificate of the same authority, everything is as without TLS."""
     with NameServer(keys=keys) as nameserver, locate(nameserver.address, keys) as directory:
-        directory.register("a", "PYRO:x@127.0.0.1:1")
+        directory.enter("a", "PYRO:x@127.0.0.1:1")
         assert directory.dispatchers()[0] == {"a": "PYRO:x@127.0.0.1:1"}
-        directory.register("b", "PYRO:" + "x" * 400 + "@127.0.0.1:1")
+        directory.enter("b", "PYRO:" + "x" * 400 + "@127.0.0.1:1")
         assert len(directory.dispatchers()[0]) == 2
 
 
@@ -161,7 +161,8 @@ def test_many_calls_at_once(ours, keys):
         try:
             with locate(address, keys) as directory:
                 for size in range(1, 60):
-                    directory.register(f"{number}", "PYRO:" + "x" * (size * 7) + "@127.0.0.1:1")
+                    mine = "PYRO:" + "x" * (size * 7) + "@127.0.0.1:1"
+                    directory.enter(f"{number}", mine, directory.dispatchers()[0].get(str(number), ""))
                     assert len(directory.dispatchers()[0][str(number)]) == size * 7 + 17
         except BaseException as error:  # noqa: BLE001 (raised again in the main thread)
             failures.append(error)

@@ -1,0 +1,142 @@
+"""A run's entry in the nameserver: one run of a name at a time, whoever stands still meanwhile.
+
+Workers find a run by its name, and could not tell two runs of one name (of two databases) apart: each would drop what
+the other's workers report. The nameserver does not overwrite a live entry of another address; here is what a
+dispatcher does about it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Protocol
+
+from spaces import clock
+from spaces.errors import ClusterError, RunExistsError
+
+#: What a look at the address of an entry may find: a dispatcher, certainly none, or nobody who answers.
+ALIVE = "alive"
+DEAD = "dead"
+SILENT = "silent"
+
+#: How often the entry in the nameserver is renewed, and how soon it is tried again after that failed.
+REGISTER_EVERY_S = 5.0
+RETRY_S = 1.0
+
+#: An entry that was not renewed for so long is forgotten by the nameserver.
+EXPIRY_S = 30.0
+
+#: How long a new run waits at most until the entry of a run that does not answer has been forgotten.
+_PATIENCE_S = EXPIRY_S + 10.0
+
+log = logging.getLogger(__name__)
+
+
+class NameDirectory(Protocol):
+    """The nameserver, as a dispatcher needs it; :class:`workers.transport.directory.Directory` is one."""
+
+    def dispatchers(self, worker: str = "") -> tuple[dict[str, str], float]:
+        """Where which run is served, and when to ask again."""
+        ...
+
+    def enter(self, run: str, where: str, before: str = "") -> str:
+        """Enters or renews an address, in the place of ``before`` at most; returns the address that is entered now."""
+        ...
+
+
+class Probe(Protocol):
+    """Looks whether a dispatcher is at an address."""
+
+    def __call__(self, where: str) -> str:
+        """ALIVE, DEAD or SILENT."""
+        ...
+
+
+class Registration:
+    """The entry of one run.
+
+    Args:
+        run: The run's name.
+        probe: Looks at other entries' addresses.
+        stop: Ends waiting when it is set.
+    """
+
+    def __init__(self, run: str, probe: Probe, stop: threading.Event) -> None:
+        self._run = run
+        self._probe = probe
+        self._stop = stop
+        self._reachable = True
+        self.where = ""
+        """Our address, once it is entered."""
+        self.displaced_by = ""
+        """The address of another run of this name that was entered while nobody heard of this one."""
+
+    def begin(self, directory: NameDirectory, where: str) -> None:
+        """Enters the run.
+
+        An entry that a killed master left is taken over at once; for one that does not answer, which may only stand
+        still, this waits until the nameserver has forgotten it.
+
+        Raises:
+            RunExistsError: If a run of that name is being served.
+            KeyboardInterrupt: If ``stop`` ended the waiting.
+            ClusterError: If the nameserver cannot be asked.
+        """
+        until = clock.monotonic() + _PATIENCE_S
+        waits = False
+        while True:
+            before = directory.dispatchers()[0].get(self._run, "")
+            found = self._probe(before) if before and before != where else DEAD
+            if found == ALIVE:
+                raise self._taken(before)
+            if found == DEAD:
+                entered = directory.enter(self._run, where, before)
+                if entered == where:
+                    self.where = where
+                    return
+            if clock.monotonic() >= until:
+                raise self._taken(before)
+            if not waits:
+                waits = True
+                log.warning(
+                    "a run named %s was served at %s, which does not answer now: waiting up to %.0f s until the "
+                    "nameserver has forgotten it",
+                    self._run,
+                    _address(before),
+                    _PATIENCE_S,
+                )
+            if self._stop.wait(RETRY_S):
+                raise KeyboardInterrupt
+
+    def renew(self, directory: NameDirectory) -> float | None:
+        """Renews the entry, which the nameserver forgets when it is restarted.
+
+        Returns:
+            In how many seconds to renew it again; None if another run has the name now, so that this one must end.
+        """
+        try:
+            entered = directory.enter(self._run, self.where)
+        except ClusterError as error:
+            if self._reachable:
+                log.warning("going on without the nameserver: %s", error)
+            self._reachable = False
+            return RETRY_S
+        if not self._reachable:
+            log.info("the nameserver answers again")
+        self._reachable = True
+        if entered != self.where:
+            log.error("another run named %s is being served at %s: this one stops", self._run, _address(entered))
+            self.displaced_by = _address(entered)
+            return None
+        return REGISTER_EVERY_S
+
+    def _taken(self, where: str) -> RunExistsError:
+        return RunExistsError(
+            f"a run named {self._run} is being served at {_address(where)} already, and workers could not tell the two apart: "
+            "give this one another name"
+        )
+
+
+def _address(where: str) -> str:
+    """``HOST:PORT`` of a URI."""
+    return where.rpartition("@")[2]
