@@ -110,8 +110,6 @@ class Execution:
             self._leave(why)
 
     def _serve(self, time_limit_s: float | None) -> Summary:
-        from das_hpo.service.dispatcher import Dispatcher
-
         taken = self._spool.take_in(self._database)
         if taken.recorded or taken.refused:
             log.info("%d outcomes that could not be written before are in, %d refused", taken.recorded, taken.refused)
@@ -125,17 +123,8 @@ class Execution:
             attempts = []
         settings = replay.run.settings
         with (
-            Dispatcher(
-                work,
-                self._record.name,
-                nameserver=self._cluster.address,
-                keys=self._cluster.service.keys,
-                host=self._cluster.service.host,
-                lease_s=self._cluster.service.lease_s,
-                evaluation_timeout_s=settings.get("evaluation_timeout_s"),
-                attempts=attempts,
-                wait_s=self._cluster.service.wait_s,
-                stop=self._stop,
+            self._cluster.dispatcher(
+                work, self._record.name, attempts, settings.get("evaluation_timeout_s"), self._stop
             ) as dispatcher,
             self._cluster.serving(dispatcher),
         ):

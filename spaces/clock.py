@@ -1,11 +1,12 @@
-"""The clocks that decisions go by; the deterministic simulation puts virtual ones in their place.
+"""The clocks that decisions and waits go by; the deterministic simulation puts virtual ones in their place.
 
-Leases, deadlines, heartbeats and retries ask here for the time, never the ``time`` module itself, so that years
-of them can be simulated in minutes. Sockets and processes, which wait for real, keep to ``time``.
+Leases, deadlines, heartbeats and retries ask here for the time, and for what they wait with, so that years of them can
+be simulated in minutes. Sockets and processes, which wait for real, keep to ``time``.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,14 @@ class Clock:
         """The time of day, which may jump."""
         return datetime.now(UTC)
 
+    def event(self) -> threading.Event:
+        """An event whose waits go by this clock."""
+        return threading.Event()
+
+    def condition(self) -> threading.Condition:
+        """A condition with a reentrant lock, whose waits go by this clock."""
+        return threading.Condition(threading.RLock())
+
 
 _clock = Clock()
 
@@ -44,6 +53,16 @@ def boottime() -> float:
 def utc() -> datetime:
     """The time of day, aware, in UTC; see :meth:`Clock.utc`."""
     return _clock.utc()
+
+
+def event() -> threading.Event:
+    """An event to wait for; see :meth:`Clock.event`."""
+    return _clock.event()
+
+
+def condition() -> threading.Condition:
+    """A condition to wait for; see :meth:`Clock.condition`."""
+    return _clock.condition()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from spaces.errors import InvalidValueError
 if TYPE_CHECKING:
     from das_hpo.launching.local import LocalWorkers
     from das_hpo.service.dispatcher import Dispatcher
+    from das_hpo.service.queue import Attempt, EvaluationQueue
     from workers.transport.keys import KeyFile
 
 
@@ -80,6 +81,38 @@ class Cluster:
     def lost(self) -> bool:
         """Whether all local workers have ended again and again."""
         return self._local is not None and self._local.given_up
+
+    def dispatcher(
+        self,
+        queue: EvaluationQueue,
+        run: str,
+        attempts: Sequence[Attempt],
+        timeout_s: float | None,
+        stop: threading.Event,
+    ) -> Dispatcher:
+        """The dispatcher of a run, not started yet.
+
+        Args:
+            queue: What to evaluate.
+            run: The run's name.
+            attempts: What a master before this one left running.
+            timeout_s: An evaluation that takes longer is lost; None leaves it to what is usual.
+            stop: Ends waiting for the nameserver when it is set.
+        """
+        from das_hpo.service.dispatcher import Dispatcher
+
+        return Dispatcher(
+            queue,
+            run,
+            nameserver=self.address,
+            keys=self.service.keys,
+            host=self.service.host,
+            lease_s=self.service.lease_s,
+            evaluation_timeout_s=timeout_s,
+            attempts=attempts,
+            wait_s=self.service.wait_s,
+            stop=stop,
+        )
 
     @contextmanager
     def serving(self, dispatcher: Dispatcher) -> Iterator[None]:

@@ -1,8 +1,8 @@
-"""The dispatcher of one run: listens, and hands workers' questions to the exchange.
+"""The dispatcher of one run: listens, and hands workers' questions to the lease manager.
 
-hpbandster's dispatcher pushes jobs and pings workers under one lock; of it only the place in the master
-is kept. Here workers pull. A lease with a single-use token stands for each attempt: beats renew it,
-silence or a deadline ends it, and the evaluation is offered again, before all new work.
+Workers pull; hpbandster's dispatcher, which pushes jobs and pings workers under one lock, is not used. A lease with a
+single-use token stands for each attempt: beats renew it, silence or a deadline ends it, and the evaluation is offered
+again, before all new work.
 
 Threads: those of the listener, one that looks for lost leases, and one that renews the entry in the
 nameserver.
@@ -14,14 +14,13 @@ import logging
 import socket
 import threading
 from collections.abc import Sequence
-from typing import Any, Self
-
-from hpbandster.core.dispatcher import Dispatcher as HpBandSterDispatcher
+from typing import Self
 
 from das_hpo import __version__
 from das_hpo.service.deadlines import Deadlines
-from das_hpo.service.endpoints import Service
+from das_hpo.service.endpoints import Endpoints
 from das_hpo.service.lease_manager import LeaseManager
+from das_hpo.service.lease_watch import LeaseWatch
 from das_hpo.service.listener import KeyedDaemon
 from das_hpo.service.queue import Attempt, EvaluationQueue
 from das_hpo.service.registration import ALIVE, DEAD, REGISTER_EVERY_S, SILENT, Registration
@@ -44,7 +43,7 @@ _EVERYWHERE = ("0.0.0.0", "::")
 log = logging.getLogger(__name__)
 
 
-class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
+class Dispatcher:
     """Serves one desk. ``with Dispatcher(...) as dispatcher:`` listens; nothing is started before.
 
     Args:
@@ -75,10 +74,8 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         stop: threading.Event | None = None,
         version: str = __version__,
     ) -> None:
-        nameserver_host, nameserver_port = parse_address(nameserver)
-        super().__init__(
-            None, run_name, nameserver=nameserver_host, nameserver_port=nameserver_port, host=host, logger=log
-        )
+        parse_address(nameserver)
+        self.host = host
         self.run_name = run_name
         self._address = nameserver
         self._keys = keys
@@ -113,7 +110,7 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         try:
             towards = _address_towards(*parse_address(self._address))
             self._daemon = KeyedDaemon(self.host or towards, 0, self._keys, lanes=("beat",))
-            where = str(self._daemon.register(Service(self._lease_manager), DISPATCHER_PREFIX + self.run_name))
+            where = str(self._daemon.register(Endpoints(self._lease_manager), DISPATCHER_PREFIX + self.run_name))
             if self.host in _EVERYWHERE:  # an address to listen on, but none to be called at
                 port = parse_address(self._daemon.address)[1]
                 where = uri(DISPATCHER_PREFIX + self.run_name, format_address(towards, port))
@@ -188,32 +185,6 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
         """Somebody has seen a worker's process end: what it computed is lost now, not when the lease ends."""
         self._lease_manager.worker_exited(name, why)
 
-    # hpbandster's ways in -----------------------------------------------------------------------
-
-    def run(self) -> None:
-        """Serves until :meth:`close` is called from another thread."""
-        self.start()
-        self._stop.wait()
-
-    def shutdown(self, shutdown_workers: bool = False) -> None:
-        """Stops; workers belong to the nameserver and go on to other runs."""
-        self.close()
-
-    # hpbandster's way of pushing jobs is closed: the thread that would push them is never started, so that what is
-    # submitted would wait for ever, without a word.
-
-    def submit_job(self, id: Any, **kwargs: Any) -> None:
-        """Closed: workers pull from the desk."""
-        raise RuntimeError("workers pull: a job is given out by the desk's next_evaluations()")
-
-    def trigger_discover_worker(self) -> None:
-        """Closed: workers present themselves when they claim."""
-        raise RuntimeError("workers are not looked for: they present themselves when they claim")
-
-    def register_result(self, id: Any = None, result: Any = None) -> None:
-        """Closed: outcomes come in as reports, with a token."""
-        raise RuntimeError("outcomes come in as reports: the desk is told with finished()")
-
     def _probe(self, where: str) -> str:
         """Whether a dispatcher is at that address."""
         try:
@@ -228,20 +199,10 @@ class Dispatcher(HpBandSterDispatcher):  # type: ignore[misc]
     # Threads ------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Looks for leases that have ended, and for gaps in its own time."""
-        tick_s = min(1.0, self._lease_s / 10)
-        before = clock.monotonic()
-        while not self._stop.wait(tick_s):
-            now = clock.monotonic()
-            try:
-                # The master itself stood still (stopped, swapped out, waiting for a disk): whoever was
-                # silent meanwhile could not be heard.
-                if now - before > 3 * tick_s + 1.0:
-                    self._lease_manager.extend(now, now - before)
-                before = now
-                self._lease_manager.look(now)
-            except Exception:
-                log.exception("leases could not be looked through")
+        """Looks for leases that have ended."""
+        watch = LeaseWatch(self._lease_manager, self._lease_s)
+        while not self._stop.wait(watch.every_s):
+            watch.tick()
 
     def _register(self, directory: Directory) -> None:
         """Renews the entry in the nameserver."""

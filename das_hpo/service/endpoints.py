@@ -21,7 +21,7 @@ from workers.transport.wire import checked, finite, mapping, text
 log = logging.getLogger(__name__)
 
 
-class Service:
+class Endpoints:
     """The dispatcher's exposed methods; see :mod:`workers.transport.messages` for what they mean."""
 
     def __init__(self, lease_manager: LeaseManager) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from contextlib import AbstractContextManager
 from das_hpo.progress import Snapshot
 from das_hpo.service.queue import HANDED_BACK, Attempt, Evaluation
 from das_hpo.service.recorder import Recorder
+from spaces import clock
 from spaces.trial import WORST_LOSS, TrialOutcome
 from storage.entries import WorkerInfo
 
@@ -26,7 +26,7 @@ class Work(ABC):
     """
 
     def __init__(self, name: str, objective: str, recorder: Recorder, parallel: int | None) -> None:
-        self.condition = threading.Condition(threading.RLock())
+        self.condition = clock.condition()
         self.name = name
         self.objective = objective
         self.recorder = recorder

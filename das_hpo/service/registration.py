@@ -132,8 +132,8 @@ class Registration:
 
     def _taken(self, where: str) -> RunExistsError:
         return RunExistsError(
-            f"a run named {self._run} is being served at {_address(where)} already, and workers could not tell the two apart: "
-            "give this one another name"
+            f"a run named {self._run} is being served at {_address(where)} already, "
+            "and workers could not tell the two apart: give this one another name"
         )
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from spaces import clock
 from spaces.trial import TrialOutcome
 from workers.transport.messages import AGAIN, WAIT, Answer, Caller
 
@@ -25,7 +26,7 @@ class Report:
     duration_s: float
     capacity: int
     answer: Answer | None = None
-    turn: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Event = field(default_factory=clock.event)
 
 
 class Reports:

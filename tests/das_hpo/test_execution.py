@@ -327,7 +327,7 @@ def _finished(path: str) -> int:
 def test_a_time_limit_ends_a_run_cleanly(url: str, keys: KeyFile) -> None:
     """What is done by then is kept, and the rest can be resumed."""
     slow = service(keys, options=("--seconds", "0.1"))
-    summary = execute(settings(iterations=50, time_limit_s=4), url, slow)
+    summary = execute(settings(iterations=400, time_limit_s=4), url, slow)
     assert (summary.status, summary.signalled) == ("interrupted", False)
     assert "time limit of 4.0s" in (summary.message or "")
     assert summary.snapshot.finished < summary.snapshot.expected

@@ -437,17 +437,3 @@ def test_a_friend_gone_mad_does_no_harm(serve):
     assert not work.outcomes
     assert dispatcher.running == 1
     assert client.report(token).report == "recorded"
-
-
-def test_hpbandsters_way_of_pushing_is_closed(queue, nameserver, keys):
-    """What is inherited of it would wait for ever, or compute beside what was claimed: it says what is done instead."""
-    dispatcher = Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys)
-    worker = Worker(nameserver.address, keys, version=__version__, device="cpu", kernel="auto")
-    with pytest.raises(RuntimeError, match="next_evaluations"):
-        dispatcher.submit_job((0, 0, 0), config={}, budget=1.0)
-    with pytest.raises(RuntimeError, match="claim"):
-        dispatcher.trigger_discover_worker()
-    with pytest.raises(RuntimeError, match="reports"):
-        dispatcher.register_result((0, 0, 0), {"result": None})
-    with pytest.raises(RuntimeError, match="claims"):
-        worker.start_computation(None, (0, 0, 0))

@@ -10,7 +10,6 @@ from typing import Any
 from spaces import clock
 from spaces.errors import ClusterError, UnreachableError
 from workers.transport.directory import Directory
-from workers.transport.keys import KeyFile
 from workers.transport.wire import Remote
 
 #: How long to wait before the nameserver is asked again when it does not answer.
@@ -28,8 +27,7 @@ class DispatcherDirectory:
     While the nameserver does not answer, what it said last is believed.
 
     Args:
-        nameserver: ``HOST:PORT``.
-        keys: The key file; None for no keys.
+        nameserver: A client of it, closed with this object.
         worker: Our name, by which the nameserver counts us.
         only: The one run to be served; None serves all.
         appeared: Called, on the refreshing thread, with the runs that were not there, or elsewhere, before.
@@ -37,13 +35,12 @@ class DispatcherDirectory:
 
     def __init__(
         self,
-        nameserver: str,
-        keys: KeyFile | None,
+        nameserver: Directory,
         worker: str,
         only: str | None,
         appeared: Callable[[list[str]], None],
     ) -> None:
-        self._directory = Directory(nameserver, keys)
+        self._directory = nameserver
         self._worker = worker
         self._only = only
         self._appeared = appeared
@@ -103,19 +100,13 @@ class DispatcherConnections:
     """One thread's connections to dispatchers, by run.
 
     Args:
-        peers: Where the dispatchers are.
-        keys: The key file; None for no keys.
-        lane: Tells the dispatcher which of its threads answer.
-        timeout_s: How long an answer may take.
+        dispatchers: Where the dispatchers are.
+        connect: Makes a connection to the object at a URI.
     """
 
-    def __init__(
-        self, dispatchers: DispatcherDirectory, keys: KeyFile | None, *, lane: str = "", timeout_s: float = 10.0
-    ) -> None:
+    def __init__(self, dispatchers: DispatcherDirectory, connect: Callable[[str], Remote]) -> None:
         self._dispatchers = dispatchers
-        self._keys = keys
-        self._lane = lane
-        self._timeout_s = timeout_s
+        self._connect = connect
         self._open: dict[str, tuple[str, Remote]] = {}
 
     def call(self, run: str, method: str, *arguments: Any) -> Any:
@@ -133,7 +124,7 @@ class DispatcherConnections:
         if known is None:
             if where is None:
                 raise UnreachableError(f"run {run} is not registered in the nameserver at present")
-            known = self._open[run] = where, Remote(where, self._keys, lane=self._lane, timeout_s=self._timeout_s)
+            known = self._open[run] = where, self._connect(where)
         try:
             return known[1].call(method, *arguments)
         except ClusterError:

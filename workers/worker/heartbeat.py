@@ -6,13 +6,10 @@ may be deep in a kernel or hang there.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
-import socket
 import threading
-import time
 from collections.abc import Callable
 
 from spaces import clock
@@ -21,9 +18,14 @@ from workers.transport.messages import tokens
 from workers.transport.wire import mapping
 from workers.worker.assignments import Assignments
 from workers.worker.dispatchers import DispatcherConnections, DispatcherDirectory
+from workers.worker.identity import Identity
+from workers.worker.wakeup import Wakeup
 
 #: How soon a beat that failed is tried again.
 RETRY_S = 2.0
+
+#: The pause after a beat that raised what nobody has foreseen.
+FAILED_S = 0.1
 
 #: How long the main thread has to react to a signal, and to give up what is not wanted any more.
 SIGNAL_S = 2.0
@@ -37,36 +39,37 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Beats until it is closed.
+    """Renews leases until it is closed.
 
     Args:
-        name: The worker's name.
-        session: The worker's session.
-        holding: Whose leases are renewed.
-        peers: Refreshed when it is time to.
-        lines: Connections of this thread.
+        identity: Who the worker is.
+        assignments: Whose leases are renewed.
+        dispatchers: Refreshed when it is time to.
+        connections: Connections of this thread.
         give_up: Called with the tokens that are not wanted any more; says whether they are all that is
             computed at present, which was interrupted then.
         leave: Called if a signal was not reacted to in time; the process ends after it.
+        wakeup: What the heartbeat sleeps on; signals are written to it.
     """
 
     def __init__(
         self,
-        name: str,
-        session: str,
-        holding: Assignments,
+        identity: Identity,
+        assignments: Assignments,
         dispatchers: DispatcherDirectory,
-        lines: DispatcherConnections,
+        connections: DispatcherConnections,
         give_up: Callable[[frozenset[str]], bool],
         leave: Callable[[], None],
+        wakeup: Wakeup,
     ) -> None:
-        self._name = name
-        self._session = session
-        self._assignments = holding
+        self._identity = identity
+        self._assignments = assignments
         self._dispatchers = dispatchers
-        self._connections = lines
+        self._connections = connections
         self._give_up = give_up
         self._leave = leave
+        self._wakeup = wakeup
+        self._thread: threading.Thread | None = None
         self._closed = False
         self._reacted = False
         self._quit_at: float | None = None
@@ -74,18 +77,16 @@ class Heartbeat:
         self._interrupted_at: float | None = None
         self._failing: set[str] = set()
         self._beat_due = 0.0
-        self._wake_read, self.wake_write = socket.socketpair()
-        self.wake_write.setblocking(False)
-        self._thread = threading.Thread(target=self._run, name=f"{name} heart", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Starts a thread that beats."""
+        self._thread = threading.Thread(target=self.run, name=f"{self._identity.name} heartbeat", daemon=True)
         self._thread.start()
 
     def expect(self, lease_s: float) -> None:
         """A lease was taken: a beat is due within a third of it."""
         if self._beat_due > clock.monotonic() + lease_s / 2:
-            self._poke()
+            self._wakeup.wake()
 
     def reacted(self) -> None:
         """The main thread has seen the signal."""
@@ -94,30 +95,28 @@ class Heartbeat:
     def close(self) -> None:
         """Ends the thread."""
         self._closed = True
-        self._poke()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
+        self._wakeup.wake()
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=15.0)
-        self._wake_read.close()
-        self.wake_write.close()
 
-    def _poke(self) -> None:
-        with contextlib.suppress(OSError):
-            self.wake_write.send(b"\0")
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Beats until it is closed, on the thread that calls this."""
         while not self._closed:
             try:
-                self._dispatchers.refresh()
-                now = clock.monotonic()
-                if now >= self._beat_due:
-                    self._beat_due = now + self._beat()
-                self._end_what_hangs(clock.monotonic())
-                self._sleep()
+                self._step()
             except Exception:
                 log.exception("a heartbeat failed")
                 self._beat_due = clock.monotonic() + RETRY_S
-                time.sleep(0.1)
+                self._wakeup.wait(FAILED_S)
         self._connections.close()
+
+    def _step(self) -> None:
+        self._dispatchers.refresh()
+        now = clock.monotonic()
+        if now >= self._beat_due:
+            self._beat_due = now + self._beat()
+        self._end_what_hangs(clock.monotonic())
+        self._sleep()
 
     def _sleep(self) -> None:
         # Of work that was taken during the last beat, expect() may not have known that a beat is due.
@@ -129,25 +128,19 @@ class Heartbeat:
             due = min(due, self._quit_at)
         if self._interrupted_at is not None:
             due = min(due, clock.monotonic() + 1.0)
-        self._wake_read.settimeout(max(0.001, due - clock.monotonic()))
-        try:
-            came = self._wake_read.recv(4096)
-        except TimeoutError:
-            return
+        came = self._wakeup.wait(due - clock.monotonic())
         if _STOPS.intersection(came) and self._quit_at is None:
             self._quit_at = clock.monotonic() + SIGNAL_S
 
     def _beat(self) -> float:
         """Beats for everything held; returns when to beat again."""
-        by_run = self._assignments.by_run()
+        us, by_run = self._identity, self._assignments.by_run()
         self._connections.keep(set(by_run))
         failed = False
         unwanted: set[str] = set()
         for run, held in by_run.items():
             try:
-                answer = mapping(
-                    self._connections.call(run, "beat", self._name, self._session, held), "the beat's answer"
-                )
+                answer = mapping(self._connections.call(run, "beat", us.name, us.session, held), "the beat's answer")
                 unwanted.update(tokens(answer.get("stop")))
                 if run in self._failing:
                     self._failing.discard(run)

@@ -1,0 +1,31 @@
+"""Who a worker is."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a worker is, and what it takes.
+
+    Attributes:
+        name: Unique among the nameserver's workers.
+        host: Its machine.
+        pid: Its process.
+        device: ``cpu`` or ``cuda:0``.
+        version: Of das-hpo.
+        capacity: How many evaluations of equal shape are computed at once.
+        only: The one run to be served; None serves all.
+        session: Drawn anew for each process.
+    """
+
+    name: str
+    host: str
+    pid: int
+    device: str
+    version: str
+    capacity: int = 1
+    only: str | None = None
+    session: str = field(default_factory=lambda: secrets.token_hex(8))
