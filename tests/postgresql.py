@@ -90,9 +90,9 @@ def running_server(*options: str) -> Iterator[Path]:
 
 
 @contextmanager
-def empty_database(server: Path) -> Iterator[str]:
+def empty_database(server: Path, name: str = "") -> Iterator[str]:
     """The URL of an empty database of that server."""
-    name = f"test{os.getpid()}_{next(_NAMES)}"
+    name = name or f"test{os.getpid()}_{next(_NAMES)}"
     with psycopg.connect(host=str(server), user="das_hpo", dbname="postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
         yield f"postgresql://das_hpo@/{name}?host={server}"

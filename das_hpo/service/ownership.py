@@ -43,8 +43,7 @@ class Ownership:
     """
 
     def __init__(self, database: Database, run_id: int, run_name: str, *, renew_every_s: float = 1.0) -> None:
-        pid = os.getpid()
-        self.owner = ":".join([socket.gethostname(), str(pid), _started(pid), _realm(), secrets.token_hex(4)])
+        self.owner = process_identity()
         self._database = database
         self._run_id = run_id
         self._run_name = run_name
@@ -111,6 +110,12 @@ class Ownership:
         """Gives the lease back."""
         with self._database.begin() as session:
             writes.release_lease(session, self._run_id, self.owner)
+
+
+def process_identity() -> str:
+    """Names this process among all that may ever run a run, and says where it can be seen whether it lives."""
+    pid = os.getpid()
+    return ":".join([socket.gethostname(), str(pid), _started(pid), _realm(), secrets.token_hex(4)])
 
 
 def _started(pid: int) -> str:
