@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from spaces import clock
 from spaces.errors import ClusterError, DatabaseBusyError
+from spaces.texts import cleaned
 from storage import queries, writes
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Ownership:
 
     def __init__(self, database: Database, run_id: int, run_name: str, *, renew_every_s: float = 1.0) -> None:
         pid = os.getpid()
-        self.owner = ":".join([socket.gethostname(), str(pid), _started(pid), _realm(), secrets.token_hex(4)])
+        self.owner = ":".join([cleaned(socket.gethostname()), str(pid), _started(pid), _realm(), secrets.token_hex(4)])
         self._database = database
         self._run_id = run_id
         self._run_name = run_name
