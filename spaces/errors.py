@@ -18,7 +18,7 @@
     │   └── WireError               a message that is not of the agreed form
     └── DeviceError                 the device asked for is not on this machine
 
-A message says, in one line, what came, what is valid and what to do.
+A message says, in one line, what came, what is valid and what to do. :func:`may_pass` tells what is worth trying again.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class DasHpoError(Exception):
     """Root of everything das-hpo raises on purpose."""
 
     exit_status = 1
+    may_pass = False
+    """Whether the same may succeed when it is tried again."""
 
 
 class UsageError(DasHpoError):
@@ -68,11 +70,22 @@ class DatabaseMissingError(StorageError):
 
 
 class DatabaseUnusableError(StorageError):
-    """The database is there, but is none of das-hpo's or cannot be written."""
+    """The database is there, but is none of das-hpo's or cannot be written.
+
+    Args:
+        message: What came, what is valid, what to do.
+        may_pass: Whether somebody may put it right while a run goes on: the file put back, rights given again.
+    """
+
+    def __init__(self, message: str, *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class DatabaseBusyError(StorageError):
     """The database cannot be used at present: locked, its disk full, its server away. It may pass."""
+
+    may_pass = True
 
 
 class SchemaError(StorageError):
@@ -81,6 +94,8 @@ class SchemaError(StorageError):
 
 class ClusterError(DasHpoError):
     """Nameserver, dispatcher or worker cannot be reached or trusted."""
+
+    may_pass = True
 
 
 class UnreachableError(ClusterError):
@@ -106,6 +121,13 @@ class VersionError(ClusterError):
 class WireError(ClusterError):
     """A message that is not of the agreed form."""
 
+    may_pass = False
+
 
 class DeviceError(DasHpoError):
     """The device asked for is not on this machine."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same may succeed when it is tried again: only errors that are known to pass may pass."""
+    return isinstance(error, OSError | MemoryError) or (isinstance(error, DasHpoError) and error.may_pass)

@@ -12,6 +12,7 @@ from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import METHODS, Hyperparameters
 from spaces.inverse_1d.architecture import Architecture, candidate_operations
 from spaces.inverse_1d.choices import Choices
+from spaces.texts import is_clean
 
 DATA_FORMATIONS = ("blur", "downsampling")
 OBJECTIVES = ("one-shot", "architecture")
@@ -189,7 +190,7 @@ class TrialOutcome:
         try:
             epochs = tuple(_epoch(epoch) for epoch in rest.pop("epochs", ()))
             outcome = cls(epochs=epochs, **rest)
-        except (AttributeError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
             raise InvalidValueError(f"not an outcome: {error}") from None
         if outcome.status not in (COMPLETED, DIVERGED):
             raise UnknownNameError("status of an outcome", outcome.status, (COMPLETED, DIVERGED))
@@ -224,12 +225,21 @@ _EPOCH_TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
+#: How long the texts may be.
+_LENGTHS: Mapping[str, int] = {"kernel": 32, "phase": 64}
+_LENGTH = 65_536
+
+
 def _check_types(datum: TrialOutcome | Epoch, types: Mapping[str, tuple[type, ...]]) -> None:
     """Refuses what a database could not hold, before it gets there."""
     for name, valid in types.items():
         value = getattr(datum, name)
-        if type(value) not in valid or (type(value) is int and not 0 <= value < 2**31):
-            raise InvalidValueError(f"not an outcome: {name} is {value!r}")
+        if type(value) is int and int in valid and not 0 <= value < 2**31:  # not named: Python writes no long integers
+            raise InvalidValueError(f"not an outcome: {name} is an integer outside [0, 2**31)")
+        if type(value) is str and str in valid and not (len(value) <= _LENGTHS.get(name, _LENGTH) and is_clean(value)):
+            raise InvalidValueError(f"not an outcome: {name} is too long a text, or one that cannot be stored")
+        if type(value) not in valid:
+            raise InvalidValueError(f"not an outcome: {name} is of type {type(value).__name__}")
 
 
 def _fields(datum: TrialSpec | TrialOutcome | Epoch) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from spaces.errors import DatabaseBusyError, DatabaseMissingError, DatabaseUnusableError
 from storage import schema
-from storage.failures import translated
+from storage.failures import refuse_what_cannot_be_stored, translated
 from storage.location import Location, is_empty, locate, require_place
 
 __all__ = ["Database", "Session", "connect", "open_database"]
@@ -64,7 +64,7 @@ class Database:
         Raises:
             DatabaseBusyError: If it stays locked, the disk is full or the server is away; nothing was written.
             DatabaseUnusableError: If it can only be read, or its file was removed or replaced.
-            StorageError: If a constraint refuses what the block wrote.
+            StorageError: If a constraint, or the driver, refuses what the block wrote.
         """
         if self.read_only:
             raise DatabaseUnusableError(
@@ -98,7 +98,9 @@ class Database:
         """What is written to a file without a name is lost, and SQLite would not say so."""
         if self.location.path is not None and _identity(self.location.path) != self._file:
             raise DatabaseUnusableError(
-                f"the database {self.location.name} was removed or replaced while it was open: put it back, start again"
+                f"the database {self.location.name} was removed or replaced while it was open: "
+                "put it back, start again",
+                may_pass=True,
             )
 
     def close(self) -> None:
@@ -156,7 +158,7 @@ def connect(location: Location, *, read_only: bool = False, busy_timeout_s: floa
     """An engine with the settings of this module, whatever the schema; the caller disposes of it."""
     if location.path is not None:
         return _sqlite(location, read_only=read_only, busy_timeout_s=busy_timeout_s, pool=QueuePool)
-    return create_engine(
+    engine = create_engine(
         location.url,
         pool_pre_ping=True,  # a server that was restarted costs a new connection, not an error
         connect_args={
@@ -165,6 +167,7 @@ def connect(location: Location, *, read_only: bool = False, busy_timeout_s: floa
             "options": f"-c lock_timeout={int(busy_timeout_s * 1000)} -c timezone=UTC",
         },
     )
+    return refuse_what_cannot_be_stored(engine, location.name)
 
 
 @contextmanager
@@ -206,7 +209,8 @@ def _sqlite(location: Location, *, read_only: bool, busy_timeout_s: float, pool:
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 
-    return create_engine(location.url, creator=open_connection, poolclass=pool)
+    engine = create_engine(location.url, creator=open_connection, poolclass=pool)
+    return refuse_what_cannot_be_stored(engine, location.name)
 
 
 def _uri(path: Path, *, read_only: bool) -> str:

@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from spaces.errors import DatabaseBusyError, DatabaseMissingError, DatabaseUnusableError, StorageError
@@ -22,6 +24,9 @@ _PASSING = ("08", "53", "57", "55", "40", "58")
 #: Of class 25 these: the server ended a transaction that stood still, or refuses what comes after its first error.
 _PASSING_STATES = ("25P02", "25P03", "25P04")
 
+#: What may be given again: a server that is read-only (a standby, for example), rights on its tables.
+_RIGHTS = ("25006", "42501")
+
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
@@ -30,10 +35,33 @@ def translated(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise storage_error(error.orig or error, where) from error
+    except StatementError as error:
+        raise refused(error.orig or error, where) from error
     except PoolTimeoutError as error:
         raise DatabaseBusyError(f"the database {where} has no free connection: {error}") from error
     except sqlite3.Error as error:
         raise storage_error(error, where) from error
+
+
+def refuse_what_cannot_be_stored(engine: Engine, where: str) -> Engine:
+    """Makes storage errors of what a driver raises about a value: a text with half a character, an integer too large.
+
+    It is not the driver's own kind of error, and from a transaction's block alone nobody could tell it from an error
+    of the block's author.
+    """
+
+    def refuse(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, ValueError | ArithmeticError):
+            raise refused(context.original_exception, where)
+
+    event.listen(engine, "handle_error", refuse)
+    return engine
+
+
+def refused(error: BaseException, where: str) -> StorageError:
+    """The storage error for a value that the database or its driver does not take."""
+    said = " ".join(str(error).split()).encode("utf-8", "backslashreplace").decode()
+    return StorageError(f"the database {where} refused what was to be written: {said}")
 
 
 def storage_error(error: BaseException, where: str) -> StorageError:
@@ -41,7 +69,7 @@ def storage_error(error: BaseException, where: str) -> StorageError:
     said = " ".join(str(error).split())
     if isinstance(error, sqlite3.Error):
         return _sqlite(error, said, where)
-    return _postgresql(getattr(error, "sqlstate", None), said, where)
+    return _postgresql(error, said, where)
 
 
 def _sqlite(error: sqlite3.Error, said: str, where: str) -> StorageError:
@@ -52,20 +80,29 @@ def _sqlite(error: sqlite3.Error, said: str, where: str) -> StorageError:
         return DatabaseBusyError(f"the database {where} cannot be written ({said}): make room on its disk")
     if code in _READ_ONLY:
         return DatabaseUnusableError(
-            f"the database {where} cannot be opened for this ({said}): check the rights on the file and its directory"
+            f"the database {where} cannot be opened for this ({said}): check the rights on the file and its directory",
+            may_pass=True,
         )
     if code in _CORRUPT:
         return DatabaseUnusableError(f"{where} is no sound SQLite database ({said}): restore a backup of it")
     return StorageError(f"the database {where} refused: {said}")
 
 
-def _postgresql(state: str | None, said: str, where: str) -> StorageError:
+def _postgresql(error: BaseException, said: str, where: str) -> StorageError:
+    import psycopg  # which is here already, if it is its error
+
+    state = getattr(error, "sqlstate", None)
+    if state is None and not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return refused(error, where)  # the driver does not even send it
     if state == "3D000" or (state is None and "does not exist" in said and "database" in said):
         return DatabaseMissingError(f"there is no database at {where} ({said}): make one with createdb")
     if state is None and ("authentication" in said or "role" in said):
-        return DatabaseUnusableError(f"the database {where} let nobody in ({said}): check user and password in its URL")
+        return DatabaseUnusableError(
+            f"the database {where} let nobody in ({said}): check user and password in its URL", may_pass=True
+        )
     if state is None or state[:2] in _PASSING or state in _PASSING_STATES:
         return DatabaseBusyError(f"the database {where} cannot be used at present: {said}")
-    if state == "25006" or state[:2] in ("28", "42"):
-        return DatabaseUnusableError(f"the database {where} refused: {said}")
+    if state in _RIGHTS or state[:2] in ("28", "42"):
+        rights = state in _RIGHTS or state[:2] == "28"
+        return DatabaseUnusableError(f"the database {where} refused: {said}", may_pass=rights)
     return StorageError(f"the database {where} refused: {said}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import re
 from contextlib import suppress
@@ -19,7 +20,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from spaces.errors import DasHpoError, DatabaseBusyError, InvalidValueError, StorageError
+from spaces.errors import (
+    DasHpoError,
+    DatabaseBusyError,
+    DatabaseMissingError,
+    DatabaseUnusableError,
+    InvalidValueError,
+    SchemaError,
+    may_pass,
+)
+from spaces.texts import cleaned
 from spaces.trial import TrialOutcome
 from storage import writes
 from storage.engine import Database
@@ -27,6 +37,11 @@ from storage.engine import Database
 _RESERVE = "reserve"
 _RESERVED_BYTES = 4 * 2**20
 _ENDING = ".outcome.json"
+
+#: Then nothing is wrong with an outcome that cannot be recorded.
+_ABOUT_THE_DATABASE = (DatabaseMissingError, DatabaseUnusableError, SchemaError)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +61,8 @@ class Taken:
     Attributes:
         recorded: Now in the database.
         known: Dropped, as their evaluations had an outcome already.
-        refused: Left where they are, renamed to ``.refused``: unreadable, or of no attempt of this database.
+        refused: Left where they are, renamed to ``.refused``: unreadable, of no attempt of this database, or nothing
+            that it can hold. The log says which, and why.
     """
 
     recorded: int = 0
@@ -87,8 +103,7 @@ class Spool:
             InvalidValueError: If the token is no plain word, and so no name of a file.
             DatabaseBusyError: If it cannot be kept here either; do not acknowledge it then.
         """
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", spooled.token):
-            raise InvalidValueError(f"a token is up to 128 letters, digits, - and _, {spooled.token!r} came")
+        _check_token(spooled.token)
         path = self.directory / (spooled.token + _ENDING)
         content = json.dumps(asdict(spooled)).encode()
         try:
@@ -105,14 +120,17 @@ class Spool:
 
     def pending(self) -> list[SpooledOutcome]:
         """What is there and can be read, the oldest first."""
-        found = [_read(path) for path in self._files()]
-        return [spooled for spooled in found if spooled is not None]
+        found = []
+        for path in self._files():
+            with suppress(OSError, ValueError, TypeError, LookupError, DasHpoError):
+                found.append(_read(path))
+        return found
 
     def take_in(self, database: Database) -> Taken:
         """Writes every outcome to the database, each in its own transaction, and removes its file.
 
         Raises:
-            DatabaseBusyError: If the database still cannot be written; what is left stays.
+            StorageError: If the database still cannot be written; what is left stays.
         """
         counts = {"recorded": 0, "known": 0, "refused": 0}
         for path in self._files():
@@ -164,31 +182,50 @@ def _is_alive(pid: str) -> bool:
 
 
 def _take_in(database: Database, path: Path) -> str:
-    spooled = _read(path)
-    if spooled is None:
-        return _refuse(path) if path.exists() else "known"  # another process has taken it in
+    try:
+        spooled = _read(path)
+    except FileNotFoundError:
+        return "known"  # another process has taken it in
+    except Exception as error:  # noqa: BLE001 (logged there)
+        return _refuse(path, error)
     try:
         with database.begin() as session:
             new = writes.record_outcome(session, spooled.token, spooled.outcome, spooled.loss, spooled.duration_s)
-    except DatabaseBusyError:
-        raise
-    except (StorageError, InvalidValueError):
-        return _refuse(path)
+    except Exception as error:
+        if may_pass(error) or isinstance(error, _ABOUT_THE_DATABASE):
+            raise
+        return _refuse(path, error)
     path.unlink(missing_ok=True)
     return "recorded" if new else "known"
 
 
-def _refuse(path: Path) -> str:
-    path.replace(path.with_name(path.name + ".refused"))
+def _refuse(path: Path, error: Exception) -> str:
+    """Sets a file aside: whatever is wrong with it, no run may wait for it."""
+    aside = path.with_name(path.name + ".refused")
+    try:
+        path.replace(aside)
+    except OSError:
+        aside = path  # it is tried again by the next run
+    log.error("an outcome that was kept cannot be recorded, and is left in %s: %s", aside, cleaned(str(error)))
     return "refused"
 
 
-def _read(path: Path) -> SpooledOutcome | None:
-    try:
-        values: dict[str, Any] = json.loads(path.read_bytes())
-        return SpooledOutcome(**{**values, "outcome": TrialOutcome.from_mapping(values["outcome"])})
-    except (OSError, ValueError, TypeError, KeyError, DasHpoError):
-        return None
+def _read(path: Path) -> SpooledOutcome:
+    """What a file holds.
+
+    Raises:
+        OSError: If it cannot be read.
+        Exception: If it is none of ours, or was cut or changed.
+    """
+    values: dict[str, Any] = json.loads(path.read_bytes())
+    spooled = SpooledOutcome(**{**values, "outcome": TrialOutcome.from_mapping(values["outcome"])})
+    _check_token(spooled.token)
+    return spooled
+
+
+def _check_token(token: object) -> None:
+    if not (isinstance(token, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,128}", token)):
+        raise InvalidValueError(f"a token is up to 128 letters, digits, - and _, {token!r} came")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,7 +1,7 @@
 """What of the dispatcher is on the wire: five methods that read a message, check it, and answer it.
 
-No exception leaves them: a message of another form is refused, and whatever else goes wrong is logged
-and answered with "ask again".
+No exception leaves them. A message of another form is refused, and a report of another form ends its attempt. What
+may pass is answered with "ask again", which the worker does until it has another answer; nothing else is.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import Pyro4.core
 
 from das_hpo.service.lease_manager import LeaseManager
 from das_hpo.service.reports import AGAIN_S
-from spaces.errors import DasHpoError, WireError
+from spaces.errors import DasHpoError, WireError, may_pass
+from spaces.texts import cleaned
 from spaces.trial import TrialOutcome
 from workers.transport.messages import AGAIN, ERROR, HANDED_BACK, REFUSED, WAIT, Answer, Caller, capacity, tokens
-from workers.transport.wire import checked, finite, mapping, text
+from workers.transport.wire import finite, mapping, text
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +42,17 @@ class Endpoints:
         try:
             caller = Caller.from_mapping(worker)
             named = text(token, "a token", most=64)
-            seconds = finite(duration_s, "duration_s", least=0)
             try:
                 found = TrialOutcome.from_mapping(mapping(outcome, "the outcome"))
-            except DasHpoError as error:
-                message = f"the outcome is not of the agreed form: {error}"
+                seconds = finite(duration_s, "duration_s", least=0)
+                return self._lease_manager.report(caller, named, found, seconds, capacity(wanted)).to_dict()
+            except Exception as error:
+                if may_pass(error):
+                    raise
+                if not isinstance(error, DasHpoError):
+                    log.error("a report of %s could not be taken in", caller.name, exc_info=error)
+                message = f"the report cannot be taken in: {type(error).__name__}: {error}"
                 return self._lease_manager.hand_back(caller, (named,), ERROR, message).to_dict()
-            return self._lease_manager.report(caller, named, found, seconds, capacity(wanted)).to_dict()
         except Exception as error:  # noqa: BLE001 (answered, and logged there)
             return _failed(error, AGAIN).to_dict()
 
@@ -67,8 +72,8 @@ class Endpoints:
         try:
             if result not in (HANDED_BACK, ERROR):
                 raise WireError(f"result must be {HANDED_BACK} or {ERROR}")
-            checked(message)
-            reason = str(message)[:8000]
+            # Whatever the reason is, the evaluation is free: it must not stay with a worker that has given it up.
+            reason = message if type(message) is str else f"the worker gave no reason, but {type(message).__name__}"
             return self._lease_manager.hand_back(Caller.from_mapping(worker), tokens(held), result, reason).to_dict()
         except Exception as error:  # noqa: BLE001 (answered, and logged there)
             return _failed(error, AGAIN).to_dict()
@@ -85,6 +90,9 @@ class Endpoints:
 def _failed(error: Exception, report: str) -> Answer:
     if isinstance(error, WireError):
         log.warning("a message is refused: %s", error)
-        return Answer(REFUSED, message=str(error))
+        return Answer(REFUSED, message=cleaned(str(error)))
     log.error("a message could not be answered", exc_info=error)
-    return Answer(WAIT, wait_s=AGAIN_S, report=report, message=f"{type(error).__name__}, see the master's log")
+    message = f"{type(error).__name__}, see the master's log"
+    if may_pass(error) or not report:  # without a report, the worker just asks for work later
+        return Answer(WAIT, wait_s=AGAIN_S, report=report, message=message)
+    return Answer(REFUSED, message=message)

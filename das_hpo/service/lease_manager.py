@@ -16,9 +16,22 @@ from das_hpo.service.queue import ERROR, HANDED_BACK, LOST, Attempt, EvaluationQ
 from das_hpo.service.reports import AGAIN_S, Report, Reports, again
 from das_hpo.service.worker_registry import SLOWEST_S, WorkerRegistry, WorkerStatus
 from spaces import clock
-from spaces.errors import ClusterError, DatabaseBusyError, DatabaseUnusableError
+from spaces.errors import may_pass
+from spaces.texts import cleaned
 from spaces.trial import COMPLETED, TrialOutcome
-from workers.transport.messages import DONE, DUPLICATE, RECORDED, REFUSED, UNKNOWN, WAIT, WORK, Answer, Caller, Work
+from workers.transport.messages import (
+    DONE,
+    DUPLICATE,
+    MAX_MESSAGE_LENGTH,
+    RECORDED,
+    REFUSED,
+    UNKNOWN,
+    WAIT,
+    WORK,
+    Answer,
+    Caller,
+    Work,
+)
 
 #: While nothing has changed, the desk is asked this often at most whether it has work: many workers wait
 #: at the end of a rung, and asking costs a transaction.
@@ -26,9 +39,6 @@ DRY_S = 1.0
 
 #: While evaluations wait for a worker, this is said so often.
 SAY_EVERY_S = 60.0
-
-#: What keeps outcomes from being recorded whatever they are, and may pass: they are reported again.
-_MAY_PASS = (OSError, DatabaseBusyError, DatabaseUnusableError, ClusterError)
 
 log = logging.getLogger(__name__)
 
@@ -185,14 +195,13 @@ class LeaseManager:
         try:
             self._commit(reports)
         except Exception as error:
-            if len(reports) > 1 and not isinstance(error, DatabaseBusyError):
+            if len(reports) > 1 and not may_pass(error):
                 # One of them may be what the database refuses: it must not stop the others.
                 for task, report in reports.items():
                     self._record({task: report})
                 return
-            if isinstance(error, _MAY_PASS) or not self._record_alone(reports):
-                for task, report in reports.items():
-                    self._queue.unrecorded(task.evaluation, report.token, report.outcome, report.duration_s)
+            if may_pass(error) or not self._record_alone(reports):
+                self._keep(reports)
                 numbers = ", ".join(str(task.evaluation.id) for task in reports)
                 log.exception("outcomes were not recorded (evaluations %s): they are reported again", numbers)
 
@@ -205,9 +214,9 @@ class LeaseManager:
         (report,) = reports.values()
         try:
             self._commit(reports, with_work=False)
-        except _MAY_PASS:
-            return False
         except Exception as error:  # noqa: BLE001 (logged there)
+            if may_pass(error):
+                return False
             self._refuse(report, error)
         else:
             log.exception("an outcome was recorded, but no work could be given with it")
@@ -220,6 +229,13 @@ class LeaseManager:
         message = f"its outcome was refused: {type(error).__name__}: {error}"
         if lease.late or self._end([lease], ERROR, message):
             report.answer = self._next(report.caller, report.capacity, RECORDED)
+        else:  # so it was not the outcome that was refused
+            self._keep({lease.task: report})
+
+    def _keep(self, reports: Mapping[Task, Report]) -> None:
+        """Keeps what could not be recorded, should the run end before it is reported again."""
+        for task, report in reports.items():
+            self._queue.unrecorded(task.evaluation, report.token, report.outcome, report.duration_s)
 
     def _commit(self, reports: Mapping[Task, Report], *, with_work: bool = True) -> None:
         """One commit for these reports and, where wanted, what their workers take next; then their answers.
@@ -377,6 +393,7 @@ class LeaseManager:
         """Ends attempts without an outcome; False if the desk could not record it, and then nothing changed."""
         if not leases:
             return True
+        message = cleaned(message)[-MAX_MESSAGE_LENGTH:]  # the last line of a traceback says most
         counts = result != HANDED_BACK
         finals = [counts and lease.task.lost + 1 >= MAX_ATTEMPTS for lease in leases]
         try:

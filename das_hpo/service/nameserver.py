@@ -16,9 +16,10 @@ from Pyro4 import errors
 from das_hpo.service.listener import KeyedDaemon
 from das_hpo.service.registration import EXPIRY_S
 from spaces import clock
+from spaces.errors import WireError
 from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
-from workers.transport.wire import DISPATCHER_PREFIX, NAMESERVER_ID
+from workers.transport.wire import DISPATCHER_PREFIX, NAMESERVER_ID, object_uri, text
 
 __all__ = ["Directory", "NameServer", "locate"]
 
@@ -44,8 +45,7 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
 
     def register(self, name: Any, uri: Any, safe: bool = False, metadata: Any = None) -> None:
         """Enters or renews a name."""
-        if type(name) is not str or len(name) > MAX_LENGTH or type(uri) is not str or len(uri) > MAX_LENGTH:
-            raise errors.NamingError(f"a name and its address are texts of at most {MAX_LENGTH} characters")
+        _check(name, uri)
         with self.lock:
             if name not in self.storage and len(self.storage) >= MAX_NAMES:
                 raise errors.NamingError(f"the nameserver holds {MAX_NAMES} names already")
@@ -64,6 +64,7 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
         Returns:
             The address that the name has now.
         """
+        _check(name, uri)
         with self.lock:
             there = self._live(name)
             if there not in ("", uri, before):
@@ -121,6 +122,19 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
             for worker in [worker for worker, at in self._workers.items() if now - at > 2 * SLOWEST_S]:
                 del self._workers[worker]
             return len(self._workers)
+
+
+def _check(name: Any, uri: Any) -> None:
+    """Refuses what those who look for dispatchers could not read: it would be among their answer, for all of them.
+
+    Raises:
+        NamingError: If the name or the address is of another form.
+    """
+    try:
+        text(text(name, "a name", most=MAX_LENGTH).removeprefix(DISPATCHER_PREFIX), "a name")
+        object_uri(uri)
+    except WireError as error:
+        raise errors.NamingError(str(error)) from None
 
 
 class NameServer:

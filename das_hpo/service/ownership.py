@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from spaces import clock
 from spaces.errors import ClusterError, DatabaseBusyError
+from spaces.texts import cleaned
 from storage import queries, writes
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Ownership:
 def process_identity() -> str:
     """Names this process among all that may ever run a run, and says where it can be seen whether it lives."""
     pid = os.getpid()
-    return ":".join([socket.gethostname(), str(pid), _started(pid), _realm(), secrets.token_hex(4)])
+    return ":".join([cleaned(socket.gethostname()), str(pid), _started(pid), _realm(), secrets.token_hex(4)])
 
 
 def _started(pid: int) -> str:

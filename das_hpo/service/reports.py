@@ -26,6 +26,7 @@ class Report:
     duration_s: float
     capacity: int
     answer: Answer | None = None
+    failure: Exception | None = None
     turn: threading.Event = field(default_factory=clock.event)
 
 
@@ -48,7 +49,11 @@ class Reports:
         return len(self._waiting)
 
     def answer(self, report: Report) -> Answer:
-        """Queues a report and returns its answer."""
+        """Queues a report and returns its answer.
+
+        Raises:
+            Exception: What was raised when this report, or those that came with it, were taken in.
+        """
         with self._queueing:
             self._waiting.append(report)
             if not self._busy:
@@ -64,6 +69,8 @@ class Reports:
                     self._busy = bool(self._waiting)
                     if self._waiting:
                         self._waiting[0].turn.set()
+        if report.failure is not None:
+            raise report.failure
         assert report.answer is not None
         return report.answer
 
@@ -72,6 +79,9 @@ class Reports:
             reports, self._waiting = self._waiting, []
         try:
             self._take_in(reports)
+        except Exception as error:  # noqa: BLE001 (raised on the thread of each)
+            for report in reports:
+                report.failure = None if report.answer else error
         finally:
             for report in reports:
                 report.answer = report.answer or again()

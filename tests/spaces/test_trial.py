@@ -17,6 +17,8 @@ from spaces.inverse_1d.choices import Choices
 from spaces.trial import WORST_LOSS, Epoch, TrialOutcome, TrialSpec
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+#: What a database can hold.
+TEXTS = st.text(st.characters(exclude_characters="\0"))
 MAYBE = st.none() | FINITE
 
 
@@ -54,14 +56,14 @@ def outcomes() -> st.SearchStrategy[TrialOutcome]:
         status=st.sampled_from(["completed", "diverged"]),
         one_shot_psnr=MAYBE,
         architecture_psnr=MAYBE,
-        architecture=st.none() | st.text(),
+        architecture=st.none() | TEXTS,
         parameters=st.none() | st.integers(0, 10**6),
         epochs=st.lists(epochs(), max_size=3, unique_by=lambda epoch: (epoch.phase, epoch.epoch)).map(tuple),
         kernel=st.sampled_from(["torch", "fused"]),
-        device=st.text(),
+        device=TEXTS,
         search_s=st.floats(0, 1e6),
         retrain_s=st.floats(0, 1e6),
-        message=st.none() | st.text(),
+        message=st.none() | TEXTS,
     )
 
 

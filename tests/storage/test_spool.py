@@ -22,13 +22,14 @@ from storage import maintenance, queries, writes
 from storage.engine import Database, open_database
 from storage.spool import Spool, SpooledOutcome, Taken
 
+texts = st.text(st.characters(exclude_characters="\0"), max_size=30)
 psnrs = st.none() | st.floats(-50, 50)
 outcomes = st.builds(
     TrialOutcome,
     status=st.sampled_from(["completed", "diverged"]),
     one_shot_psnr=psnrs,
     architecture_psnr=psnrs,
-    architecture=st.none() | st.text(max_size=30),
+    architecture=st.none() | texts,
     parameters=st.none() | st.integers(0, 10**6),
     epochs=st.lists(
         st.builds(
@@ -42,7 +43,7 @@ outcomes = st.builds(
         unique_by=lambda epoch: (epoch.phase, epoch.epoch),
         max_size=3,
     ).map(tuple),
-    message=st.none() | st.text(max_size=30),
+    message=st.none() | texts,
 )
 
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Self
 
 from spaces.errors import UnreachableError, WireError
 from workers.transport.keys import KeyFile
-from workers.transport.wire import DISPATCHER_PREFIX, NAMESERVER_ID, Remote, finite, mapping, parse_address, text, uri
+from workers.transport.wire import (
+    DISPATCHER_PREFIX,
+    NAMESERVER_ID,
+    Remote,
+    finite,
+    mapping,
+    object_uri,
+    parse_address,
+    text,
+    uri,
+)
 
 #: How long one answer of the nameserver may take, and while one is waited for, when a signal has to be heeded soon.
 TIMEOUT_S = 5.0
 WAITING_TIMEOUT_S = 2.0
+
+log = logging.getLogger(__name__)
 
 
 class Directory:
@@ -34,10 +47,12 @@ class Directory:
             ClusterError: As :meth:`workers.transport.wire.Remote.call` does.
         """
         answer = mapping(self._remote.call("dispatchers", worker), "the nameserver's answer")
-        found = {
-            text(name, "a run's name"): text(where, "an address", most=512)
-            for name, where in mapping(answer.get("dispatchers"), "dispatchers").items()
-        }
+        found: dict[str, str] = {}
+        for name, where in mapping(answer.get("dispatchers"), "dispatchers").items():
+            try:
+                found[text(name, "a run's name")] = object_uri(where)
+            except WireError as error:
+                log.warning("an entry of the nameserver is of no use: %s", error)
         return found, finite(answer.get("wait_s"), "wait_s", least=0, most=3600)
 
     def workers(self) -> int:
@@ -58,7 +73,7 @@ class Directory:
         Returns:
             The URI that is entered now.
         """
-        return text(self._remote.call("enter", DISPATCHER_PREFIX + run, where, before), "an address", most=512)
+        return object_uri(self._remote.call("enter", DISPATCHER_PREFIX + run, where, before))
 
     def remove(self, run: str) -> None:
         """Takes the dispatcher of a run out."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spaces.errors import DasHpoError, WireError
+from spaces.texts import cleaned
 from spaces.trial import TrialSpec
 from workers.transport.wire import checked, finite, mapping, native, text
 
@@ -81,8 +82,8 @@ class Caller:
         found = mapping(values, "the caller")
         words = {name: text(found.get(name), name) for name in ("name", "host", "device", "version", "session")}
         pid = found.get("pid")
-        if type(pid) is not int or pid < 0:
-            raise WireError("pid must be a whole number")
+        if type(pid) is not int or not 0 <= pid < 2**31:
+            raise WireError("pid must be a whole number in [0, 2**31)")
         return cls(pid=pid, holding=tokens(found.get("holding")), **words)
 
 
@@ -155,7 +156,12 @@ class Answer:
 
 def default_name(pid: int | None = None) -> str:
     """The name of a worker of this machine that was given none: ``HOST.PID``."""
-    return f"{socket.gethostname()}.{os.getpid() if pid is None else pid}"
+    return f"{host_name()}.{os.getpid() if pid is None else pid}"
+
+
+def host_name() -> str:
+    """The name of this machine; a system may hold any bytes for it."""
+    return cleaned(socket.gethostname())
 
 
 def tokens(values: Any) -> tuple[str, ...]:
@@ -184,7 +190,7 @@ def _work(values: Any) -> Work:
     found: Mapping[str, Any] = mapping(values, "a piece of work")
     try:
         spec = TrialSpec.from_mapping(checked(found["spec"]))
-    except (KeyError, TypeError, DasHpoError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, DasHpoError) as error:
         raise WireError(f"the answer's work is no trial: {error}") from None
     return Work(
         token=text(found.get("token"), "a token", most=64),

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import Pyro4.core
+import serpent
 from Pyro4 import errors
 from Pyro4.configuration import config
 
@@ -22,16 +23,22 @@ from spaces.errors import (
     UnreachableError,
     WireError,
 )
+from spaces.texts import cleaned, is_clean
 from workers.transport.keys import KeyFile
 
 #: The largest message in bytes: an outcome of 1,000 epochs in the cell space has about 4 MB.
 MAX_MESSAGE_SIZE = 16 * 1024 * 1024
+
+#: What of it is left for one value beside the rest of the message.
+MAX_VALUE_SIZE = MAX_MESSAGE_SIZE - 1024 * 1024
 
 #: How deep a value may be nested; an outcome has 5 levels.
 MAX_DEPTH = 16
 
 #: How long a peer may take to answer a call.
 TIMEOUT_S = 10.0
+
+_SCALARS = (bool, int, float)
 
 DISPATCHER_PREFIX = "das-hpo.dispatcher."
 NAMESERVER_ID = "Pyro.NameServer"
@@ -68,14 +75,17 @@ def configure() -> None:
 
 
 def native(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """The same value of builtin types alone: numpy's scalars and arrays become numbers and lists.
+    """The same value of builtin types alone: numpy's scalars and arrays become numbers and lists, texts are cleaned.
 
     Raises:
-        WireError: For anything that has no builtin counterpart, or is nested too deeply.
+        WireError: For anything that has no builtin counterpart, is nested too deeply, or is a number that does not
+            cross.
     """
     kind = type(value)
-    if value is None or kind in (bool, int, float, str):
-        return value
+    if kind is str:
+        return cleaned(value)
+    if value is None or kind in _SCALARS:
+        return _number(value)
     if depth == 0:
         raise WireError(f"nested deeper than {MAX_DEPTH} levels")
     if kind is dict:
@@ -84,23 +94,38 @@ def native(value: Any, depth: int = MAX_DEPTH) -> Any:
         return kind(native(item, depth - 1) for item in value)
     if kind.__module__ == "numpy":
         return native(value.tolist(), depth - 1)
-    for base in (str, bool, int, float):  # numpy.str_ and the like, and enumerations
+    for base in (str, int, float):  # numpy.str_ and the like, and enumerations
         if issubclass(kind, base):
-            return base(value)
+            return native(base(value), depth)
     raise WireError(f"only None, bool, int, float, str, list, tuple and dict cross the wire, {kind.__name__} came")
 
 
-def checked(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """The value itself, if it is of builtin types alone.
+def require_room(value: Any, name: str) -> None:
+    """Makes sure that a native value fits into a message.
 
-    Looks at types only: what a hostile message smuggles in is never asked for an attribute.
+    Raises:
+        WireError: If it does not.
+    """
+    size = len(serpent.dumps(value))
+    if size > MAX_VALUE_SIZE:
+        raise WireError(f"{name} has {size} bytes, and at most {MAX_VALUE_SIZE} cross the wire")
+
+
+def checked(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """The value itself, if it is of builtin types alone, with numbers and texts that a database can hold.
+
+    Looks at types first: what a hostile message smuggles in is never asked for an attribute.
 
     Raises:
         WireError: If it is not.
     """
     kind = type(value)
-    if value is None or kind in (bool, int, float, str):
+    if kind is str:
+        if not is_clean(value):
+            raise WireError("a text with a NUL or half a character came: it cannot be stored")
         return value
+    if value is None or kind in _SCALARS:
+        return _number(value)
     if depth > 0 and kind is dict:
         for key, item in value.items():
             checked(key, 0)
@@ -111,6 +136,19 @@ def checked(value: Any, depth: int = MAX_DEPTH) -> Any:
             checked(item, depth - 1)
         return value
     raise WireError(f"a message of builtin types was expected, {kind.__name__} came")
+
+
+def _number(value: Any) -> Any:
+    """The value itself, unless it is a number that a database or arithmetic cannot take.
+
+    Raises:
+        WireError: If it is one; it is not named, as Python does not write integers of any length.
+    """
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise WireError("an integer beyond 64 bits came")
+    if type(value) is float and not math.isfinite(value):
+        raise WireError(f"a finite number was expected, {value} came")
+    return value
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -307,7 +345,7 @@ def finite(value: Any, name: str, *, least: float = -math.inf, most: float = mat
     Raises:
         WireError: If it is none, or out of bounds.
     """
-    if type(value) not in (int, float) or not math.isfinite(value) or not least <= value <= most:
+    if type(value) not in (int, float) or not least <= _number(value) <= most:
         raise WireError(f"{name} must be a number in [{least}, {most}]")
     return float(value)
 
@@ -316,11 +354,28 @@ def text(value: Any, name: str, *, most: int = 256) -> str:
     """A short string of a message.
 
     Raises:
-        WireError: If it is none, empty or too long.
+        WireError: If it is none, empty or too long, or cannot be stored.
     """
-    if type(value) is not str or not 0 < len(value) <= most:
-        raise WireError(f"{name} must be a text of 1 to {most} characters")
+    if type(value) is not str or not 0 < len(value) <= most or not is_clean(value):
+        raise WireError(f"{name} must be a text of 1 to {most} characters, without NUL")
     return value
+
+
+def object_uri(value: Any) -> str:
+    """The URI of an object that a message names: ``PYRO:OBJECT@HOST:PORT``, and no other form that Pyro knows.
+
+    Raises:
+        WireError: If it is none.
+    """
+    found = text(value, "an address", most=512)
+    object_id, _, address = found.removeprefix("PYRO:").rpartition("@")
+    if not found.startswith("PYRO:") or not object_id:
+        raise WireError(f"an address is PYRO:OBJECT@HOST:PORT, {found!r} came")
+    try:
+        parse_address(address)
+    except InvalidValueError as error:
+        raise WireError(str(error)) from None
+    return found
 
 
 def mapping(value: Any, name: str) -> Mapping[str, Any]:

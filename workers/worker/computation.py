@@ -10,8 +10,10 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
+from spaces.texts import cleaned
 from spaces.trial import TrialOutcome, TrialSpec
 from workers.transport.messages import MAX_MESSAGE_LENGTH
+from workers.transport.wire import native, require_room
 
 Compute = Callable[[Sequence[TrialSpec]], Sequence[TrialOutcome]]
 
@@ -59,8 +61,8 @@ class Computation:
         except (Abandoned, Interrupted):
             raise
         except BaseException as error:  # noqa: BLE001 (even SystemExit: whatever it is, the worker lives)
-            text = "".join(traceback.format_exception(error))[-MAX_MESSAGE_LENGTH:]
-            log.error("an evaluation raised: %s: %s", type(error).__name__, error)
+            text = cleaned("".join(traceback.format_exception(error)))[-MAX_MESSAGE_LENGTH:]
+            log.error("an evaluation raised: %s", text.strip().rpartition("\n")[2])
             if len(specs) == 1:
                 return [text]
         return [self.results([spec], tokens)[0] for spec in specs]
@@ -123,4 +125,15 @@ class Computation:
             self._in_hand = frozenset()
         if len(outcomes) != len(specs):
             raise RuntimeError(f"{len(specs)} trials were asked for, {len(outcomes)} outcomes came")
-        return outcomes
+        return [_sendable(outcome) for outcome in outcomes]
+
+
+def _sendable(outcome: TrialOutcome) -> TrialOutcome:
+    """The outcome of builtin types alone and with clean texts, as the dispatcher takes it.
+
+    Raises:
+        DasHpoError: If it would not take it; that is then what the evaluation has raised.
+    """
+    values = native(outcome.to_dict())
+    require_room(values, "the outcome")
+    return TrialOutcome.from_mapping(values)

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 from contextlib import ExitStack
 from functools import partial
 
+from spaces.texts import cleaned
 from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
-from workers.transport.messages import default_name
+from workers.transport.messages import default_name, host_name
 from workers.transport.wire import Remote, parse_address
 from workers.worker.assignments import Assignments
 from workers.worker.computation import Computation, Compute
@@ -73,7 +73,7 @@ class Worker:
         self._address = nameserver
         self._keys = keys
         self._identity = Identity(
-            name or default_name(), socket.gethostname(), os.getpid(), device, version, capacity, only=run
+            cleaned(name or default_name()), host_name(), os.getpid(), device, version, capacity, only=run
         )
         self._kernel = kernel
         self._compute = compute

@@ -19,10 +19,23 @@ from spaces.hyperparameters import PRESETS
 from spaces.trial import Epoch, TrialOutcome, TrialSpec
 from workers.transport.keys import KeyFile
 from workers.transport.messages import Answer, Caller, Work
-from workers.transport.wire import MAX_DEPTH, Remote, checked, finite, format_address, native, parse_address, uri
+from workers.transport.wire import (
+    MAX_DEPTH,
+    Remote,
+    checked,
+    finite,
+    format_address,
+    native,
+    object_uri,
+    parse_address,
+    text,
+    uri,
+)
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+TEXTS = st.text(st.characters(exclude_characters="\0"))
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+SCALARS = st.none() | st.booleans() | INTEGERS | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=20)
 
 
 @given(VALUES)
@@ -62,6 +75,46 @@ def test_other_types_do_not_cross(value):
             refuse({"a": [value]})
 
 
+@pytest.mark.parametrize(
+    "value",
+    [10**400, 1 << 40_000, 2**63, -(2**63) - 1, math.nan, math.inf, -math.inf],
+    ids=["400 digits", "10,000 hexadecimal digits", "2**63", "-2**63-1", "nan", "inf", "-inf"],
+)
+def test_numbers_that_no_database_holds_do_not_cross(value):
+    """Neither out nor in, and the error can be written, however long the number is."""
+    for refuse in (native, checked):
+        with pytest.raises(WireError, match=r"an integer beyond 64 bits came|a finite number was expected"):
+            refuse({"a": [value]})
+    with pytest.raises(WireError):
+        finite(value, "duration")
+
+
+@given(st.text(st.characters(codec=None) | st.sampled_from("\0\ud800\udcff"), min_size=1, max_size=20))
+def test_texts_that_no_database_holds_do_not_cross(value):
+    """native() writes out what cannot be stored, and nothing else; what comes in unclean is refused."""
+    out = native(value)
+    assert checked(out) is out
+    assert out.encode().decode() == out
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        assert out != value
+        for refuse in (lambda: checked({"a": value}), lambda: text(value, "a name")):
+            with pytest.raises(WireError):
+                refuse()
+    else:
+        assert out == value
+        assert text(value, "a name") == value
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", "PYRONAME:x", "PYRO:x", "PYRO:@h:1", "PYRO:x@h:0", "PYRO:x@./u:socket", "PYRO:x\0@h:1", 5]
+)
+def test_what_is_no_address_of_an_object(value):
+    """Pyro knows other forms, which would look for a nameserver, or open a file."""
+    with pytest.raises(WireError):
+        object_uri(value)
+    assert object_uri("PYRO:das-hpo.dispatcher.a@[::1]:9090") == "PYRO:das-hpo.dispatcher.a@[::1]:9090"
+
+
 def test_hostile_objects_are_not_touched():
     """A proxy that a message smuggles in would connect somewhere as soon as it is asked for an attribute."""
     proxy = Pyro4.core.Proxy("PYRO:x@127.0.0.1:1")
@@ -80,13 +133,13 @@ def test_depth_is_bounded():
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("address", "expected"),
     [("127.0.0.1:9090", ("127.0.0.1", 9090)), ("host:1", ("host", 1)), ("[::1]:9090", ("::1", 9090))],
 )
-def test_addresses(text, expected):
+def test_addresses(address, expected):
     """HOST:PORT, and back."""
-    assert parse_address(text) == expected
-    assert format_address(*expected) == text
+    assert parse_address(address) == expected
+    assert format_address(*expected) == address
 
 
 @pytest.mark.parametrize("text", ["", "host", ":1", "host:", "host:x", "host:0", "host:65536", "host:-1"])
@@ -135,7 +188,7 @@ def test_another_server_is_said(tmp_path: Path):
 @pytest.mark.parametrize("value", [math.nan, math.inf, "1", None, True, [1]])
 def test_numbers_are_checked(value):
     """Finite, and no text or boolean."""
-    with pytest.raises(WireError, match="duration must be a number"):
+    with pytest.raises(WireError, match=r"duration must be a number|a finite number was expected"):
         finite(value, "duration")
 
 
@@ -145,13 +198,14 @@ specs = st.builds(
     budget=st.floats(0.01, 1000),
     seed=st.integers(0, 2**63 - 1),
 )
-works = st.builds(Work, token=st.text(min_size=1, max_size=64), spec=specs, lease_s=st.floats(0.1, 1000))
+tokens = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=64)
+works = st.builds(Work, token=tokens, spec=specs, lease_s=st.floats(0.1, 1000))
 answers = st.builds(
     Answer,
     status=st.sampled_from(["work", "wait", "done", "refused"]),
     work=st.lists(works, max_size=3).map(tuple),
     wait_s=st.floats(0, 3600),
-    message=st.text(),
+    message=TEXTS,
     report=st.sampled_from(["", "recorded", "again"]),
 )
 
@@ -162,7 +216,7 @@ def test_answers_round_trip(answer):
     assert Answer.from_mapping(serpent.loads(serpent.dumps(answer.to_dict()))) == answer
 
 
-names = st.text(min_size=1, max_size=64)
+names = tokens
 callers = st.builds(
     Caller, names, names, st.integers(0, 2**22), names, names, names, st.lists(names, max_size=5).map(tuple)
 )
