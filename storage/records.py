@@ -336,6 +336,11 @@ class Incumbent:
         return self.iteration, self.stage, self.number
 
 
+#: What a user's own SQL may give and take, unless more is asked for.
+SQL_ROWS = 100_000
+SQL_TIMEOUT_S = 600.0
+
+
 @dataclass(frozen=True, slots=True)
 class SqlResult:
     """What a user's own SQL gave: names of the columns, and the rows as builtin values."""
