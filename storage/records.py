@@ -21,7 +21,7 @@ class RunRecord:
     Attributes:
         id: The database's id.
         status: ``running``, ``completed``, ``interrupted`` or ``failed``, as last written.
-        active: Whether a master holds the run's lease at present.
+        active: Whether a master holds the run's lease at present, and is not known to be dead.
         created_at: When it was created.
         finished_at: When it was completed or failed.
         message: Why it is interrupted or failed.

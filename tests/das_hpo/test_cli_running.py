@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -219,6 +220,32 @@ def test_waiting_for_a_nameserver_is_ended_by_a_signal(tmp_path: Path, number: s
     assert process.returncode == 130
     assert "interrupted" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_run_is_interrupted_at_once_for_every_verb(tmp_path: Path) -> None:
+    """After kill -9 nobody waits for the end of a lease to be told so: runs, show, report and run agree."""
+    arguments = ["run", "--objective", "one-shot", "--workers", "1", "--min-budget", "50", "--name", "killed"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "das_hpo", *arguments, "--quiet"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+
+    def status(*verb: str) -> str:
+        found = json.loads(das_hpo(*verb, "-f", "json", cwd=tmp_path).stdout)
+        return str((found[0] if isinstance(found, list) else found)["status"])
+
+    try:
+        assert process.stderr is not None
+        assert "has begun" in process.stderr.readline()
+        assert status("runs") == "running"
+    finally:
+        process.kill()
+        process.communicate()
+    assert status("runs") == status("show", "killed") == "interrupted"
+    assert das_hpo("report", cwd=tmp_path).returncode == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "interrupted" in page
+    assert ">running<" not in page
+    assert "(interrupted)" in das_hpo(*arguments, cwd=tmp_path).stderr
 
 
 @pytest.mark.slow
