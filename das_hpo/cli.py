@@ -76,6 +76,10 @@ examples:
   das-hpo VERB --help says what a verb does, its options, their units and defaults"""
 
 
+#: What the system and the loader of libraries say where there is no memory left.
+_NO_MEMORY = ("cannot allocate memory", "failed to map segment from shared object")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     parser = Parser(
@@ -133,10 +137,31 @@ def _main(arguments: Sequence[str] | None, debug: bool) -> int:
     except DasHpoError as error:
         return _end(f"error: {error}", error.exit_status, debug)
     except OSError as error:
-        return _end(f"error: {error}", 1, debug)
+        return _end(f"error: {_lacking(error) or error}", 1, debug)
     except Exception as error:  # noqa: BLE001 (the last resort: one line for the user, the traceback where asked)
+        lacking = _lacking(error)
+        if lacking is not None:
+            return _end(f"error: {lacking}", 1, debug)
         hint = "" if debug else " (a defect in das-hpo; DASHPO_DEBUG=1 shows where)"
         return _end(f"error: {type(error).__name__}: {error}{hint}", 1, debug)
+
+
+def _lacking(error: BaseException | None) -> str | None:
+    """What this machine has no more of, and what to do, if that is the error, or behind it; None if it is not."""
+    while error is not None:
+        said = str(error).lower()
+        if isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY):
+            return (
+                "there is no memory left for this: ask for less at a time (fewer rows, runs, workers), raise the limit "
+                "(ulimit -v, or that of the container), or end other processes"
+            )
+        if isinstance(error, RuntimeError) and "can't start new thread" in said:
+            return (
+                "this machine lets das-hpo start no further thread: raise the limit (ulimit -u, or the container's for "
+                "processes), or end other processes"
+            )
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _require_streams(stack: ExitStack) -> None:

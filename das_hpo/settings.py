@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from das_hpo.decisions import Decisions
-from das_hpo.durations import parse_duration
+from das_hpo.durations import parse_duration, require_duration
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import DAS_SINGLE_PARAMETERS, PRESETS, Hyperparameters
 from spaces.inverse_1d.choices import Choices
@@ -100,10 +100,9 @@ class RunSettings:
             )
         if not 2 <= self.eta < math.inf:
             raise InvalidValueError(f"eta must be 2 or more, {self.eta:g} came")
-        for name in ("time_limit_s", "evaluation_timeout_s"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise InvalidValueError(f"{name.removesuffix('_s')} must be above 0 seconds, {value:g} came")
+        for name, seconds in (("time-limit", self.time_limit_s), ("evaluation-timeout", self.evaluation_timeout_s)):
+            if seconds is not None:
+                require_duration(name, seconds)
         # Space, operations, data, method, their combination and the seed are checked where they are used.
         self.spec(PRESETS[DAS_SINGLE_PARAMETERS], self.max_budget, self.seed)
 

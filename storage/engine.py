@@ -7,6 +7,7 @@ never has to give up in the middle because another one wrote. PostgreSQL brings 
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -24,6 +25,7 @@ from spaces.errors import DatabaseBusyError, DatabaseMissingError, DatabaseUnusa
 from storage import schema
 from storage.failures import refuse_what_cannot_be_stored, translated
 from storage.location import Location, is_empty, locate, require_place
+from storage.names import draft_of, further_names
 
 __all__ = ["Database", "Session", "connect", "open_database"]
 
@@ -32,6 +34,8 @@ BUSY_TIMEOUT_S = 30.0
 
 #: The first with UPDATE ... RETURNING.
 _OLDEST_SQLITE = (3, 35, 0)
+
+log = logging.getLogger(__name__)
 
 #: What a transaction is worked through. SQLAlchemy's own ``Session`` keeps books of objects, which nobody here has.
 Session = Connection
@@ -42,12 +46,11 @@ class Database:
 
     Attributes:
         location: Where it is.
-        read_only: Whether it can only be read (a file or directory without write permission).
     """
 
-    def __init__(self, location: Location, engine: Engine, *, read_only: bool, busy_timeout_s: float) -> None:
+    def __init__(self, location: Location, engine: Engine, *, unwritable: str | None, busy_timeout_s: float) -> None:
         self.location = location
-        self.read_only = read_only
+        self._unwritable = unwritable
         self._engine = engine
         self._read_engine = engine
         if location.path is None:
@@ -66,10 +69,8 @@ class Database:
             DatabaseUnusableError: If it can only be read, or its file was removed or replaced.
             StorageError: If a constraint, or the driver, refuses what the block wrote.
         """
-        if self.read_only:
-            raise DatabaseUnusableError(
-                f"the database {self.location.name} can only be read: check the rights on the file and its directory"
-            )
+        if self._unwritable is not None:
+            raise DatabaseUnusableError(self._unwritable)
         self._require_file()
         if self._writing is not None and not self._writing.acquire(timeout=self._busy_timeout_s):
             raise DatabaseBusyError(f"the database {self.location.name} stayed locked by a thread of this process")
@@ -90,9 +91,14 @@ class Database:
             yield session
 
     @property
+    def read_only(self) -> bool:
+        """Whether it can only be read: no permission to write file and directory, or a file with a second name."""
+        return self._unwritable is not None
+
+    @property
     def read_uri(self) -> str:
         """SQLite's URI for connections that can only read."""
-        return _uri(self.location.path, read_only=True) if self.location.path is not None else ""
+        return "" if self.location.path is None else _read_uri(self.location.path, fixed=self.read_only)
 
     def _require_file(self) -> None:
         """What is written to a file without a name is lost, and SQLite would not say so."""
@@ -139,19 +145,19 @@ def open_database(url: str, *, create: bool = False, busy_timeout_s: float = BUS
             _make_file(location, path, busy_timeout_s)
         if is_empty(path) and not create:
             raise DatabaseUnusableError(f"{path} is empty: name the database with --db or DAS_HPO_DB")
-    read_only = path is not None and not _writable(path)
-    if create and read_only:
-        raise DatabaseUnusableError(f"the database {path} can only be read: check the rights on it and its directory")
-    engine = connect(location, read_only=read_only, busy_timeout_s=busy_timeout_s)
+    unwritable = _why_unwritable(path, reading=not create) if path is not None else None
+    if create and unwritable is not None:
+        raise DatabaseUnusableError(unwritable)
+    engine = connect(location, read_only=unwritable is not None, busy_timeout_s=busy_timeout_s)
     try:
         with translated(location.name):
             _require_schema(engine, location, create=create)
-            if path is not None and not read_only:
+            if path is not None and unwritable is None:
                 _set_wal(engine)
     except BaseException:
         engine.dispose()
         raise
-    return Database(location, engine, read_only=read_only, busy_timeout_s=busy_timeout_s)
+    return Database(location, engine, unwritable=unwritable, busy_timeout_s=busy_timeout_s)
 
 
 def connect(location: Location, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
@@ -199,7 +205,7 @@ def _sqlite(location: Location, *, read_only: bool, busy_timeout_s: float, pool:
         raise DatabaseUnusableError(
             f"this Python has SQLite {sqlite3.sqlite_version}: {oldest} or later is needed, or a postgresql:// URL"
         )
-    uri = _uri(path, read_only=read_only)
+    uri = _read_uri(path, fixed=True) if read_only else path.as_uri() + "?mode=rw"
 
     def open_connection() -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -213,11 +219,9 @@ def _sqlite(location: Location, *, read_only: bool, busy_timeout_s: float, pool:
     return refuse_what_cannot_be_stored(engine, location.name)
 
 
-def _uri(path: Path, *, read_only: bool) -> str:
-    if not read_only:
-        return path.as_uri() + "?mode=rw"
-    # Where no log can be made beside the file, and nobody has one there, nobody can change it: immutable.
-    immutable = not _writable(path) and not path.with_name(path.name + "-wal").exists()
+def _read_uri(path: Path, *, fixed: bool) -> str:
+    # Where no log can or must be made beside the file, and nobody has one there, it is read as if nobody changed it.
+    immutable = fixed and not path.with_name(path.name + "-wal").exists()
     return path.as_uri() + ("?immutable=1" if immutable else "?mode=ro")
 
 
@@ -230,7 +234,7 @@ def _make_file(location: Location, path: Path, busy_timeout_s: float) -> None:
             f"{stale} is the log of a database that is not there any more, and would be written into a new one: "
             "put that database back, or remove its log as well"
         )
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    draft = draft_of(path, os.getpid(), threading.get_ident())
     try:
         try:
             draft.touch(mode=0o644)
@@ -292,6 +296,16 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
     except OSError:
         return None
     return (found.st_dev, found.st_ino) if found is not None else None
+
+
+def _why_unwritable(path: Path, *, reading: bool) -> str | None:
+    """What keeps the file from being written, in one line; None if nothing does. Readers are warned of other names."""
+    problem = further_names(path)
+    if problem is not None and reading:
+        log.warning("this is only read, and what was written by another name may be missing: %s", problem)
+    if not _writable(path):
+        return f"the database {path} can only be read: check the rights on the file and its directory"
+    return problem
 
 
 def _writable(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from spaces.errors import DatabaseMissingError, DatabaseUnusableError, InvalidValueError
+from spaces.folders import user_folder
 
 _VALID = "valid are sqlite:///FILE (sqlite:////FILE from the root) and postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 _DRIVERS = {
@@ -36,15 +38,21 @@ class Location:
 
     @property
     def spool(self) -> Path:
-        """The directory for outcomes that cannot be written at present: beside SQLite's file, else in the user's."""
+        """The directory for outcomes that cannot be written at present: beside SQLite's file, else in the user's.
+
+        Raises:
+            DatabaseUnusableError: If there is no such place, as this user has no home.
+        """
         if self.path is not None:
             return self.path.with_name(self.path.name + ".spool")
-        import os
-        import re
-
-        state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        state = user_folder("XDG_STATE_HOME", ".local/state")
+        if state is None:
+            raise DatabaseUnusableError(
+                f"there is no place to keep outcomes while {self.name} cannot be written, as this user has no home: "
+                "set XDG_STATE_HOME, or HOME"
+            )
         words = [self.url.host or "local", str(self.url.port or 5432), self.url.database or "default"]
-        return Path(state) / "das-hpo" / (re.sub(r"[^A-Za-z0-9._-]", "_", "-".join(words)) + ".spool")
+        return state / "das-hpo" / (re.sub(r"[^A-Za-z0-9._-]", "_", "-".join(words)) + ".spool")
 
 
 def locate(url: str) -> Location:

@@ -16,6 +16,7 @@ from storage.engine import Database, connect, open_database, stale_log, writing
 from storage.failures import translated
 from storage.location import Location, is_empty, locate, require_place
 from storage.models import REVISIONS, Base
+from storage.names import further_names, require_sole_name
 
 #: What must hold of every database, as a sentence and the query for what breaks it (id of the run, and the row).
 INVARIANTS: dict[str, str] = {
@@ -69,7 +70,7 @@ class Vacuumed:
 def check(url: str) -> list[str]:
     """What is wrong with the database, one sentence each; empty if it is sound.
 
-    Looks at the file (SQLite's integrity and foreign keys) and at what must hold between rows.
+    Looks at the file (its names, SQLite's integrity and foreign keys) and at what must hold between rows.
 
     Raises:
         StorageError: As :func:`storage.engine.open_database`; a file that is no database at all cannot be checked.
@@ -77,6 +78,8 @@ def check(url: str) -> list[str]:
     found: list[str] = []
     with open_database(url) as database, database.read() as connection:
         if database.location.path is not None:
+            problem = further_names(database.location.path)
+            found += [problem] if problem is not None else []
             lines = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
             found += [f"damaged file: {line}" for line in lines if line != "ok"]
             for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()[:20]:
@@ -101,9 +104,11 @@ def upgrade(url: str) -> Upgraded:
 
     Raises:
         DatabaseMissingError: If there is none.
+        DatabaseUnusableError: If its file has a second name.
         SchemaError: If its schema is newer than this das-hpo.
     """
     location = _existing(url)
+    require_sole_name(location)
     engine = connect(location)
     try:
         with translated(location.name), writing(engine) as connection:
@@ -133,7 +138,7 @@ def backup(url: str, destination: str | Path) -> Path:
     location = _existing(url)
     if location.path is None:
         raise InvalidValueError("only SQLite databases are backed up here: use pg_dump for PostgreSQL")
-    target = Path(destination).absolute()
+    target = Path(os.path.realpath(destination))  # a link stays a link
     require_place(target)
     if target.exists() and target.samefile(location.path):
         raise InvalidValueError(f"{target} is the database itself: name another file for the backup")
@@ -163,9 +168,11 @@ def vacuum(url: str) -> Vacuumed:
     """Gives unused space back and refreshes the statistics by which queries are planned.
 
     Raises:
+        DatabaseUnusableError: If its file has a second name.
         DatabaseBusyError: If somebody else has it open for writing, or the disk has no room for the copy.
     """
     location = _existing(url)
+    require_sole_name(location)
     with open_database(url) as database:
         before = _size(database)
     engine = connect(location)

@@ -18,6 +18,7 @@ from storage.clock import database_now
 from storage.engine import Database, Session
 from storage.entries import EVALUATION_STATUSES, WorkerInfo
 from storage.incumbents import incumbents
+from storage.owners import lives
 from storage.readonly import sql
 from storage.records import (
     AttemptRecord,
@@ -51,6 +52,7 @@ __all__ = [
 _RUN_COLUMNS: list[ColumnElement[Any]] = [
     *(RUNS.c[name] for name in RunRecord.__dataclass_fields__ if name != "active"),
     RUNS.c.lease_expires_at,
+    RUNS.c.lease_owner,
 ]
 _ID = (CONFIGURATIONS.c.iteration, CONFIGURATIONS.c.stage, CONFIGURATIONS.c.number)
 
@@ -89,7 +91,7 @@ def lease(database: Database, name: str) -> Lease | None:
         RunMissingError: If no run has that name.
     """
     with database.read() as session:
-        row = session.execute(_named(session, name).add_columns(RUNS.c.lease_owner)).one()
+        row = session.execute(_named(session, name)).one()
         if row.lease_owner is None:
             return None
         return Lease(row.lease_owner, row.lease_expires_at, row.lease_expires_at <= database_now(session))
@@ -252,9 +254,10 @@ def _summaries(session: Session, query: Select[Any]) -> list[RunSummary]:
 
 def _run(row: Row[Any], now: datetime) -> RunRecord:
     values = dict(row._mapping)
-    expires_at = values.pop("lease_expires_at")
-    values.pop("lease_owner", None)
-    return RunRecord(active=expires_at is not None and expires_at > now, **values)
+    expires_at, owner = values.pop("lease_expires_at"), values.pop("lease_owner")
+    # A master of this machine that was killed is known at once; one of another, when its lease has run out.
+    active = owner is not None and expires_at is not None and expires_at > now and lives(owner) is not False
+    return RunRecord(active=active, **values)
 
 
 def _configuration(row: Row[Any]) -> ConfigurationRecord:

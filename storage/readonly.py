@@ -7,15 +7,17 @@ text by the extended protocol, which takes one SELECT and nothing else (COPY ...
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from spaces.errors import InvalidValueError
 from storage.engine import Database
 from storage.failures import storage_error, translated
-from storage.records import SqlResult
+from storage.records import SQL_ROWS, SQL_TIMEOUT_S, SqlResult
 
 if TYPE_CHECKING:
     import psycopg
@@ -43,22 +45,36 @@ _NOT_THE_QUERY = {
 _STEPS = 1_000_000
 
 
-def sql(database: Database, text: str) -> SqlResult:
+#: How much text a query may give altogether.
+MOST_BYTES = 256_000_000
+
+#: In portions, so that a query that gives too much does not fill the memory first.
+_FETCH = "FETCH 1000 FROM das_hpo_query"
+
+
+def sql(database: Database, text: str, *, rows: int = SQL_ROWS, timeout_s: float = SQL_TIMEOUT_S) -> SqlResult:
     """Runs one SELECT (or VALUES, WITH, EXPLAIN in SQLite) of the user's and returns what it gave.
 
+    Args:
+        database: The database.
+        text: The SQL.
+        rows: How many rows it may give at most.
+        timeout_s: How long it may take at most.
+
     Raises:
-        InvalidValueError: If it is not valid SQL, is more than one statement or would change anything.
+        InvalidValueError: If it is not valid SQL, is more than one statement or would change anything, or if it gives
+            more rows, more than :data:`MOST_BYTES` of text, or takes longer.
     """
     if not text.strip(" \t\r\n;"):
         raise InvalidValueError('there is no SQL: give one SELECT, for example "select * from results"')
     if "\0" in text:
         raise InvalidValueError("SQL holds no NUL character: give one SELECT")
     if database.location.path is None:
-        return _postgresql(database, text)
-    return _sqlite(database, text)
+        return _postgresql(database, text, rows, timeout_s)
+    return _sqlite(database, text, rows, timeout_s)
 
 
-def _sqlite(database: Database, text: str) -> SqlResult:
+def _sqlite(database: Database, text: str, rows: int, timeout_s: float) -> SqlResult:
     with (
         translated(database.location.name),
         closing(sqlite3.connect(database.read_uri, uri=True, timeout=30, isolation_level=None)) as connection,
@@ -66,11 +82,30 @@ def _sqlite(database: Database, text: str) -> SqlResult:
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.set_authorizer(_authorize)
-        with _interruptible(connection), _explained():
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)  # of one value
+        with _interruptible(connection, timeout_s), _explained():
             cursor = connection.execute(text)
             if cursor.description is None:
                 raise InvalidValueError("this SQL gives no rows: only SELECT can be run")
-            return SqlResult(tuple(column[0] for column in cursor.description), tuple(cursor.fetchall()))
+            return SqlResult(tuple(column[0] for column in cursor.description), _collected(cursor, rows))
+
+
+def _collected(found: Iterable[tuple[Any, ...]], most: int) -> tuple[tuple[Any, ...], ...]:
+    """The rows, as long as they are within bounds."""
+    kept: list[tuple[Any, ...]] = []
+    size = 0
+    for row in found:
+        size += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if len(kept) == most:
+            raise InvalidValueError(f"this SQL gives more than {most:,} rows: add a LIMIT, or set --max-rows higher")
+        if size > MOST_BYTES:
+            raise InvalidValueError(f"this SQL gives more than {MOST_BYTES:,} bytes of text: select less of it")
+        kept.append(row)
+    return tuple(kept)
+
+
+def _too_long(timeout_s: float) -> InvalidValueError:
+    return InvalidValueError(f"this SQL took longer than {timeout_s:g} s: narrow it, or set --timeout higher")
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: object) -> int:
@@ -82,14 +117,15 @@ def _authorize(action: int, first: str | None, second: str | None, *_: object) -
 
 
 @contextmanager
-def _interruptible(connection: sqlite3.Connection) -> Iterator[None]:
-    """Lets Ctrl-C end a query that takes too long: SQLite by itself gives Python no turn to notice it."""
-    connection.set_progress_handler(lambda: 0, _STEPS)
+def _interruptible(connection: sqlite3.Connection, timeout_s: float) -> Iterator[None]:
+    """Lets Ctrl-C and the time limit end a query: SQLite by itself gives Python no turn to notice either."""
+    until = time.monotonic() + timeout_s
+    connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     try:
         yield
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
-            raise KeyboardInterrupt from None
+            raise (_too_long(timeout_s) if time.monotonic() > until else KeyboardInterrupt) from None
         raise
 
 
@@ -109,33 +145,45 @@ def _explained() -> Iterator[None]:
         raise InvalidValueError(f"this SQL cannot be run: {error}") from None
 
 
-def _postgresql(database: Database, text: str) -> SqlResult:
+def _postgresql(database: Database, text: str, rows: int, timeout_s: float) -> SqlResult:
     import psycopg
 
-    with database.read() as session, _refused(database.location.name):
+    with database.read() as session, _refused(database.location.name, timeout_s):
         raw = session.connection.driver_connection
         assert isinstance(raw, psycopg.Connection)
-        cursor = _declared(raw, text)
+        cursor = _declared(raw, text, timeout_s)
         columns = tuple(column.name for column in cursor.description or ())
-        return SqlResult(columns, tuple(cursor.fetchall()))
+        return SqlResult(columns, _collected(_fetched(cursor, timeout_s), rows))
 
 
-def _declared(connection: psycopg.Connection[Any], text: str) -> psycopg.Cursor[Any]:
+def _fetched(cursor: psycopg.Cursor[Any], timeout_s: float) -> Iterator[tuple[Any, ...]]:
+    until = time.monotonic() + timeout_s
+    while found := cursor.fetchall():
+        yield from found
+        if time.monotonic() > until:  # the server's own limit is for each FETCH
+            raise _too_long(timeout_s)
+        cursor.execute(_FETCH)
+
+
+def _declared(connection: psycopg.Connection[Any], text: str, timeout_s: float) -> psycopg.Cursor[Any]:
     cursor = connection.cursor()
+    cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(math.ceil(timeout_s * 1000))])
     statement = "DECLARE das_hpo_query NO SCROLL CURSOR FOR " + text.strip().rstrip(";")
     cursor.execute(statement.encode(), prepare=True)
-    cursor.execute("FETCH ALL FROM das_hpo_query")
+    cursor.execute(_FETCH)
     return cursor
 
 
 @contextmanager
-def _refused(where: str) -> Iterator[None]:
+def _refused(where: str, timeout_s: float) -> Iterator[None]:
     import psycopg
 
     try:
         yield
     except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege) as error:
         raise InvalidValueError(f"a query can only read ({_line(error)}): give one SELECT") from None
+    except psycopg.errors.QueryCanceled:
+        raise _too_long(timeout_s) from None
     except psycopg.OperationalError as error:
         raise storage_error(error, where) from error
     except psycopg.Error as error:

@@ -21,7 +21,7 @@ class RunRecord:
     Attributes:
         id: The database's id.
         status: ``running``, ``completed``, ``interrupted`` or ``failed``, as last written.
-        active: Whether a master holds the run's lease at present.
+        active: Whether a master holds the run's lease at present, and is not known to be dead.
         created_at: When it was created.
         finished_at: When it was completed or failed.
         message: Why it is interrupted or failed.
@@ -334,6 +334,11 @@ class Incumbent:
     def configuration_id(self) -> tuple[int, int, int]:
         """hpbandster's id: ``(iteration, stage, number)``."""
         return self.iteration, self.stage, self.number
+
+
+#: What a user's own SQL may give and take, unless more is asked for.
+SQL_ROWS = 100_000
+SQL_TIMEOUT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)

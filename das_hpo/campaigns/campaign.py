@@ -14,13 +14,13 @@ else (trial, 0, draw); of a retraining (trial, 0, 0) with the draw as replicate.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from das_hpo import __version__
+from das_hpo.durations import require_duration
 from das_hpo.settings import RETRAIN, check_run_name
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import METHODS, PRESETS, Hyperparameters, preset
@@ -106,10 +106,9 @@ class CampaignSettings:
                 raise InvalidValueError(f"{name} must be a whole number of 1 or more, {value} came")
         if self.is_baseline and self.objective == "one-shot":
             raise InvalidValueError(f"{self.method} searches nothing: its objective is the architecture PSNR")
-        for name in ("time_limit_s", "evaluation_timeout_s"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise InvalidValueError(f"{name.removesuffix('_s')} must be above 0 seconds, {value:g} came")
+        for name, seconds in (("time-limit", self.time_limit_s), ("evaluation-timeout", self.evaluation_timeout_s)):
+            if seconds is not None:
+                require_duration(name, seconds)
         if len(self.architectures) != (self.trials if self.method == RETRAINING else 0):
             raise InvalidValueError(
                 f"a retraining has an architecture for each trial, and others have none: {len(self.architectures)} "

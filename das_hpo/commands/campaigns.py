@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Self
 from das_hpo import logs
 from das_hpo.commands.command import (
     add_database,
+    add_duration,
     add_format,
     checked,
     database,
-    duration,
     natural,
     positive,
     print_table,
@@ -93,16 +93,14 @@ def add_trials(parser: argparse.ArgumentParser, *, epochs_default: str) -> None:
         )
     add_choices(problem)
     limits = parser.add_argument_group("limits")
-    limits.add_argument(
-        "--time-limit",
-        type=duration,
-        metavar="TIME",
+    add_duration(
+        limits,
+        "time-limit",
         help="end each campaign after that time, as in 2h (default: none)",
     )
-    limits.add_argument(
-        "--evaluation-timeout",
-        type=duration,
-        metavar="TIME",
+    add_duration(
+        limits,
+        "evaluation-timeout",
         help="give a trial that takes longer to another worker (default: judged by the durations seen so far)",
     )
     parser.add_argument(
@@ -138,8 +136,11 @@ def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int
         ended = execution.execute_campaigns(campaigns, url, where, stop=stop, progress=watch)
     print_table(numbers(url, [campaign.name for campaign in campaigns[: len(ended)]]), args)
     last = ended[-1]
+    failed = [one.run for one in ended if one.snapshot.failed and one.snapshot.failed == one.snapshot.finished]
+    for name in failed:
+        say(f"all evaluations of {name} have failed: `das-hpo results {name} --all` says why")
     if last.status == "completed":
-        return 0
+        return 1 if failed else 0
     say(f"{last.run} ended early, as {last.message}: what is done is kept, the same command goes on")
     return 130 if last.signalled else 0
 

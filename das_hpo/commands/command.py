@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
-from das_hpo.durations import parse_duration
+from das_hpo.durations import RANGES, parse_duration, require_duration
 from das_hpo.output import FORMATS, Table, write
 from spaces.errors import InvalidValueError, UsageError
 
@@ -130,7 +130,23 @@ def checked(read: Callable[[str], _T]) -> Callable[[str], _T]:
     return convert
 
 
-duration = checked(parse_duration)
+def add_duration(
+    group: argparse.ArgumentParser | argparse._ArgumentGroup, name: str, *, help: str, default: float | None = None
+) -> None:
+    """Adds ``--NAME TIME``; what is valid is in :data:`das_hpo.durations.RANGES`, and said in the help.
+
+    Args:
+        group: What it is added to.
+        name: The option's, without the dashes.
+        help: A sentence, and the default in brackets.
+        default: In seconds.
+    """
+
+    def read(text: str) -> float:
+        return require_duration(name, parse_duration(text))
+
+    said = help.replace("(", f"({RANGES[name]}; ", 1)
+    group.add_argument(f"--{name}", type=checked(read), metavar="TIME", default=default, help=said)
 
 
 def _integer(least: int) -> Callable[[str], int]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from das_hpo.commands.command import duration, natural, positive
+from das_hpo.commands.command import add_duration, natural, positive
 from spaces.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -95,10 +95,9 @@ def add_computing(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> 
 
 def add_waiting(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Adds for how long a nameserver is waited for."""
-    parser.add_argument(
-        "--wait",
-        type=duration,
-        metavar="TIME",
+    add_duration(
+        parser,
+        "wait",
         default=0.0,
         help="how long to wait for the nameserver to answer, as in 30s or 10m (default: not at all)",
     )
@@ -125,10 +124,9 @@ def add_service(parser: argparse.ArgumentParser) -> None:
         help="the address at which workers reach this run (default: the one that leads to the nameserver)",
     )
     add_waiting(group)
-    group.add_argument(
-        "--lease",
-        type=duration,
-        metavar="TIME",
+    add_duration(
+        group,
+        "lease",
         default=LEASE_S,
         help="a worker that is silent for so long has lost its evaluation, and another gets it (default: 30s)",
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from das_hpo.commands.campaigns import add_trials, compute, problems
 from das_hpo.commands.command import Command
+from das_hpo.commands.incumbent import require_computed
 from das_hpo.commands.problem import choices
 from das_hpo.commands.reading import reading
 from das_hpo.settings import RETRAIN
@@ -113,6 +114,7 @@ def _incumbent(args: argparse.Namespace, name: str) -> _What:
     except (RunMissingError, DatabaseMissingError) as error:
         raise RunMissingError(f"{name!r} is no preset ({', '.join(PRESETS)}), and {error}") from None
     if not best:
+        require_computed(record, args.objective)
         raise RunMissingError(f"the run {name!r} has no result yet whose configuration could be evaluated")
     own = Choices.from_mapping(record.settings.get("choices") or {})
     problem = {key: str(getattr(record, key)) for key in DEFAULTS}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from das_hpo.commands.command import Command, add_database, say
 from das_hpo.commands.reading import reading
-from das_hpo.files import write_then_rename
+from das_hpo.files import write_file
 from das_hpo.output import Table, render
 from spaces.errors import InvalidValueError, UnknownNameError
 from storage.records import RESULT_COLUMNS, ResultRecord
@@ -42,10 +42,10 @@ def execute(args: argparse.Namespace) -> int:
         records = [record.to_dict() for record in queries.results(database, args.run)]
     table = Table.of(records, RESULT_COLUMNS)
     if file_format == "parquet":
-        write_then_rename(args.output, lambda path: write_parquet(table, path))
+        write_file(args.output, lambda path: write_parquet(table, path))
     else:
         text = render(table, file_format)
-        write_then_rename(args.output, lambda path: path.write_bytes(text.encode()))
+        write_file(args.output, lambda path: path.write_bytes(text.encode()))
     say(f"wrote {len(table.rows)} evaluations to {args.output}")
     return 0
 
@@ -68,7 +68,7 @@ def write_parquet(table: Table, path: Path) -> None:
 COMMAND = Command(
     summary="the results as a csv, parquet or json file",
     description="Writes every column of the view 'results', one row per evaluation, to a file. The file is written "
-    "beside its target and then renamed, so nobody ever reads half of it.",
+    "beside its target and then renamed, so nobody ever reads half of it; a device or a pipe is written into.",
     examples=("das-hpo export -o results.csv", "das-hpo export my-run -o my-run.parquet"),
     configure=configure,
     execute=execute,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from das_hpo.commands.command import Command, add_database, add_format, positive, print_table, say
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table, text_cell
-from spaces.hyperparameters import HYPERPARAMETERS
+from spaces.errors import InvalidValueError
+from spaces.hyperparameters import HYPERPARAMETERS, METHODS
 from spaces.trial import OBJECTIVES
 
 if TYPE_CHECKING:
-    from storage.records import Incumbent
+    from storage.records import Incumbent, RunRecord
 
 COLUMNS = (
     "rank",
@@ -45,8 +46,29 @@ def execute(args: argparse.Namespace) -> int:
 
     with reading(args) as database:
         best = queries.incumbents(database, args.run, objective=args.objective, top=args.top)
+        if not best:
+            require_computed(queries.run(database, args.run), args.objective)
     print_best(best, args)
     return 0
+
+
+def require_computed(run: RunRecord, objective: str | None) -> None:
+    """Refuses an objective whose PSNR a run never computes, however long it goes on.
+
+    Raises:
+        InvalidValueError: If it is such a one; says which is valid.
+    """
+    searches = run.method in METHODS
+    retrains = run.objective == "architecture" or run.settings.get("retrain") == "always"
+    if objective == "architecture" and not retrains:
+        raise InvalidValueError(
+            f"the run {run.name!r} retrains nothing and has no architecture PSNR: valid is --objective one-shot; "
+            "a run with --retrain always has both"
+        )
+    if objective == "one-shot" and not searches:
+        raise InvalidValueError(
+            f"the campaign {run.name!r} searches nothing and has no one-shot PSNR: valid is --objective architecture"
+        )
 
 
 def print_best(best: list[Incumbent], args: argparse.Namespace, *, architecture: bool = True) -> None:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import fields
 from typing import Any
 
-from das_hpo.commands.command import checked, duration, natural, number, positive
+from das_hpo.commands.command import add_duration, checked, natural, number, positive
 from das_hpo.decisions import Decisions
 from das_hpo.settings import AGGREGATES, OPTIMIZERS, RETRAIN, RunSettings, check_run_name
 from spaces.errors import InvalidValueError
@@ -160,17 +160,15 @@ def add_optimisation(parser: argparse.ArgumentParser) -> None:
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """Adds when a run, or one of its evaluations, has taken too long."""
     group = parser.add_argument_group("limits")
-    group.add_argument(
-        "--time-limit",
-        type=duration,
-        metavar="TIME",
+    add_duration(
+        group,
+        "time-limit",
         help="end the run cleanly after that time, keeping what is done; a number with d, h, m or s, as in 2h "
         "(default: none)",
     )
-    group.add_argument(
-        "--evaluation-timeout",
-        type=duration,
-        metavar="TIME",
+    add_duration(
+        group,
+        "evaluation-timeout",
         help="give an evaluation that takes longer to another worker (default: judged by the durations seen so far)",
     )
     group.add_argument(

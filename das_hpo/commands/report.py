@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("report.html"),
         metavar="FILE",
-        help="the page; replaced if it is there",
+        help="the page; a file that is there is replaced, a device or pipe written into",
     )
     add_database(parser)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from das_hpo.commands.command import Command, database, duration
+from das_hpo.commands.command import Command, add_duration, database
 from das_hpo.commands.connecting import add_service, service
 from das_hpo.commands.run import add_ending, watch
 
@@ -12,10 +12,9 @@ from das_hpo.commands.run import add_ending, watch
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("run", metavar="RUN", help="name of the run (see das-hpo runs)")
-    parser.add_argument(
-        "--time-limit",
-        type=duration,
-        metavar="TIME",
+    add_duration(
+        parser,
+        "time-limit",
         help="end it cleanly after that time from now, keeping what is done; a number with d, h, m or s, as in 2h "
         "(default: the limit it was begun with, counted from now)",
     )

@@ -124,6 +124,9 @@ def watch(args: argparse.Namespace, name: str, begins: str, run: Execute) -> int
     else:
         say(f"run {name} ended early, as {summary.message}: {done} are kept; `das-hpo resume {name}` continues it")
     status = show_best(args, name)
+    if at.finished and at.failed == at.finished:
+        say(f"all {at.failed} evaluations have failed: `das-hpo results {name} --all` says why")
+        status = 1
     return 130 if summary.signalled else status
 
 

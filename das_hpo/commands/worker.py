@@ -7,7 +7,7 @@ import logging
 import os
 
 from das_hpo import __version__, logs
-from das_hpo.commands.command import Command, duration
+from das_hpo.commands.command import Command, add_duration
 from das_hpo.commands.connecting import GPU_CAPACITY, add_computing, add_security, add_waiting, keys
 
 
@@ -16,12 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nameserver", metavar="HOST:PORT", required=True, help="where to ask for runs")
     add_computing(parser)
     parser.add_argument("--run", metavar="RUN", help="serve this run alone (default: all runs, in turns)")
-    parser.add_argument(
-        "--idle-timeout",
-        type=duration,
-        metavar="TIME",
-        help="end after so long without work, as in 10m (default: never)",
-    )
+    add_duration(parser, "idle-timeout", help="end after so long without work, as in 10m (default: never)")
     add_waiting(parser)
     add_security(parser)
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from das_hpo.durations import require_duration
 from spaces.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class Service:
         lease_s: A worker that is silent for so long has lost its evaluation.
         failing_s: A run whose commits have failed for so long (disk full, database locked) is stopped.
         command: What is started as a local worker, without its options.
+
+    Raises:
+        InvalidValueError: If a time is not valid; :data:`das_hpo.durations.RANGES` says what is.
     """
 
     keys: KeyFile | None
@@ -47,6 +51,10 @@ class Service:
     lease_s: float = 30.0
     failing_s: float = 120.0
     command: tuple[str, ...] = (sys.executable, "-m", "das_hpo", "worker")
+
+    def __post_init__(self) -> None:
+        for name, seconds in (("wait", self.wait_s), ("lease", self.lease_s), ("failing", self.failing_s)):
+            require_duration(name, seconds)
 
 
 class Cluster:

@@ -12,13 +12,13 @@ import os
 import secrets
 import socket
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spaces import clock
 from spaces.errors import ClusterError, DatabaseBusyError
 from spaces.texts import cleaned
 from storage import queries, writes
+from storage.owners import lives, realm, started
 
 if TYPE_CHECKING:
     from storage.engine import Database, Session
@@ -76,7 +76,7 @@ class Ownership:
                 if held is None or clock.monotonic() - begun > 3 * LEASE_S:
                     raise
             renewed = held is not None and (first is None or held.expires_at != first.expires_at)
-            if held is not None and (renewed or _lives(held.owner) is True):
+            if held is not None and (renewed or lives(held.owner) is True):
                 host, pid = held.owner.split(":")[:2]
                 raise ClusterError(
                     f"the run {self._run_name!r} is being run by process {pid} on {host}: stop that one first"
@@ -103,7 +103,7 @@ class Ownership:
 
     def _try_to_take(self, held: Lease | None) -> bool:
         with self._database.begin() as session:
-            if held is not None and _lives(held.owner) is False:
+            if held is not None and lives(held.owner) is False:
                 writes.release_lease(session, self._run_id, held.owner)
             return writes.take_lease(session, self._run_id, self.owner, LEASE_S)
 
@@ -116,30 +116,4 @@ class Ownership:
 def process_identity() -> str:
     """Names this process among all that may ever run a run, and says where it can be seen whether it lives."""
     pid = os.getpid()
-    return ":".join([cleaned(socket.gethostname()), str(pid), _started(pid), _realm(), secrets.token_hex(4)])
-
-
-def _started(pid: int) -> str:
-    """When a living process was started, in the kernel's ticks: with the id, it names a process for good."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return "" if words[0] in "ZX" else words[19]  # dead, and not yet collected by its parent
-    except (OSError, IndexError):
-        return ""
-
-
-def _realm() -> str:
-    """Names the process ids that are seen from here: those of one boot of one machine or container."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
-    except OSError:
-        return ""
-
-
-def _lives(owner: str) -> bool | None:
-    """Whether that owner's process lives; None where it cannot be seen from here."""
-    parts = owner.split(":")
-    if len(parts) != 5 or parts[3] != _realm() or not parts[3] or not parts[2] or not parts[1].isdecimal():
-        return None
-    return _started(int(parts[1])) == parts[2]
+    return ":".join([cleaned(socket.gethostname()), str(pid), started(pid), realm(), secrets.token_hex(4)])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from das_hpo.cli import COMMANDS, build_parser
 from tests.das_hpo.command import assert_one_line_error, das_hpo
+from tests.das_hpo.databases import Run, store, trials
 
 #: Modules that take long to import, or belong to the workers.
 HEAVY = (
@@ -153,3 +156,73 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ["bash", "-c", f"{sys.executable} -m das_hpo presets -f json >&-"], capture_output=True, check=False, timeout=60
     )
     assert b"Traceback" not in closed.stderr
+
+
+#: Interrupts itself while the command line is being imported, as Ctrl-C does in its first tenth of a second.
+INTERRUPTED = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "das_hpo.commands":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["das-hpo", "presets"]
+from {module} import {function}
+sys.exit({function}())
+"""
+
+
+def test_ctrl_c_at_the_very_start_is_one_line() -> None:
+    """The installed command enters by a function that expects it before anything else is imported."""
+    entry = tomllib.loads(Path("pyproject.toml").read_text())["project"]["scripts"]["das-hpo"]
+    module, function = entry.split(":")
+    script = INTERRUPTED.format(module=module, function=function)
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert process.stderr == "das-hpo: interrupted\n"
+    assert process.returncode in (130, -signal.SIGINT)  # CPython ends by the signal if it came within an exec()
+    assert process.stdout == ""
+
+
+#: Runs the command with little more memory than it has; threads ask for a stack of 1 GiB.
+POOR = """
+import resource, sys, threading
+import das_hpo.service.nameserver, sqlalchemy, storage.queries
+from das_hpo.cli import main
+from pathlib import Path
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+threading.stack_size(1 << 30)
+resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000, -1))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            (
+                "query",
+                "with recursive n(x) as (select 1 union all select x + 1 from n) select x from n",
+                "--max-rows",
+                "999999999",
+                "--db",
+                "sqlite:///{}/lab.db",
+            ),
+            ("no memory left",),
+        ),
+        (("nameserver", "--port", "0", "--insecure"), ("no further thread", "ulimit -u")),
+    ],
+    ids=["memory", "threads"],
+)
+def test_what_the_machine_lacks_is_no_defect(arguments: Sequence[str], words: Sequence[str], tmp_path: Path) -> None:
+    """No memory and no threads left: one line that says what to do."""
+    store(f"sqlite:///{tmp_path}/lab.db", Run("lab", trials([20.0])))
+    process = subprocess.run(
+        [sys.executable, "-c", POOR, *(argument.format(tmp_path) for argument in arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert_one_line_error(process, 1, *words)
+    assert "defect" not in process.stderr

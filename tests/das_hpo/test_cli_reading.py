@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +24,7 @@ from storage.engine import open_database
 from storage.entries import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
 from storage.records import RESULT_COLUMNS
 from tests.das_hpo.command import assert_one_line_error, das_hpo
+from tests.das_hpo.databases import Run, store, trials
 
 WORKER = WorkerInfo("host-1", "host", 1, "cpu", "0.1.0")
 NET = str(Architecture.uniform("sequential", "net"))
@@ -164,6 +167,30 @@ def test_incumbent_prints_the_hyperparameters_under_either_objective(folder: Pat
     table = printed(folder, "incumbent", "lab", "--top", "2")
     assert table.splitlines()[0].split() == ["rank", "1", "2"]
     assert "gradient-descent" in table
+
+
+@pytest.mark.parametrize(
+    ("run", "objective", "words"),
+    [
+        ("new", "architecture", ("'new' retrains nothing", "--objective one-shot", "--retrain always")),
+        ("random", "one-shot", ("'random' searches nothing", "--objective architecture")),
+    ],
+)
+def test_an_objective_that_is_never_computed_is_refused(
+    run: str, objective: str, words: Sequence[str], folder: Path, tmp_path: Path
+) -> None:
+    """Waiting does not help; the run's own objective is only not there yet."""
+    shutil.copy(folder / "das-hpo.db", tmp_path / "das-hpo.db")
+    store(f"sqlite:///{tmp_path}/das-hpo.db", Run("random", trials([20.0, 21.0]), method="random"))
+    with sqlite3.connect(tmp_path / "das-hpo.db") as connection:
+        connection.execute("update evaluations set one_shot_psnr = null")
+    connection.close()
+    for verb in (("incumbent", run), ("evaluate", run)):
+        process = das_hpo(*verb, "--objective", objective, cwd=tmp_path)
+        assert_one_line_error(process, 2, *words)
+    process = das_hpo("incumbent", "new", "--objective", "one-shot", cwd=tmp_path)
+    assert (process.returncode, process.stdout) == (0, "")
+    assert "no configuration has a PSNR at the largest budget yet" in process.stderr
 
 
 def test_query_reads_and_cannot_write(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -53,6 +54,11 @@ GOOD = (
         (("--name", "my run"), ("'my run'", "letters")),
         (("--name", "../x"), ("'../x'", "letters")),
         (("--time-limit", "soon"), ("'soon'", "1h30m")),
+        (("--time-limit", "0"), ("--time-limit", "1s to 365d", "0s")),
+        (("--evaluation-timeout", "0.001"), ("--evaluation-timeout", "1s to 365d", "0.001s")),
+        (("--lease", "0.001"), ("--lease", "1s to 24h", "0.001s")),
+        (("--lease", "25h"), ("--lease", "1s to 24h", "90000s")),
+        (("--wait", "9999999999d"), ("--wait", "0s to 365d")),
         (("--set", "chanels=3"), ("'chanels'", "channels")),
         (("--set", "channels=many"), ("channels", "'many'")),
         (("--set", "channels"), ("NAME=VALUE",)),
@@ -214,3 +220,40 @@ def test_waiting_for_a_nameserver_is_ended_by_a_signal(tmp_path: Path, number: s
     assert process.returncode == 130
     assert "interrupted" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_run_is_interrupted_at_once_for_every_verb(tmp_path: Path) -> None:
+    """After kill -9 nobody waits for the end of a lease to be told so: runs, show, report and run agree."""
+    arguments = ["run", "--objective", "one-shot", "--workers", "1", "--min-budget", "50", "--name", "killed"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "das_hpo", *arguments, "--quiet"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+
+    def status(*verb: str) -> str:
+        found = json.loads(das_hpo(*verb, "-f", "json", cwd=tmp_path).stdout)
+        return str((found[0] if isinstance(found, list) else found)["status"])
+
+    try:
+        assert process.stderr is not None
+        assert "has begun" in process.stderr.readline()
+        assert status("runs") == "running"
+    finally:
+        process.kill()
+        process.communicate()
+    assert status("runs") == status("show", "killed") == "interrupted"
+    assert das_hpo("report", cwd=tmp_path).returncode == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "interrupted" in page
+    assert ">running<" not in page
+    assert "(interrupted)" in das_hpo(*arguments, cwd=tmp_path).stderr
+
+
+@pytest.mark.slow
+def test_a_run_of_which_every_evaluation_failed_is_no_success(tmp_path: Path) -> None:
+    """It is completed, and stored as such; the exit status says that nothing came of it."""
+    arguments = ["run", "--objective", "one-shot", "--iterations", "1", "--min-budget", "9000", "--max-budget", "9000"]
+    arguments += ["--evaluation-timeout", "1s", "--workers", "1", "--quiet", "--name", "hopeless"]
+    process = das_hpo(*arguments, cwd=tmp_path, timeout_s=200)
+    assert process.returncode == 1, process.stderr
+    assert "all 1 evaluations have failed: `das-hpo results hopeless --all` says why" in process.stderr
+    assert "completed" in das_hpo("runs", cwd=tmp_path).stdout

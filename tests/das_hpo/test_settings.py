@@ -48,8 +48,8 @@ def settings(**changes: Any) -> RunSettings:
         ({"aggregate": "min"}, "mean, median, max"),
         ({"seed": -1}, "seed"),
         ({"seed": 2**63}, "seed"),
-        ({"time_limit_s": 0.0}, "time_limit must be above 0"),
-        ({"evaluation_timeout_s": -1.0}, "evaluation_timeout"),
+        ({"time_limit_s": 0.0}, "time-limit is a time of 1s to 365d, got 0s"),
+        ({"evaluation_timeout_s": -1.0}, "evaluation-timeout"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )

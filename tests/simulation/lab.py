@@ -483,7 +483,7 @@ class Lab:
             stack.enter_context(clock.replaced(VirtualClock(world)))
             for target, name, value in (
                 (lease_manager, "new_token", self.word),
-                (ownership, "_lives", lives),
+                (ownership, "lives", lives),
                 (ownership, "process_identity", lambda: f"{world.process.name if world.process else None}:1"),
                 (ownership.Ownership, "_try_to_take", take),
                 (spool.Spool, "put", put),

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from spaces.errors import InvalidValueError
-from storage import queries, writes
+from storage import queries, readonly, writes
 from storage.engine import Database, open_database
 
 Raw = Callable[[str], list[tuple[Any, ...]]]
@@ -189,3 +189,31 @@ def test_ctrl_c_ends_a_long_query(sqlite_url: str) -> None:
         threading.Thread(target=press).start()
         with pytest.raises(KeyboardInterrupt):
             queries.sql(database, endless)
+
+
+#: A query that goes on for ever.
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT {} FROM n"
+
+
+def test_a_query_that_takes_too_long_is_ended(database: Database) -> None:
+    """And says so; the database answers as before."""
+    with pytest.raises(InvalidValueError, match="took longer than 1 s: narrow it, or set --timeout higher"):
+        queries.sql(database, ENDLESS.format("count(*)"), timeout_s=1.0)
+    assert queries.sql(database, "SELECT 1 AS one", timeout_s=1.0).rows == ((1,),)
+
+
+@pytest.mark.parametrize("rows", [1, 999, 1000, 2500])
+def test_a_query_of_too_many_rows_is_ended(database: Database, rows: int) -> None:
+    """Not cut short: so many are given, and of one more none."""
+    with pytest.raises(InvalidValueError, match=f"gives more than {rows:,} rows: add a LIMIT, or set --max-rows"):
+        queries.sql(database, ENDLESS.format("x"), rows=rows)
+    found = queries.sql(database, ENDLESS.format("x") + f" LIMIT {rows}", rows=rows)
+    assert found.rows == tuple((number,) for number in range(1, rows + 1))
+
+
+def test_a_query_of_too_much_text_is_ended(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows may hold more than the memory."""
+    monkeypatch.setattr(readonly, "MOST_BYTES", 100_000)
+    text = "replace('" + "x" * 100 + "', 'x', '" + "y" * 100 + "')"
+    with pytest.raises(InvalidValueError, match="gives more than 100,000 bytes of text"):
+        queries.sql(database, ENDLESS.format(text))

@@ -3,7 +3,8 @@
 numba's own cache sees a change only in the file of the function it compiles, tells the CPUs of a shared home apart
 inside one index that concurrent writers overwrite, and lies in the package, which may be read-only. So the kernels
 get a directory of their own for each state of their source, version of numba and CPU, and one process at a time
-fills it; a second worker that starts meanwhile waits, and then loads what the first compiled.
+fills it; a second worker that starts meanwhile waits, and then loads what the first compiled. A first one that is
+stopped does not keep the others for ever: they compile for themselves.
 """
 
 from __future__ import annotations
@@ -11,24 +12,33 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import os
 import shutil
+import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numba
 from numba import config, njit
 from numba.core import registry
 
+from spaces.folders import user_folder
 from workers.kernels.signals import FLAGS
 
 try:
     import fcntl
 except ImportError:  # Windows: without the lock, workers that start together all compile.
     fcntl = None  # type: ignore[assignment]
+
+#: How long the process that compiles is waited for (some 15 s of a core is usual), and when it is said that it is.
+PATIENCE_S = 180.0
+TELL_AFTER_S = 30.0
+_LOOK_EVERY_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +53,10 @@ def compile_kernels(functions: Mapping[Callable[..., Any], str]) -> list[Callabl
         The compiled functions, in the same order; they take arguments of their signature only.
     """
     directory = cache_directory()
-    if directory is None:
-        return [_compiled(function, signature, cache=False) for function, signature in functions.items()]
-    with _locked(directory), _numba_cache(directory):
+    with contextlib.ExitStack() as stack:
+        if directory is None or not stack.enter_context(_locked(directory)):
+            return [_compiled(function, signature, cache=False) for function, signature in functions.items()]
+        stack.enter_context(_numba_cache(directory))
         try:
             return [_compiled(function, signature, cache=True) for function, signature in functions.items()]
         except Exception:  # noqa: BLE001 - whatever a damaged file makes numba or pickle raise: compile anew
@@ -64,22 +75,28 @@ def _compiled(function: Callable[..., Any], signature: str, cache: bool) -> Call
 
 def cache_directory() -> Path | None:
     """Where these kernels are kept: below NUMBA_CACHE_DIR or else the user's cache directory; None if not writable."""
-    directory = Path(os.environ.get("NUMBA_CACHE_DIR") or _user_cache()) / "das-hpo" / f"kernels-{_stamp()}"
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    place = Path(named) if named else _user_cache()
+    if place is None:
+        log.warning("compiling the kernels anew, as this user has no home to keep them in: set NUMBA_CACHE_DIR")
+        return None
+    directory = place / "das-hpo" / f"kernels-{_stamp()}"
     try:
         if not directory.exists():
             directory.mkdir(parents=True, exist_ok=True)
             # A warning, as it is what the user waits for.
             log.warning("compiling the kernels for this machine, once: some 15 s of a core")
         tempfile.TemporaryFile(dir=directory).close()
-    except OSError:
+    except OSError as error:
+        log.warning("compiling the kernels anew, as %s cannot be written (%s): set NUMBA_CACHE_DIR", place, error)
         return None
     return directory
 
 
-def _user_cache() -> str:
+def _user_cache() -> Path | None:
     if sys.platform == "win32":
-        return os.environ.get("LOCALAPPDATA", "")
-    return os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        return Path(os.environ["LOCALAPPDATA"]) if os.environ.get("LOCALAPPDATA") else None
+    return user_folder("XDG_CACHE_HOME", ".cache")
 
 
 def _stamp() -> str:
@@ -93,14 +110,54 @@ def _stamp() -> str:
 
 
 @contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Only one process at a time; where the file system cannot lock, all at once."""
+def _locked(directory: Path) -> Iterator[bool]:
+    """Only one process at a time; where the file system cannot lock, all at once.
+
+    Yields:
+        Whether the directory may be used: not if another process, which may be stopped, keeps it for too long.
+    """
+    path = directory.with_suffix(".lock")
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):
-            file = stack.enter_context(open(directory.with_suffix(".lock"), "w"))
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            file = stack.enter_context(path.open("a+"))
+            free = fcntl is None or _take(file)
+        except OSError:
+            free = True
+        yield free
+
+
+def _take(file: TextIO) -> bool:
+    """Takes the lock and leaves this process's name in the file; False if it does not get free in PATIENCE_S."""
+    until = time.monotonic() + PATIENCE_S
+    tell_at = time.monotonic() + TELL_AFTER_S
+    while not _taken(file):
+        now = time.monotonic()
+        if now >= until:
+            log.warning("the lock %s was not given up: compiling the kernels for this process alone", file.name)
+            return False
+        if now >= tell_at:
+            tell_at = math.inf
+            file.seek(0)
+            log.warning(
+                "waiting for %s, which compiles the kernels (lock %s): if it is stopped, end it; "
+                "in %.0f s this process compiles them for itself",
+                file.read(200).strip() or "another process",
+                file.name,
+                until - now,
+            )
+        time.sleep(_LOOK_EVERY_S)
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {socket.gethostname()}")
+    file.flush()
+    return True
+
+
+def _taken(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from spaces.errors import AuthenticationError
+from spaces.folders import user_folder
 
 ENVIRONMENT = "DAS_HPO_KEY_FILE"
 LEAST_LENGTH = 32
@@ -30,12 +31,20 @@ log = logging.getLogger(__name__)
 
 
 def key_path() -> Path:
-    """Where the key file is: ``DAS_HPO_KEY_FILE``, else ``das-hpo/key`` in the user's config directory."""
+    """Where the key file is: ``DAS_HPO_KEY_FILE``, else ``das-hpo/key`` in the user's config directory.
+
+    Raises:
+        AuthenticationError: If nothing names it, and this user has no home.
+    """
     named = os.environ.get(ENVIRONMENT)
     if named:
         return Path(named)
-    config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(config) / "das-hpo" / "key"
+    config = user_folder("XDG_CONFIG_HOME", ".config")
+    if config is None:
+        raise AuthenticationError(
+            f"there is no place for the key file, as this user has no home: set {ENVIRONMENT} to a file, or HOME"
+        )
+    return config / "das-hpo" / "key"
 
 
 class KeyFile:

@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from das_hpo.files import write_then_rename
+from das_hpo.files import write_file
 
 #: Okabe and Ito's palette without its yellow, which is too light for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -99,7 +99,7 @@ def save(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> list[P
     written = []
     for name in formats:
         target = stem.with_name(f"{stem.name}.{name}")
-        write_then_rename(target, partial(Path.write_bytes, data=render(figure, name)))
+        write_file(target, partial(Path.write_bytes, data=render(figure, name)))
         written.append(target)
     return written
 

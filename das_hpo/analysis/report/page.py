@@ -13,7 +13,7 @@ from das_hpo.analysis.report.blocks import Section
 from das_hpo.analysis.report.material import RunData, read
 from das_hpo.analysis.report.overview import overview
 from das_hpo.analysis.report.run import run_section
-from das_hpo.files import write_then_rename
+from das_hpo.files import write_file
 
 
 def write_report(url: str, names: Sequence[str], path: Path) -> int:
@@ -28,7 +28,7 @@ def write_report(url: str, names: Sequence[str], path: Path) -> int:
 
     materials = read(url, names)
     text = render_page(locate(url).name, materials)
-    write_then_rename(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+    write_file(path, lambda draft: draft.write_text(text, encoding="utf-8"))
     return len(materials)
 
 

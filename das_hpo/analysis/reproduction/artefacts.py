@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from das_hpo.analysis.reproduction import paper
-from das_hpo.files import write_then_rename
+from das_hpo.files import write_file
 from das_hpo.output import Table
 from spaces.hyperparameters import HYPERPARAMETERS, PRESETS
 
@@ -231,7 +231,7 @@ def write_tables(folder: Path, name: str, complete: Table, text: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for suffix, content in (("csv", as_csv(complete)), ("txt", text)):
         target = folder / f"{name}.{suffix}"
-        write_then_rename(target, partial(Path.write_bytes, data=content.encode()))
+        write_file(target, partial(Path.write_bytes, data=content.encode()))
 
 
 def _known(value: object) -> object:

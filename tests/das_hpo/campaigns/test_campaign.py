@@ -59,7 +59,7 @@ def create(database: Database, asked: CampaignSettings) -> CampaignWork:
         ({"method": "random", "objective": "one-shot"}, "searches nothing"),
         ({"retrain": "never"}, "auto, always"),
         ({"hyperparameters": "H3"}, "H1, H2"),
-        ({"time_limit_s": 0}, "time_limit"),
+        ({"time_limit_s": 0}, "time-limit"),
         ({"colour": "red"}, "colour"),
     ],
     ids=str,
@@ -249,7 +249,7 @@ def test_an_interrupted_campaign_is_resumed_by_name(tmp_path: Path) -> None:
     """resume knows a campaign from an optimisation."""
     keys, url = KeyFile(tmp_path / "key"), f"sqlite:///{tmp_path}/runs.db"
     local: Service = service(keys, options=("--seconds", "0.05"))
-    (summary,) = execute_campaigns([campaign(trials=30, time_limit_s=0.1)], url, local)
+    (summary,) = execute_campaigns([campaign(trials=30, time_limit_s=1.0)], url, local)
     assert summary.status == "interrupted"
     ended = resume("campaign", url, service(keys), time_limit_s=300)
     assert (ended.status, ended.snapshot.finished) == ("completed", 30)

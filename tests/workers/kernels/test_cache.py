@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,16 @@ out = torch.empty(3)
 with event.install_recorder("numba:compile") as recorder:
     NormalStream(5).fill(out)
 print(len(recorder.buffer) > 0, out.tolist())
+"""
+
+#: Takes the lock of a directory of kernels as a worker does that compiles them, and keeps it.
+HOLDER = """
+import sys, time
+from pathlib import Path
+from workers.kernels import cache
+with cache._locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(100)
 """
 
 
@@ -49,6 +60,32 @@ def test_two_processes_at_once_compile_once(tmp_path: Path) -> None:
     assert len(kept(tmp_path)) == 1
     assert finish(start(environment)) == (False, first[1])
     assert first[1] == second[1]
+
+
+def test_a_stopped_process_does_not_keep_the_others(tmp_path: Path) -> None:
+    """Whoever waits for one that holds the lock and does not go on says so, names it, and compiles for itself."""
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    _, numbers = finish(start(environment))
+    (lock,) = tmp_path.rglob("*.lock")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, lock.with_suffix("")], stdout=subprocess.PIPE, cwd=Path.cwd(), text=True
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGSTOP)
+        impatient = "from workers.kernels import cache; cache.PATIENCE_S, cache.TELL_AFTER_S = 1.0, 0.2\n" + SCRIPT
+        process = subprocess.run(
+            [sys.executable, "-c", impatient],
+            env={**os.environ, **environment}, capture_output=True, text=True, timeout=100, check=True,
+        )  # fmt: skip
+        assert process.stdout.strip().split(" ", 1) == ["True", numbers]
+        assert f"waiting for process {holder.pid} on " in process.stderr
+        assert "was not given up: compiling the kernels for this process alone" in process.stderr
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert finish(start(environment)) == (False, numbers)
 
 
 def test_damaged_file_is_compiled_anew(tmp_path: Path) -> None:
