@@ -8,86 +8,16 @@ python -m tests.simulation --seed 17              that seed, with its trace
 from __future__ import annotations
 
 import argparse
-import logging
 import multiprocessing
 import os
 import sys
 import time
-import warnings
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
-from tests.postgresql import empty_database, running_server
-from tests.simulation.lab import Report, simulate
+from tests.simulation.lab import simulate
 from tests.simulation.scenario import Scenario, drawn
-
-
-def shrunk(report: Report, server: Path | None) -> Report:
-    """The same failure with as few faults as can be."""
-    smallest = report
-    number = 0
-    while number < len(smallest.scenario.faults):
-        tried = simulate(smallest.scenario.without(number), server)
-        if tried.violations:
-            smallest = tried
-        else:
-            number += 1
-    return smallest
-
-
-def explain(report: Report, server: Path | None) -> str:
-    """A failure: its seed, what is left of its faults, and the end of its trace."""
-    small = shrunk(report, server)
-    traced = simulate(small.scenario, server, trace=True)
-    end = "\n".join(traced.trace[-60:])
-    return (
-        f"seed {report.scenario.seed}: {'; '.join(report.violations)}\n\nshrunk to: {'; '.join(small.violations)}\n"
-        f"{small.scenario}\n\nthe end of its trace (all of it: python -m tests.simulation --seed "
-        f"{report.scenario.seed}):\n{end}\n"
-    )
-
-
-@contextmanager
-def servers(needed: bool) -> Iterator[Path | None]:
-    """A PostgreSQL server with a database for simulations, where there is one."""
-    from storage.engine import open_database
-
-    if not needed:
-        yield None
-        return
-    try:
-        with running_server("-c", "max_connections=50") as directory, empty_database(directory, "simulation") as url:
-            open_database(url, create=True).close()
-            yield directory
-    except BaseException as error:
-        if type(error).__name__ != "Skipped":
-            raise
-        print(f"without PostgreSQL: {error}", file=sys.stderr)
-        yield None
-
-
-def simulate_range(first: int, seeds: int, seconds: float | None = None) -> tuple[list[str], Counter[str], float, int]:
-    """Simulates seeds one after the other; returns failures, faults, virtual seconds and how many there were."""
-    failures: list[str] = []
-    faults: Counter[str] = Counter()
-    virtual_s = 0.0
-    done = 0
-    begun = time.monotonic()
-    scenarios = [drawn(seed) for seed in range(first, first + seeds)]
-    with servers(any(scenario.postgresql for scenario in scenarios)) as server:
-        for scenario in scenarios:
-            report = simulate(scenario, server)
-            virtual_s += report.virtual_s
-            faults += report.faults
-            done += 1
-            if report.violations:
-                failures.append(explain(report, server))
-            if seconds is not None and time.monotonic() - begun > seconds:
-                break
-    return failures, faults, virtual_s, done
+from tests.simulation.seeds import servers, simulate_range
 
 
 def main() -> int:
@@ -98,8 +28,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="this one alone, with its trace")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
-    warnings.simplefilter("ignore")
-    logging.getLogger().addHandler(logging.NullHandler())
     if args.seed is not None:
         return _one(drawn(args.seed))
     begun = time.monotonic()

@@ -59,7 +59,7 @@ class SimulatedDatabase(Database):
     ) -> None:
         location = locate(url)
         engine = connect(location, busy_timeout_s=LOCK_TIMEOUT_S if location.path is None else 0.0)
-        super().__init__(location, engine, read_only=False, busy_timeout_s=0.0)
+        super().__init__(location, engine, unwritable=None, busy_timeout_s=0.0)
         self.ambush = Ambush()
         self._process = process
         self._world: World = process.world
