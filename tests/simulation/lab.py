@@ -49,6 +49,9 @@ LOOK_EVERY_S = 2.0
 #: What waits for longer than this without a word has hung silently: a minute, and the time until it is noticed.
 SILENCE_S = 60.0 + 35.0
 
+#: How many times as long a slow worker takes.
+SLOW = 8.0
+
 #: So often at most a message is answered "again" once faults have ceased.
 MOST_AGAIN = 25
 
@@ -83,6 +86,8 @@ class Signs(logging.Handler):
         self._lab = lab
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name.partition(".")[0] not in ("das_hpo", "workers", "storage", "spaces"):
+            return
         world = self._lab.world
         if record.levelno >= logging.WARNING:
             self._lab.last_sign = world.now
@@ -217,9 +222,11 @@ class Lab:
 
     def _bound_s(self) -> float:
         """How long the rest of the run may take once nothing goes wrong any more, as its settings imply."""
-        longest = max(self.scenario.mean_s * 12, 1.0)
-        one = 3 * (longest * self.scenario.capacity + 2 * self.scenario.lease_s + 15.0)
-        return 400.0 + 45 * one
+        evaluations, attempts, slack = 25, 3, 2
+        slowness = SLOW if any(fault.kind == "slow worker" for fault in self.scenario.faults) else 1.0
+        computing_s = evaluations * attempts * slack * slowness * (self.scenario.mean_s + 1.0)
+        # What faults leave behind: leases of attempts and of masters run out, entries and answers time out.
+        return computing_s + 300.0 + 20 * (self.scenario.lease_s + 10.0)
 
     def new_run(self, name: str) -> str:
         """A new database with a run in it; returns its URL."""
@@ -322,8 +329,11 @@ class Lab:
         elif fault.kind.endswith("messages"):
             self._spoil_messages(words[0], fault)
         elif fault.kind == "run of the same name":
-            if len(self._runs) == 1:
-                self.start_master(self.new_run("other"))
+            # Two runs of one name meet while the first stands still.
+            master = self.living_master(next(iter(self._runs)))
+            if len(self._runs) == 1 and master is not None:
+                self._strike_process("freeze", master.process, "", end)
+                self.world.after(1.0, lambda: self.start_master(self.new_run("other")))
         else:
             master = self.living_master(next(iter(self._runs)))
             if master is not None:
@@ -333,7 +343,7 @@ class Lab:
         if how == "terminate":
             worker.terminate()
         elif how == "slow":
-            worker.slowness = 8.0
+            worker.slowness = SLOW
         else:
             self._strike_process(how, worker.process, f"worker{worker.number}", end)
 
@@ -350,6 +360,9 @@ class Lab:
 
     def _strike_master(self, fault: Fault, master: SimulatedMaster, end: float) -> None:
         ambush, process, key = master.database.ambush, master.process, master.url
+        if "freeze" in fault.kind and fault.lasts_s > ownership.LEASE_S:
+            # Whoever looks after it thinks that it is dead, and starts another, on another machine.
+            self.world.at(end - 2.0, lambda: self.start_master(master.url))
         if fault.kind in ("kill master", "freeze master", "part master"):
             self._strike_process(fault.kind.split()[0], process, key, end)
         elif fault.kind == "stop master":
@@ -376,7 +389,6 @@ class Lab:
         elif fault.kind == "jump clock":
             process.wall_offset_s += (fault.number - 4) * 3600.0
         elif fault.kind == "second master":
-            # On another machine, where nobody sees whether the first lives; if that stands still, it is superseded.
             self.start_master(master.url)
         else:
             raise ValueError(f"no such fault: {fault.kind}")
@@ -400,24 +412,36 @@ class Lab:
             for row in found:
                 if row.status not in ("completed", "diverged", "failed"):
                     self.world.found(f"an evaluation of a completed run is {row.status}")
-                if row.status == "failed" and not self._may_fail(row):
-                    self.world.found(f"an evaluation has failed after {row.attempts} attempts: {row.message}")
                 if row.status == "completed" and not self._is_right(row):
                     self.world.found(f"evaluation of seed {row.seed} has another one's outcome")
             with database.read() as session:
                 for sentence, sql in INVARIANTS.items():
                     if session.exec_driver_sql(sql).first() is not None:
                         self.world.found(f"not so: {sentence}")
-                tokens = dict(
-                    session.exec_driver_sql(
-                        "SELECT a.token, a.status FROM attempts a JOIN evaluations e ON e.id = a.evaluation_id"
-                    ).all()
-                )
-            if url == next(iter(self._runs)):
-                for token in self.acknowledged:
-                    if token in tokens and tokens[token] not in ("completed", "superseded", "error"):
-                        self.world.found(f"an acknowledged outcome is lost: its attempt is {tokens[token]}")
+                attempts = session.exec_driver_sql(
+                    "SELECT a.token, a.status, e.status, e.id FROM attempts a JOIN evaluations e "
+                    "ON e.id = a.evaluation_id"
+                ).all()
+            self._check_attempts(attempts)
             self._check_order(database, url, found)
+
+    def _check_attempts(self, attempts: Any) -> None:
+        """An evaluation fails after three attempts that were lost or raised, which takes a reason."""
+        ended: dict[int, int] = Counter()
+        failed: set[int] = set()
+        found = {token: status for token, status, _, _ in attempts}
+        for _, status, of_evaluation, number in attempts:
+            ended[number] += status in ("lost", "error")
+            if of_evaluation == "failed":
+                failed.add(number)
+            if status in ("lost", "error", "handed-back") and not self.scenario.faults and not self.scenario.poison:
+                self.world.found(f"an attempt is {status}, and nothing has gone wrong")
+        for number in failed:
+            if ended[number] < 3:
+                self.world.found(f"an evaluation has failed though only {ended[number]} attempts were lost or raised")
+        for token in self.acknowledged:
+            if token in found and found[token] not in ("completed", "superseded", "error"):
+                self.world.found(f"an acknowledged outcome is lost: its attempt is {found[token]}")
 
     def _check_order(self, database: Any, url: str, found: Any) -> None:
         last = next((m for m in reversed(self.masters) if m.url == url and m.summary is not None), None)
@@ -433,10 +457,6 @@ class Lab:
             wanted = calm_rows(self.scenario.optimizer, self.scenario.seed)
             if not self.scenario.poison and rows(database, RUN) != wanted:
                 self.world.found("the results are not those of a calm run")
-
-    def _may_fail(self, row: Any) -> bool:
-        """Three attempts that were lost or raised: right where trials raise, or where faults took that many."""
-        return row.attempts >= 3
 
     def _is_right(self, row: Any) -> bool:
         return row.one_shot_psnr is not None and (self.scenario.poison == "outcome" or row.one_shot_psnr == _psnr(row))

@@ -183,6 +183,8 @@ class SimulatedMaster:
             self.summary = Execution(self.database, record, self._make, self, self.stop, None).run()
         except DasHpoError as error:
             self.lab.world.say(f"{self.process.name} ends: {error}")
+            if "nothing can be recorded" in str(error) and not self.lab.faults["fill disk"]:
+                self.lab.world.found(f"{self.process.name} has given up, though the database could be written: {error}")
         except KeyboardInterrupt:
             self.lab.world.say(f"{self.process.name} was interrupted")
         finally:

@@ -31,7 +31,7 @@ KINDS: dict[str, int] = {
     "fill disk": 2,
     "jump clock": 1,
     "second master": 3,
-    "run of the same name": 1,
+    "run of the same name": 3,
 }
 
 

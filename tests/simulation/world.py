@@ -21,7 +21,7 @@ EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 #: No scenario needs so many: something goes round and round.
-MOST_EVENTS = 400_000
+MOST_EVENTS = 100_000
 
 
 class Killed(BaseException):

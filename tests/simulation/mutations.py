@@ -1,0 +1,186 @@
+"""Defects that were there, and others of our own, put back one at a time: the simulation has to find each."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from das_hpo.service.lease_manager import LeaseManager
+from das_hpo.service.leases import LeaseTable
+from das_hpo.service.nameserver import Names
+from das_hpo.service.ownership import Ownership
+from das_hpo.service.recorded_queue import Work
+from das_hpo.service.recorder import Recorder
+from das_hpo.service.reports import Reports
+from spaces import errors, texts
+from storage import writes
+from workers.worker.heartbeat import Heartbeat
+from workers.worker.loop import WorkerLoop
+from workers.worker.pending_reports import PendingReports
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A change of the code.
+
+    Attributes:
+        name: What is wrong then.
+        changes: Functions, each with a text of its source and what stands there instead.
+        postgresql: Whether only PostgreSQL shows it.
+    """
+
+    name: str
+    changes: tuple[tuple[Callable[..., Any], str, str], ...]
+    postgresql: bool = False
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The code is changed while the block lasts."""
+        before = []
+        try:
+            for function, old, new in self.changes:
+                assert isinstance(function, FunctionType)
+                original = inspect.unwrap(function)
+                source = textwrap.dedent(inspect.getsource(original))
+                assert source.count(old) == 1, f"{self.name}: {old!r} stands {source.count(old)} times in {function}"
+                namespace: dict[str, Any] = {}
+                code = compile("from __future__ import annotations\n" + source.replace(old, new), "<mutation>", "exec")
+                exec(code, original.__globals__, namespace)
+                changed = inspect.unwrap(namespace[original.__name__])
+                before.append((original, original.__code__))
+                original.__code__ = changed.__code__
+            yield
+        finally:
+            for original, code in before:
+                original.__code__ = code
+
+
+_HOLD = "    if not writes.hold_lease(session, self._run_id, self.owner, LEASE_S):"
+
+#: The serious defects 1 to 4 and the medium one 6 of issue 8, as they were.
+DEFECTS = (
+    Mutation(
+        "two workers, each of which failed an evaluation, leave it to each other for ever",
+        ((LeaseManager._is_for_another, "lives_one_beside(task.failed_on)", "lives_one_beside({session})"),),
+    ),
+    Mutation(
+        "a commit whose answer was lost is made again",
+        (
+            (
+                Recorder.add_job,
+                "queue_evaluation(session, self.run_id, evaluation, again=True)",
+                "queue_evaluation(session, self.run_id, evaluation)",
+            ),
+        ),
+    ),
+    Mutation(
+        "the start of an attempt whose commit was not confirmed is not taken back",
+        ((Recorder.start, "self._block.append(take_back)", "pass"),),
+    ),
+    Mutation(
+        "a master frozen within a transaction writes after it was superseded",
+        (
+            (
+                Ownership.hold,
+                _HOLD,
+                "    if not renew:\n        return\n    if not writes.renew_lease("
+                "session, self._run_id, self.owner, LEASE_S):",
+            ),
+            (writes.take_lease, ".with_for_update()", ""),
+            (writes.renew_lease, "Run.lease_owner == owner", "True"),
+        ),
+        postgresql=True,
+    ),
+    Mutation(
+        "what no database can store is answered 'again' for ever",
+        (
+            (errors.may_pass, "return ", "return True or "),
+            (texts.is_clean, "return ", "return True or "),
+            (texts.cleaned, "return ", "return text or "),
+        ),
+    ),
+    Mutation(
+        "a run that stands still is overwritten in the nameserver by another of its name",
+        ((Names.enter, 'if there not in ("", uri, before):', "if False:"),),
+    ),
+)
+
+#: Mutations of our own.
+OTHERS = (
+    Mutation(
+        "an evaluation that was handed back counts as lost",
+        ((LeaseManager._end, "counts = result != HANDED_BACK", "counts = True"),),
+    ),
+    Mutation(
+        "the last of three attempts is final, whatever ended it",
+        ((LeaseManager._end, "counts and lease.task.lost", "lease.task.lost"),),
+    ),
+    Mutation(
+        "a silent worker's lease never ends",
+        ((LeaseManager.look, "if lease.expires < now", "if lease.expires < 0"),),
+    ),
+    Mutation(
+        "a lost evaluation is not offered again",
+        ((LeaseTable.retire, "self._tasks.appendleft(lease.task)", "pass"),),
+    ),
+    Mutation(
+        "beats renew nothing",
+        ((LeaseTable.beat, "lease.expires = now + lease.lease_s", "pass"),),
+    ),
+    Mutation(
+        "an evaluation that has its outcome stays in the queue",
+        ((LeaseTable.over, "if task in self._tasks:", "if False:"),),
+    ),
+    Mutation(
+        "a resumed master forgets what is being computed",
+        ((LeaseTable.adopt, "for attempt in attempts:", "for attempt in ():"),),
+    ),
+    Mutation(
+        "what a failed transaction held is forgotten",
+        ((Recorder.transaction, "self._unsaved += self._block", "pass"),),
+    ),
+    Mutation(
+        "an outcome is acknowledged before it is recorded",
+        (
+            (
+                Reports._take_in_all,
+                "report.answer = report.answer or again()",
+                "report.answer = report.answer or Answer(WAIT, wait_s=AGAIN_S, report='recorded')",
+            ),
+        ),
+    ),
+    Mutation(
+        "an outcome that comes twice is learned twice",
+        (
+            (
+                Work.finished,
+                "if self._open.pop(evaluation.id, None) is not None:",
+                "if self._open.pop(evaluation.id, None) is not None or True:",
+            ),
+        ),
+    ),
+    Mutation(
+        "the lease of a living master is taken",
+        ((writes.take_lease, "lease.lease_expires_at > now", "False"),),
+    ),
+    Mutation(
+        "what could not be delivered is never delivered again",
+        ((PendingReports.due, "if at <= now", "if at <= 0"),),
+    ),
+    Mutation(
+        "a worker drops what it is told to report again",
+        ((WorkerLoop._deliver, "if answer is None or answer.report == AGAIN:", "if answer is None:"),),
+    ),
+    Mutation(
+        "a worker goes on with what nobody wants, and beats for it",
+        (
+            (Heartbeat._end_what_hangs, "not self._give_up(self._unwanted)", "True"),
+            (LeaseTable.beat, "if lease is None or lease.stop:", "if lease is None:"),
+        ),
+    ),
+)
