@@ -44,7 +44,7 @@ class RunSettings:
         aggregate: ``mean``, ``median`` or ``max`` of the trials' PSNRs.
         seed: From which every random number of the run is derived.
         parallel: Evaluations that may be open at a time; None is as many as workers ask for. With 1 the
-            order of the evaluations, and so the run, is always the same.
+            order of the evaluations is always the same.
         choices: What the paper leaves open.
         decisions: How the optimiser decides.
         time_limit_s: Seconds after which the run ends, keeping what is done; None is no limit.

@@ -175,7 +175,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         "--parallel",
         type=positive,
         metavar="N",
-        help="evaluations that are given out at a time; with 1 a run is always the same "
+        help="evaluations that are given out at a time; with 1 their order is always the same "
         "(default: as many as workers ask for)",
     )
 
