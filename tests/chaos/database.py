@@ -50,11 +50,12 @@ class ChaosDatabase(ABC):
         """What the driver alone finds, past das-hpo and the proxy; empty while there are no tables yet."""
 
     @abstractmethod
-    def freeze_within_a_transaction(self, may_freeze: Callable[[int], bool]) -> int:
+    def freeze_within_a_transaction(self, may_freeze: Callable[[int], bool], *, begun: bool = False) -> int:
         """Stops a process that is within a transaction and has written; there may be none in time.
 
         Args:
             may_freeze: Whether the process of that id may be stopped.
+            begun: Stop it when it has just begun, and holds no lock yet, where the database knows such a moment.
 
         Returns:
             Its id; 0 if none was stopped.
@@ -78,7 +79,7 @@ class SqliteDatabase(ChaosDatabase):
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=30)) as connection:
             return connection.execute(sql, values).fetchall()
 
-    def freeze_within_a_transaction(self, may_freeze: Callable[[int], bool]) -> int:
+    def freeze_within_a_transaction(self, may_freeze: Callable[[int], bool], *, begun: bool = False) -> int:
         """Asks the kernel again and again who holds the lock; a transaction is a matter of milliseconds."""
         with suppress(FileNotFoundError), self.path.with_name(self.path.name + "-shm").open("rb") as shared:
             until = time.monotonic() + MOMENT_S
@@ -113,10 +114,11 @@ class PostgresDatabase(ChaosDatabase):
             return connection.execute(sql.replace("?", "%s").encode(), values).fetchall()
         return []
 
-    def freeze_within_a_transaction(self, may_freeze: Callable[[int], bool]) -> int:
+    def freeze_within_a_transaction(self, may_freeze: Callable[[int], bool], *, begun: bool = False) -> int:
         """The proxy does it, as soon as a master has written something: its answer waits there."""
         done: list[int] = []
-        self.proxy.within_a_transaction(lambda pid: done.append(pid) if may_freeze(pid) and _stop(pid) else None)
+        after = b"BEGIN\0" if begun else b"INSERT 0 "
+        self.proxy.within_a_transaction(lambda pid: done.append(pid) if may_freeze(pid) and _stop(pid) else None, after)
         until = time.monotonic() + MOMENT_S
         while not done and time.monotonic() < until:
             time.sleep(0.01)

@@ -122,7 +122,7 @@ class Monkey:
             return
         victim: Process | None = candidates[int(drawn * len(candidates))]
         if "transaction" in trick or ("supersede" in trick and self.lab.database.kind == "postgresql"):
-            victim = self._freeze_within_a_transaction()
+            victim = self._freeze_within_a_transaction(begun="supersede" in trick)
         if victim is None:
             return
         self.events.append(Event(trick, kind, victim.name, time.time()))
@@ -169,10 +169,10 @@ class Monkey:
             database.proxy.close_connections()
         self.events.append(Event(trick, kind, "database", time.time()))
 
-    def _freeze_within_a_transaction(self) -> Process | None:
+    def _freeze_within_a_transaction(self, *, begun: bool) -> Process | None:
         masters = [process for process in self.lab.processes.values() if process.kind == "master"]
         free = {process.popen.pid: process for process in masters if process.popen and self._is_free(process)}
-        return free.get(self.lab.database.freeze_within_a_transaction(lambda pid: pid in free))
+        return free.get(self.lab.database.freeze_within_a_transaction(lambda pid: pid in free, begun=begun))
 
     def _look_after(self, successor: Process, until: float) -> None:
         """Starts a successor again that ends since the other master still has the run."""

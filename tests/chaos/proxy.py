@@ -1,7 +1,7 @@
 """Between masters and PostgreSQL: loses the answer to a commit, closes connections, and knows when to stop a master.
 
 It listens on a Unix socket, so that the process at the other end is known, and it reads just enough of PostgreSQL's
-protocol: ``COMMIT`` on its way there, and ``INSERT`` in what comes back.
+protocol: ``COMMIT`` on its way there, and ``BEGIN`` and ``INSERT`` in what comes back.
 """
 
 from __future__ import annotations
@@ -39,16 +39,22 @@ class Proxy:
         self._open: set[socket.socket] = set()
         self._swallow = False
         self._within: Callable[[int], None] | None = None
+        self._after = b""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def swallow_a_commit(self) -> None:
         """The next transaction that has written is committed, and nobody is told."""
         self._swallow = True
 
-    def within_a_transaction(self, action: Callable[[int], None] | None) -> None:
-        """Calls the action, once, with the id of the next process that is within a transaction and has written."""
+    def within_a_transaction(self, action: Callable[[int], None] | None, after: bytes = b"INSERT 0 ") -> None:
+        """Calls the action, once, with the id of the next process that is told this within a transaction.
+
+        Args:
+            action: What is called; None takes another one back.
+            after: What PostgreSQL answers: it has written, or ``BEGIN``, when it holds no lock yet.
+        """
         with self._lock:
-            self._within = action
+            self._within, self._after = action, after
 
     def close_connections(self) -> None:
         """Closes all that are open; others may be opened."""
@@ -105,8 +111,8 @@ class Proxy:
                     self.swallowed += 1
                     return
                 else:
-                    if b"INSERT 0 " in data:
-                        wrote = True
+                    wrote = wrote or b"INSERT 0 " in data
+                    if self._after in data:
                         self._stop(pid)
                     client.sendall(data)
 
