@@ -32,7 +32,7 @@ check: $(READY)  ## lint, format, types, import directions
 bench: $(READY)  ## benchmarks: ratios measured side by side
 	$(BIN)/python -m benchmarks
 
-chaos: $(READY)  ## kill, stop and part everything at random for CHAOS_MINUTES (2), and compare with a calm run
+chaos: $(READY)  ## kill, freeze and part everything at random for CHAOS_MINUTES (2), on SQLite and PostgreSQL, and compare with a calm run
 	$(BIN)/python -m tests.chaos
 
 clean:  ## remove what make and the tools made

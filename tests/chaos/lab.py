@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.chaos.database import ChaosDatabase
 from tests.chaos.hosts import Network
 
 #: A worker that is silent for so long has lost its evaluation: short, so that minutes show many losses.
 LEASE_S = 5.0
 
+#: How long a master that was superseded may take to notice it.
+NOTICES_S = 60.0
+
+#: What a master says that ends since its database is away at its very begin or end, when it does not try again.
+GIVES_UP = "cannot be used at present"
+
+#: What a worker says that ends, rightly, as several evaluations in a row raised on it.
+SEEMS_BROKEN = "this worker seems broken"
+
+ROOT = Path(__file__).parents[2]
 PORT = 9090
 DONE = 0
 
@@ -28,7 +38,7 @@ class Process:
         name: Such as ``worker-1``.
         kind: ``nameserver``, ``worker`` or ``master``.
         host: On which it runs.
-        arguments: Of ``das-hpo``.
+        arguments: The module, and its arguments.
         again: The arguments with which it is started after its death.
         popen: The running process; None between death and restart.
         deaths_due: Deaths that the monkey has caused and the lab has not seen yet.
@@ -56,24 +66,24 @@ class Lab:
     Attributes:
         folder: Database, key and logs.
         network: The hosts.
+        database: Of all runs.
+        trivial: Whether workers compute next to nothing.
         processes: By name.
+        superseded: Masters in whose place others were started: the process, and when it must have ended.
+        gave_up: How many masters had to be started again after they had said that the database is away.
+        may_end: Names of masters that may end by themselves, as another one may still have the run.
         unexpected: What ended without being killed, with the end of its log.
     """
 
     folder: Path
     network: Network
+    database: ChaosDatabase
+    trivial: bool = False
     processes: dict[str, Process] = field(default_factory=dict)
+    superseded: list[tuple[str, subprocess.Popen[bytes], float]] = field(default_factory=list)
+    gave_up: int = 0
+    may_end: set[str] = field(default_factory=set)
     unexpected: list[str] = field(default_factory=list)
-
-    @property
-    def database(self) -> Path:
-        """The database of all runs."""
-        return self.folder / "chaos.db"
-
-    @property
-    def url(self) -> str:
-        """Its URL."""
-        return f"sqlite:///{self.database}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -81,35 +91,33 @@ class Lab:
         rest = {name: value for name, value in os.environ.items() if not name.startswith("DAS_HPO")}
         return {**rest, "DAS_HPO_KEY_FILE": str(self.folder / "key"), "OMP_NUM_THREADS": "1"}
 
-    def command(self, *arguments: str) -> list[str]:
-        """A command of das-hpo."""
-        return [sys.executable, "-m", "das_hpo", *arguments]
-
     def call(self, *arguments: str) -> None:
-        """Runs a command to its end; it must succeed."""
+        """Runs a command of das-hpo to its end, on the first master's host; it must succeed."""
+        command = [*self.network.prefixes["master-0"], sys.executable, "-m", "das_hpo", *arguments]
         done = subprocess.run(
-            self.command(*arguments), env=self.environment, capture_output=True, text=True, check=False
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False, timeout=600
         )
         if done.returncode:
             raise RuntimeError(f"das-hpo {' '.join(arguments)}: {done.stderr}")
 
     def add_nameserver(self) -> None:
         """The nameserver, always at the same address."""
-        arguments = ["nameserver", "--host", self.network.addresses["nameserver"], "--port", str(PORT)]
+        arguments = ["das_hpo", "nameserver", "--host", self.network.addresses["nameserver"], "--port", str(PORT)]
         self._add(Process("nameserver", "nameserver", "nameserver", arguments, arguments))
 
     def add_worker(self, number: int) -> None:
         """A worker on a host of its own."""
         host = f"worker-{number}"
-        arguments = ["worker", "--nameserver", self.nameserver, "--device", "cpu", "--wait", "10m"]
+        arguments = ["tests.chaos.worker", "--nameserver", self.nameserver, "--raised", str(self.folder / "raised")]
+        arguments += ["--trivial"] if self.trivial else []
         self._add(Process(host, "worker", host, arguments, arguments))
 
     def add_master(self, run: str, host: str, settings: list[str]) -> None:
         """A run's master, which is resumed when it died."""
-        ending = ["--nameserver", self.nameserver, "--host", self.network.addresses[host], "--db", self.url]
+        ending = ["--nameserver", self.nameserver, "--host", self.network.addresses[host], "--db", self.database.url]
         ending += ["--lease", f"{LEASE_S}s", "--wait", "10m"]
-        begun = ["run", "--name", run, *settings, *ending, "--resume"]
-        self._add(Process(run, "master", host, begun, ["resume", run, *ending]))
+        begun = ["das_hpo", "run", "--name", run, *settings, *ending, "--resume"]
+        self._add(Process(run, "master", host, begun, ["das_hpo", "resume", run, *ending]))
 
     @property
     def nameserver(self) -> str:
@@ -122,17 +130,31 @@ class Lab:
 
     def again(self, process: Process) -> None:
         """Starts a process after its death; a master that had not come to beginning its run begins it now."""
-        begun = process.kind != "master" or self.rows("select 1 from runs where name = ?", process.name)
+        begun = process.kind != "master" or self.database.rows("select 1 from runs where name = ?", process.name)
         self.start(process, process.again if begun else process.arguments)
 
     def start(self, process: Process, arguments: list[str]) -> None:
         """Starts a process; its output goes to a log of its own."""
         log = (self.folder / f"{process.name}.log").open("ab")
-        command = self.network.prefixes[process.host] + self.command(*arguments)
+        command = [*self.network.prefixes[process.host], sys.executable, "-m", *arguments]
         process.popen = subprocess.Popen(
-            command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         log.close()
+
+    def supersede(self, process: Process, after_s: float) -> None:
+        """Starts a master in the place of one that stands still and will be woken after so many seconds."""
+        assert process.popen is not None
+        self.superseded.append((process.name, process.popen, time.monotonic() + after_s + NOTICES_S))
+        process.popen = None
+        self.may_end.add(process.name)
+        self.again(process)
 
     def wait_for_workers(self, timeout_s: float = 120.0) -> float:
         """Waits until every worker serves; returns the seconds from now that it took."""
@@ -159,54 +181,60 @@ class Lab:
             # A master that was killed after its last commit finds, started again, nothing to resume.
             if process.kind == "master" and (status == DONE or self._is_completed(process.name)):
                 process.completed = True
+            elif process.name in self.may_end:
+                pass
+            elif process.kind == "master" and GIVES_UP in self.log(process.name)[-1000:]:
+                self.gave_up += 1
+                self.again(process)
+            elif process.kind == "worker" and SEEMS_BROKEN in self.log(process.name)[-1000:]:
+                self.again(process)
             elif process.deaths_due:
                 process.deaths_due -= 1
             else:
                 log = self.log(process.name)[-2000:]
                 self.unexpected.append(f"{process.name} ended with status {status}:\n{log}")
 
+        for entry in list(self.superseded):
+            name, popen, ends = entry
+            if popen.poll() is not None:
+                self.superseded.remove(entry)
+            elif time.monotonic() > ends:
+                self.superseded.remove(entry)
+                popen.kill()
+                popen.wait()
+                self.unexpected.append(f"{name} went on although another master had its run:\n{self.log(name)[-2000:]}")
+
     def _is_completed(self, run: str) -> bool:
-        return self.database.exists() and self.rows("select status from runs where name = ?", run) == [("completed",)]
+        return self.database.rows("select status from runs where name = ?", run) == [("completed",)]
 
     @property
     def completed(self) -> bool:
         """Whether all runs are through."""
         return all(process.completed for process in self.processes.values() if process.kind == "master")
 
-    def lost_before(self, worker: Process) -> int:
-        """How often what this worker computes now was lost before; 0 if it computes nothing."""
-        if worker.popen is None or not self.database.exists():
-            return 0
+    def failures_before(self) -> int:
+        """How often, at most, an evaluation that is computed now was lost before, or has raised."""
         sql = (
-            "select max(a.number) from attempts a join workers w on w.id = a.worker_id"
-            " where a.status = 'running' and w.pid = ?"
+            "select count(*) from attempts a join attempts running on running.evaluation_id = a.evaluation_id"
+            " where running.status = 'running' and a.status in ('lost', 'error') group by a.evaluation_id"
         )
-        (number,) = self.rows(sql, worker.popen.pid)[0]
-        return (number or 1) - 1
-
-    def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
-        """What SQLite itself finds in the database."""
-        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)
-        try:
-            return connection.execute(sql, values).fetchall()
-        finally:
-            connection.close()
+        return max((count for (count,) in self.database.rows(sql)), default=0)
 
     def close(self) -> list[str]:
         """Ends everything with SIGTERM; names who did not end within 30 s, and kills those."""
-        for process in self.processes.values():
-            if process.popen is not None and process.popen.poll() is None:
-                process.popen.send_signal(signal.SIGCONT)
-                process.popen.terminate()
+        living = [(process.name, process.popen) for process in self.processes.values() if process.popen is not None]
+        living += [(name, popen) for name, popen, _ in self.superseded]
+        for _, popen in living:
+            if popen.poll() is None:
+                popen.send_signal(signal.SIGCONT)
+                popen.terminate()
         stubborn = []
         deadline = time.monotonic() + 30
-        for process in self.processes.values():
-            if process.popen is None:
-                continue
+        for name, popen in living:
             try:
-                process.popen.wait(max(0.1, deadline - time.monotonic()))
+                popen.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                stubborn.append(process.name)
-                process.popen.kill()
-                process.popen.wait()
+                stubborn.append(name)
+                popen.kill()
+                popen.wait()
         return stubborn
