@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check bench chaos clean help
+.PHONY: run test check bench chaos simulate clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -34,6 +34,9 @@ bench: $(READY)  ## benchmarks: ratios measured side by side
 
 chaos: $(READY)  ## kill, freeze and part everything at random for CHAOS_MINUTES (2), on SQLite and PostgreSQL, and compare with a calm run
 	$(BIN)/python -m tests.chaos
+
+simulate: $(READY)  ## simulate SEEDS (300) runs in virtual time, each with its own faults; 100,000 is the long form
+	PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/python -m tests.simulation
 
 clean:  ## remove what make and the tools made
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -11,10 +11,7 @@ import pytest
 from tests.simulation.lab import simulate
 from tests.simulation.mutations import DEFECTS, OTHERS, Mutation
 from tests.simulation.scenario import drawn
-from tests.simulation.seeds import servers, shrunk
-
-#: The seeds of CI (`make simulate`).
-SEEDS = range(300)
+from tests.simulation.seeds import CI_SEEDS, servers, shrunk
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +40,7 @@ def test_what_is_wrong_is_found(mutation: Mutation, server: Path | None) -> None
     """Each defect that was there, and each mutation, is found within CI's seeds, and the failure shrinks."""
     if mutation.postgresql and server is None:
         pytest.skip("no PostgreSQL server is installed")
-    scenarios = [drawn(seed) for seed in SEEDS]
+    scenarios = [drawn(seed) for seed in CI_SEEDS]
     if mutation.postgresql:
         scenarios = [scenario for scenario in scenarios if scenario.postgresql]
     with mutation.applied():

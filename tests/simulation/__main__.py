@@ -17,13 +17,13 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.simulation.lab import simulate
 from tests.simulation.scenario import Scenario, drawn
-from tests.simulation.seeds import servers, simulate_range
+from tests.simulation.seeds import CI_SEEDS, servers, simulate_range
 
 
 def main() -> int:
     """Runs the seeds that were asked for on all cores; 1 if any failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=int(os.environ.get("SEEDS", "300")))
+    parser.add_argument("--seeds", type=int, default=int(os.environ.get("SEEDS", str(len(CI_SEEDS)))))
     parser.add_argument("--first", type=int, default=int(os.environ.get("FIRST", "0")))
     parser.add_argument("--seed", type=int, help="this one alone, with its trace")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)

@@ -17,6 +17,9 @@ from tests.postgresql import empty_database, running_server
 from tests.simulation.lab import Report, simulate
 from tests.simulation.scenario import drawn
 
+#: The seeds that CI simulates, within which every mutation has to be found.
+CI_SEEDS = range(300)
+
 log = logging.getLogger(__name__)
 
 
