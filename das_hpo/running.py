@@ -20,7 +20,7 @@ from das_hpo.service.queue import Attempt
 from das_hpo.service.recorded_queue import Work
 from das_hpo.service.recorder import Recorder
 from spaces import clock
-from spaces.errors import ClusterError, DasHpoError, StorageError
+from spaces.errors import ClusterError, DasHpoError, DatabaseBusyError, StorageError
 from storage import queries, writes
 from storage.engine import Database
 from storage.records import Replay, RunRecord
@@ -222,9 +222,19 @@ class Execution:
             log.warning("the run's lease runs out by itself: %s", error)
 
     def _set_status(self, status: str, message: str | None) -> None:
-        with self._database.begin() as session:
-            self._ownership.hold(session)
-            writes.set_run_status(session, self._record.id, status, message)
+        """Writes how the run stands; where the database cannot be written, it is tried again for a while."""
+        until = clock.monotonic() + self._cluster.service.failing_s
+        while True:
+            try:
+                with self._database.begin() as session:
+                    self._ownership.hold(session)
+                    writes.set_run_status(session, self._record.id, status, message)
+                return
+            except DatabaseBusyError as error:
+                if self._stop.is_set() or clock.monotonic() > until:
+                    raise
+                log.warning("the run's status cannot be written, trying again: %s", error)
+                self._stop.wait(1.0)
 
     def _show(self, snapshot: Snapshot) -> None:
         if self._progress is not None:
