@@ -21,7 +21,7 @@ from das_hpo.launching.cluster import Service, cluster_of
 from das_hpo.progress import Snapshot
 from das_hpo.running import Execution, Summary
 from das_hpo.service.queue import Attempt
-from das_hpo.service.recorded_queue import Work
+from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
 from spaces.errors import DasHpoError, RunExistsError, RunMissingError, UsageError
@@ -186,7 +186,7 @@ def resume(
             return execution.run(time_limit_s)
 
 
-def make_optimisation(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[Work, list[Attempt]]:
+def make_optimisation(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[RecordedQueue, list[Attempt]]:
     """The master of a stored optimisation, new or old."""
     from das_hpo.optimisers.optimizers import make_master
     from das_hpo.optimisers.replay import restore

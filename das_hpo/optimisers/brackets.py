@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hpbandster.optimizers.iterations import SuccessiveHalving
 
-ConfigurationId = tuple[int, int, int]
+from spaces.identity import ConfigurationId
 
 
 def rung_budgets(min_budget: float, max_budget: float, eta: float) -> list[float]:
@@ -63,10 +63,9 @@ class SeededHalving(SuccessiveHalving):  # type: ignore[misc]
     ) -> ConfigurationId:
         """Adds a configuration, the sampler's if none is given, and returns its id."""
         if config is None:
-            identifier = (self.HPB_iter, self.stage, self.actual_num_configs[self.stage])
+            identifier = ConfigurationId(self.HPB_iter, self.stage, self.actual_num_configs[self.stage])
             config, config_info = self.config_sampler(self.budgets[self.stage], identifier)
-        added: ConfigurationId = super().add_configuration(config, config_info or {})
-        return added
+        return ConfigurationId(*super().add_configuration(config, config_info or {}))
 
     @property
     def rung_is_over(self) -> bool:

@@ -19,12 +19,13 @@ from typing import Any
 from hpbandster.core.dispatcher import Job as ReportedJob
 from hpbandster.core.result import Result
 
-from das_hpo.optimisers.brackets import ConfigurationId, SeededHalving, bracket_sizes, rung_budgets
+from das_hpo.optimisers.brackets import SeededHalving, bracket_sizes, rung_budgets
 from das_hpo.service.queue import Evaluation
-from das_hpo.service.recorded_queue import Work
+from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
 from spaces.hyperparameters import Hyperparameters, from_configuration
+from spaces.identity import ConfigurationId
 from spaces.seeds import evaluation_seed
 from spaces.trial import WORST_LOSS
 from storage import incumbents
@@ -65,7 +66,7 @@ class Job:
     message: str | None = None
 
 
-class MasterQueue(Work):
+class MasterQueue(RecordedQueue):
     """The Desk of an optimisation; abstract: an optimiser of hpbandster stands behind it.
 
     Args:
@@ -84,7 +85,7 @@ class MasterQueue(Work):
     def __init__(
         self, settings: RunSettings, recorder: Recorder, *, time_ref: float, parallel: int | None = None
     ) -> None:
-        Work.__init__(self, settings.name, settings.objective, recorder, settings.parallel or parallel)
+        RecordedQueue.__init__(self, settings.name, settings.objective, recorder, settings.parallel or parallel)
         self.settings = settings
         self._begin(settings)
         self.budgets = rung_budgets(settings.min_budget, settings.max_budget, settings.eta)
@@ -183,18 +184,17 @@ class MasterQueue(Work):
         job = self._decide()
         if job is None:
             return []
-        iteration, stage, number = job.id
         configuration = None
         if job.id not in self._stored:
-            info = self.iterations[iteration].data[job.id].config_info
+            info = self.iterations[job.id[0]].data[job.id].config_info
             origin = "model" if info.get("model_based_pick") else "random"
-            configuration = NewConfiguration(iteration, stage, number, origin, info, job.hyperparameters)
+            configuration = NewConfiguration(ConfigurationId(*job.id), origin, info, job.hyperparameters)
         seeds = [
             evaluation_seed(self.settings.seed, job.id, job.budget, replicate)
             for replicate in range(self.settings.repeats)
         ]
         new = [
-            NewEvaluation(iteration, stage, number, job.budget, replicate, seed) for replicate, seed in enumerate(seeds)
+            NewEvaluation(ConfigurationId(*job.id), job.budget, replicate, seed) for replicate, seed in enumerate(seeds)
         ]
         ids = self.recorder.add_job(configuration, new)
         self._stored.add(job.id)
@@ -202,9 +202,7 @@ class MasterQueue(Work):
         return [
             Evaluation(
                 id=row,
-                iteration=iteration,
-                stage=stage,
-                number=number,
+                configuration_id=ConfigurationId(*job.id),
                 budget=job.budget,
                 replicate=entry.replicate,
                 spec=self.settings.spec(job.hyperparameters, job.budget, entry.seed),
@@ -278,4 +276,4 @@ class MasterQueue(Work):
 
 def _key(evaluation: Evaluation) -> tuple[ConfigurationId, float]:
     """Names the job of an evaluation."""
-    return (evaluation.iteration, evaluation.stage, evaluation.number), evaluation.budget
+    return evaluation.configuration_id, evaluation.budget

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from das_hpo.optimisers.brackets import ConfigurationId, SeededHalving
+from das_hpo.optimisers.brackets import SeededHalving
 from das_hpo.optimisers.master import Job, MasterQueue
 from das_hpo.optimisers.optimizers import make_master
 from das_hpo.service.queue import Attempt, Evaluation
@@ -18,6 +18,7 @@ from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
 from spaces.errors import StorageError
 from spaces.hyperparameters import to_configuration
+from spaces.identity import ConfigurationId
 from spaces.trial import WORST_LOSS
 from storage.records import ConfigurationRecord, EvaluationRecord, Replay
 
@@ -111,9 +112,7 @@ class _Restoration:
     def _evaluation(self, record: EvaluationRecord, job: Job) -> Evaluation:
         return Evaluation(
             id=record.id,
-            iteration=record.iteration,
-            stage=record.stage,
-            number=record.number,
+            configuration_id=record.configuration_id,
             budget=record.budget,
             replicate=record.replicate,
             spec=self._master.settings.spec(job.hyperparameters, record.budget, record.seed),

@@ -19,9 +19,9 @@ from hpbandster.optimizers.config_generators.bohb import BOHB as CG_BOHB
 
 from das_hpo.decisions import Decisions
 from das_hpo.optimisers.kde import Floats, Integers, ProductKernel, bounded, normal_reference
+from spaces.identity import ConfigurationId
 from spaces.seeds import derive_seed, proposal_seed
 
-ConfigurationId = tuple[int, int, int]
 Proposal = tuple[dict[str, Any], dict[str, Any]]
 
 #: Densities below this count as this, in hpbandster as here, so that a ratio always exists.

@@ -15,7 +15,7 @@ from spaces.trial import WORST_LOSS, TrialOutcome
 from storage.entries import WorkerInfo
 
 
-class Work(ABC):
+class RecordedQueue(ABC):
     """An evaluation queue whose evaluations are decided by a subclass; the condition guards everything.
 
     Args:

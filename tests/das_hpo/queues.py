@@ -108,9 +108,7 @@ class Driver:
         token = f"token-{next(TOKENS)}"
         self.queue.started(evaluation, token, WORKER)
         self.held.append((evaluation, token))
-        self.order.append(
-            (evaluation.iteration, evaluation.stage, evaluation.number, evaluation.budget, evaluation.replicate)
-        )
+        self.order.append((*evaluation.configuration_id, evaluation.budget, evaluation.replicate))
 
 
 def create(database: Database, asked: RunSettings, **options: Any) -> MasterQueue:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spaces.hyperparameters import HYPERPARAMETERS, RANGES
+from spaces.identity import ConfigurationId
 from storage import incumbents
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Best:
     """
 
     objective: str
-    configuration: tuple[int, int, int]
+    configuration: ConfigurationId
     budget: float
     one_shot_psnr: float
     architecture_psnr: float
@@ -84,7 +85,7 @@ def best_under(frame: pandas.DataFrame, objective: str, aggregate: str = "mean")
 def _best_at(rows: pandas.DataFrame, objective: str, aggregate: str) -> Best | None:
     """:func:`best_under` of one budget's rows."""
     column = PSNR_OF[objective]
-    candidates: list[tuple[float, tuple[int, int, int], pandas.DataFrame]] = []
+    candidates: list[tuple[float, ConfigurationId, pandas.DataFrame]] = []
     for _, group in rows.groupby(["iteration", "stage", "number"], sort=True):
         counted = finished(group)
         if group["status"].isin(["queued", "running"]).any() or counted.empty:
@@ -94,7 +95,7 @@ def _best_at(rows: pandas.DataFrame, objective: str, aggregate: str) -> Best | N
         psnr = incumbents.aggregate(psnrs, aggregate)
         if psnr is not None:
             iteration, stage, number = (int(counted[name].iloc[0]) for name in ("iteration", "stage", "number"))
-            candidates.append((psnr, (iteration, stage, number), counted))
+            candidates.append((psnr, ConfigurationId(iteration, stage, number), counted))
     if not candidates:
         return None
     _, configuration, chosen = max(candidates, key=lambda candidate: candidate[0])

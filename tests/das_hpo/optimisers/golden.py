@@ -1,6 +1,6 @@
 """Runs whose proposals are kept in ``golden.json``: what an optimiser proposed once, it proposes for ever.
 
-    python -m tests.das_hpo.optimisers.golden         writes the table anew; only where proposals are meant to change
+python -m tests.das_hpo.optimisers.golden         writes the table anew; only where proposals are meant to change
 """
 
 from __future__ import annotations
