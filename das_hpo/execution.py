@@ -187,10 +187,7 @@ def resume(
 
 
 def make_optimisation(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[RecordedQueue, list[Attempt]]:
-    """The master of a stored optimisation, new or old."""
-    from das_hpo.optimisers.optimizers import make_master
-    from das_hpo.optimisers.replay import restore
+    """The queue of a stored optimisation, new or old."""
+    from das_hpo.optimisers.queue import make_optimisation as make
 
-    settings = RunSettings.from_mapping(replay.run.settings)
-    master = make_master(settings, recorder, time_ref=replay.run.created_at.timestamp(), parallel=parallel)
-    return master, restore(master, replay)
+    return make(replay, recorder, parallel)

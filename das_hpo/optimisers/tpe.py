@@ -1,0 +1,94 @@
+"""Proposals of Optuna's tree-structured Parzen estimator, each seeded by the id of its configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from ConfigSpace import ConfigurationSpace
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from das_hpo.optimisers.points import from_point, levels, random_configuration, to_point
+from das_hpo.optimisers.protocol import Proposal
+from spaces.errors import InvalidValueError
+from spaces.identity import ConfigurationId
+from spaces.seeds import derive_seed, proposal_seed
+from spaces.trial import WORST_LOSS
+
+#: A budget has a model from so many results on, as in Optuna.
+STARTUP = 10
+
+
+class TpeSampler:
+    """One study of Optuna for each budget; the largest budget that has enough results proposes.
+
+    Args:
+        space: What is searched.
+        seed: The run's seed.
+        liar: Whether configurations that are being evaluated count as bad, so that parallel proposals spread.
+    """
+
+    def __init__(self, space: ConfigurationSpace, seed: int, *, liar: bool = False) -> None:
+        if not len(space):
+            raise InvalidValueError("a space without hyperparameters leaves nothing to propose")
+        # Optuna tells of every study on stderr unless it is told not to.
+        logging.getLogger("optuna").setLevel(logging.WARNING)
+        self._space = space
+        self._seed = seed
+        self._liar = liar
+        self._distributions: dict[str, BaseDistribution] = {
+            name: CategoricalDistribution(range(count)) if count else FloatDistribution(0.0, 1.0)
+            for name, count in zip(space, levels(space), strict=True)
+        }
+        self._studies: dict[float, optuna.Study] = {}
+        self._counts: dict[float, int] = {}
+
+    def propose(
+        self, budget: float, configuration_id: ConfigurationId, pending: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The proposal for that configuration; see :class:`das_hpo.optimisers.bracketed.Sampler`."""
+        seed = proposal_seed(self._seed, configuration_id)
+        enough = [each for each, count in self._counts.items() if count >= STARTUP]
+        if not enough:
+            configuration = random_configuration(self._space, derive_seed(seed, "random"))
+            return configuration, {"model_based_pick": False}
+        study = self._studies[max(enough)]
+        running = [self._add(study, each, TrialState.RUNNING) for each in (pending if self._liar else ())]
+        study.sampler = optuna.samplers.TPESampler(
+            seed=seed % 2**32, multivariate=True, n_startup_trials=STARTUP, constant_liar=self._liar
+        )
+        trial = study.ask(self._distributions)
+        # Neither is an observation of this study: what a proposal gives is told to the study of its budget.
+        for number in (*running, trial.number):
+            study.tell(number, state=TrialState.FAIL)
+        point = np.array([float(trial.params[name]) for name in self._distributions])
+        return from_point(self._space, point, seed), {"model_based_pick": True, "model_budget": max(enough)}
+
+    def observe(self, proposal: Proposal, loss: float) -> None:
+        """Adds a result to the study of its budget."""
+        budget = proposal.budget
+        if budget not in self._studies:
+            self._studies[budget] = optuna.create_study(storage=optuna.storages.InMemoryStorage())
+            self._counts[budget] = 0
+        value = loss if np.isfinite(loss) else WORST_LOSS
+        self._add(self._studies[budget], proposal.configuration, TrialState.COMPLETE, value)
+        self._counts[budget] += 1
+
+    def _add(
+        self, study: optuna.Study, configuration: Mapping[str, Any], state: TrialState, value: float | None = None
+    ) -> int:
+        """Adds a trial and gives its number."""
+        point = to_point(self._space, configuration)
+        active = {name: each for name, each in zip(self._distributions, point, strict=True) if not np.isnan(each)}
+        distributions = {name: self._distributions[name] for name in active}
+        params = {
+            name: int(each) if isinstance(distributions[name], CategoricalDistribution) else float(each)
+            for name, each in active.items()
+        }
+        trial: FrozenTrial = create_trial(state=state, value=value, params=params, distributions=distributions)
+        study.add_trial(trial)
+        return len(study.get_trials(deepcopy=False)) - 1
