@@ -149,7 +149,16 @@ def add_optimisation(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=checked(_pair),
         metavar="NAME=VALUE",
-        help=f"how the optimiser decides; may be repeated; names with their defaults: {_listed(Decisions())}",
+        help="how the optimizer decides (bohb has all of these, hyperband and cma-es brackets, tpe brackets, parallel "
+        f"and random_fraction); may be repeated; names with their defaults: {_listed(Decisions())}",
+    )
+    group.add_argument(
+        "--init",
+        action="append",
+        metavar="presets|RUN|FILE",
+        help="configurations that are evaluated first, on the lowest rungs: the paper's presets; the best of an older "
+        "run of the database, by this run's objective, as many as fit the first rung; a .json or .csv file of "
+        "hyperparameters, as presets and incumbent print them; may be repeated",
     )
     group.add_argument(
         "--name",
@@ -191,7 +200,7 @@ def settings(args: argparse.Namespace, name: str) -> RunSettings:
     values = {
         field.name: getattr(args, field.name)
         for field in fields(RunSettings)
-        if hasattr(args, field.name) and field.name not in ("choices", "decisions", "name")
+        if hasattr(args, field.name) and field.name not in ("choices", "decisions", "given", "name")
     }
     return RunSettings.from_mapping(
         {

@@ -35,7 +35,7 @@ def tpe(problem: Problem) -> BracketOptimizer:
     """Hyperband's brackets with a tree-structured Parzen estimator."""
     from das_hpo.optimisers.tpe import TpeSampler
 
-    return BracketOptimizer(problem, TpeSampler(problem.space, problem.seed, liar=problem.decisions.parallel == "liar"))
+    return BracketOptimizer(problem, TpeSampler(problem.space, problem.seed, problem.decisions))
 
 
 def cma_es(problem: Problem) -> BracketOptimizer:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from das_hpo.optimisers.protocol import Observation, Optimizer, Problem, Proposal
-from das_hpo.optimizer_registry import find_optimizer
+from das_hpo.optimizer_registry import check_decisions, find_optimizer
 from das_hpo.service.queue import Attempt, Evaluation
 from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
@@ -142,7 +142,7 @@ class OptimisationQueue(RecordedQueue):
             for replicate in range(self.settings.repeats)
         ]
         ids = self.recorder.add_job(configuration, new)
-        self._stored.setdefault(identifier, proposal)
+        self._know_stored(proposal)
         self._next = None
         return [
             Evaluation(
@@ -194,8 +194,13 @@ class OptimisationQueue(RecordedQueue):
             hyperparameters = from_configuration(proposal.configuration, self.settings.method)
             self._pending[key] = Pending(proposal, hyperparameters)
             self._asked.add(key)
-            self._iterations_begun = max(self._iterations_begun, proposal.configuration_id.iteration + 1)
         return self._pending[key]
+
+    def _know_stored(self, proposal: Proposal) -> None:
+        """A proposal is in the database."""
+        identifier = proposal.configuration_id
+        self._stored.setdefault(identifier, proposal)
+        self._iterations_begun = max(self._iterations_begun, identifier.iteration + 1)
 
     def _ended(self, key: tuple[ConfigurationId, float], replicate: int, loss: float | None) -> Observation | None:
         """A replicate has ended; the observation of its proposal, if it was the last one."""
@@ -255,7 +260,7 @@ class OptimisationQueue(RecordedQueue):
                 continue
             record = configurations[key[0]]
             proposals[key] = Proposal(*key, points[key[0]], record.origin, record.info)
-            self._stored.setdefault(key[0], proposals[key])
+            self._know_stored(proposals[key])
         return proposals
 
     def _told(self, record: EvaluationRecord) -> float | None:
@@ -323,12 +328,14 @@ def make_optimizer(settings: RunSettings) -> Optimizer:
     return made
 
 
-def check_given(settings: RunSettings) -> None:
-    """Makes sure that a run's optimiser proposes the given configurations first.
+def check_new_run(settings: RunSettings) -> None:
+    """Makes sure, before anything is written, that a run's optimiser can do what it is asked.
 
     Raises:
-        InvalidValueError: If it does not, or does not accept them.
+        UsageError: If it cannot be made, does not have a decision that was changed, or does not propose the given
+            configurations first.
     """
+    check_decisions(settings.optimizer, settings.decisions)
     optimizer = make_optimizer(settings)
     for given in settings.given:
         proposal = optimizer.ask()

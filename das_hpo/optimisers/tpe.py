@@ -12,6 +12,7 @@ from ConfigSpace import ConfigurationSpace
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from das_hpo.decisions import Decisions
 from das_hpo.optimisers.points import from_point, levels, random_configuration, to_point
 from das_hpo.optimisers.protocol import Proposal
 from spaces.errors import InvalidValueError
@@ -29,17 +30,21 @@ class TpeSampler:
     Args:
         space: What is searched.
         seed: The run's seed.
-        liar: Whether configurations that are being evaluated count as bad, so that parallel proposals spread.
+        decisions: ``random_fraction`` and ``parallel`` are those of BOHB: a fraction of the proposals is drawn at
+            random whatever the model says, and what is being evaluated may count as bad, so that parallel proposals
+            spread.
     """
 
-    def __init__(self, space: ConfigurationSpace, seed: int, *, liar: bool = False) -> None:
+    def __init__(self, space: ConfigurationSpace, seed: int, decisions: Decisions | None = None) -> None:
         if not len(space):
             raise InvalidValueError("a space without hyperparameters leaves nothing to propose")
         # Optuna tells of every study on stderr unless it is told not to.
         logging.getLogger("optuna").setLevel(logging.WARNING)
         self._space = space
         self._seed = seed
-        self._liar = liar
+        decisions = decisions or Decisions()
+        self._liar = decisions.parallel == "liar"
+        self._random_fraction = decisions.random_fraction
         self._distributions: dict[str, BaseDistribution] = {
             name: CategoricalDistribution(range(count)) if count else FloatDistribution(0.0, 1.0)
             for name, count in zip(space, levels(space), strict=True)
@@ -53,7 +58,7 @@ class TpeSampler:
         """The proposal for that configuration; see :class:`das_hpo.optimisers.bracketed.Sampler`."""
         seed = proposal_seed(self._seed, configuration_id)
         enough = [each for each, count in self._counts.items() if count >= STARTUP]
-        if not enough:
+        if not enough or np.random.default_rng(seed).random() < self._random_fraction:
             configuration = random_configuration(self._space, derive_seed(seed, "random"))
             return configuration, {"model_based_pick": False}
         study = self._studies[max(enough)]
