@@ -194,6 +194,11 @@ def resume(
                 f"the run {name!r} is completed: there is nothing to resume; see `das-hpo show {name}`"
                 + (", or extend it with --iterations" if record.kind == "run" else "")
             )
+        if record.kind == "run":
+            from das_hpo.optimisers.queue import make_optimizer
+
+            # A user's own may not be importable here: that is said before anything is changed.
+            make_optimizer(RunSettings.from_mapping(extended or record.settings))
         with cluster_of(service, stop) as cluster:
             make = make_campaign if record.kind == "campaign" else make_optimisation
             execution = Execution(database, record, make, cluster, stop, progress)

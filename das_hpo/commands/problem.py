@@ -158,7 +158,7 @@ def add_optimisation(parser: argparse.ArgumentParser) -> None:
         metavar="presets|RUN|FILE",
         help="configurations that are evaluated first, on the lowest rungs: the paper's presets; the best of an older "
         "run of the database, by this run's objective, as many as fit the first rung; a .json or .csv file of "
-        "hyperparameters, as presets and incumbent print them; may be repeated",
+        "hyperparameters, as presets and incumbent print them; may be repeated (default: none)",
     )
     group.add_argument(
         "--name",

@@ -6,6 +6,7 @@ import json
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,19 @@ from scipy import stats
 
 from das_hpo.optimisers.bracketed import BracketOptimizer
 from das_hpo.optimisers.brackets import bracket_sizes, rung_budgets
-from das_hpo.optimisers.queue import OptimisationQueue, aggregate, make_optimizer
+from das_hpo.optimisers.given import with_given
+from das_hpo.optimisers.protocol import Observation, Problem, Proposal
+from das_hpo.optimisers.queue import OptimisationQueue, aggregate, check_new_run, make_optimizer
+from das_hpo.service.recorder import Recorder
+from examples.own_optimizer import Climber
+from spaces.errors import DasHpoError, InvalidValueError
 from spaces.hyperparameters import DAS_SINGLE_PARAMETERS, PRESETS, configuration_space
+from spaces.identity import ConfigurationId
 from spaces.seeds import evaluation_seed
 from spaces.trial import WORST_LOSS, TrialOutcome, TrialSpec
-from storage import queries
+from storage import queries, writes
 from storage.engine import Database, open_database
-from tests.das_hpo.queues import Driver, create, settings
+from tests.das_hpo.queues import Driver, create, new_run, settings
 from tests.das_hpo.trials import outcome
 
 
@@ -332,3 +339,73 @@ def test_the_snapshot_counts(database: Database) -> None:
     best = max(r.one_shot_psnr or 0 for r in queries.results(database, "run") if r.budget == 9)
     assert after.best_psnr is not None
     assert after.best_psnr <= best
+
+
+class Sick(Climber):
+    """An optimiser that fails after a few calls, or proposes what must not be proposed."""
+
+    def __init__(self, what: str, calls: int = 3) -> None:
+        super().__init__(Problem(configuration_space(), 0, 3, 1.0, 9.0))
+        self.what = what
+        self.calls = calls
+
+    def ask(self) -> Proposal | None:
+        """Fails as its name says."""
+        proposal = super().ask()
+        if proposal is None or self.asked <= self.calls:
+            return proposal
+        if self.what == "ask":
+            raise ZeroDivisionError("division by zero")
+        changes: dict[str, Any] = {
+            "budget": {"budget": 99.0},
+            "again": {"configuration_id": ConfigurationId(0, 0, 0)},
+            "point": {"configuration": {"depth": 3}},
+            "tell": {},
+        }[self.what]
+        return replace(proposal, **changes)
+
+    def tell(self, observation: Observation) -> None:
+        """Fails as its name says."""
+        if self.what == "tell" and observation.proposal.configuration_id.number == 2:
+            raise KeyError("model")
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("ask", "could not propose: ZeroDivisionError: division by zero"),
+        ("tell", "could not take in a result: KeyError: 'model'"),
+        ("budget", r"the budget of 0-0-3 must be in \[1, 9\], got 99"),
+        ("again", "0-0-0 at budget 9 was proposed before"),
+        ("point", "could not propose"),
+    ],
+)
+def test_an_optimiser_that_fails_ends_the_run_and_loses_nothing(database: Database, what: str, message: str) -> None:
+    """No work is given any more, every outcome is recorded, and whoever looks after the run is told why."""
+    asked = settings()
+    with database.begin() as session:
+        run = writes.create_run(session, new_run(asked))
+    queue = OptimisationQueue(asked, Sick(what), Recorder(database, run))
+    driver = Driver(queue)
+    driver.run()
+    assert not queue.complete
+    with pytest.raises(DasHpoError, match=message):
+        queue.snapshot()
+    assert [r.status for r in queries.results(database, "run")] == ["completed"] * 3
+
+
+def test_what_cannot_be_made_is_refused_before_the_run() -> None:
+    """An optimiser without the methods, one that fails when it is made, one that ignores what was given first."""
+    given = with_given(settings(), ["presets"], "sqlite:///none.db").given
+    for name, message in (
+        ("builtins:repr", "has no ask, tell, restore, plan"),
+        ("builtins:iter", "cannot be made: TypeError"),
+        ("tests.das_hpo.optimisers.test_queue:deaf", "does not propose given configurations first: H1"),
+    ):
+        with pytest.raises(InvalidValueError, match=message):
+            check_new_run(settings(optimizer=name, given=given))
+
+
+def deaf(problem: Problem) -> Climber:
+    """An optimiser that ignores given configurations."""
+    return Climber(replace(problem, given=()))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from das_hpo.optimisers.hpbandster_result import stored_result
 from das_hpo.optimisers.queue import OptimisationQueue
+from das_hpo.optimizer_registry import OPTIMIZERS
 from spaces.errors import StorageError
 from spaces.hyperparameters import from_configuration
 from spaces.trial import WORST_LOSS
@@ -101,6 +102,44 @@ def test_one_worker_continues_identically_wherever_it_was_interrupted(database: 
         assert model(resumed) == model(whole)
 
 
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, "examples.own_optimizer:climb"])
+def test_every_optimiser_continues_identically(database: Database, optimizer: str) -> None:
+    """With repeats, failures and several workers, a run that was cut and resumed gives the rows of the whole one."""
+    asked = {"iterations": 8, "min_budget": 3, "seed": 4, "optimizer": optimizer, "repeats": 2}
+
+    def drive(queue: OptimisationQueue, reports: int | None = None) -> int:
+        driver = Driver(queue)
+        driver.claim()
+        done = 0
+        while driver.held and (reports is None or done < reports):
+            evaluation, _ = driver.held[0]
+            driver.fail() if evaluation.spec.seed % 9 == 0 else driver.report()
+            done += 1
+        return done
+
+    total = drive(create(database, settings(name="calm", **asked)))
+    expected = rows(database, "calm")
+    for cut in range(1, total, 7):
+        name = f"cut{cut}"
+        drive(create(database, settings(name=name, **asked)), cut)
+        resumed, attempts = continue_run(database, name)
+        resumed.give_up(attempts, "the master was killed, its worker with it")
+        drive(resumed)
+        assert rows(database, name) == expected
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_an_extended_run_is_the_longer_run(database: Database, interrupted: bool) -> None:
+    """With more iterations a finished run, or an interrupted one, goes on as if it had been begun with them."""
+    Driver(create(database, settings(name="long", iterations=9, seed=5))).run()
+    Driver(create(database, settings(name="short", iterations=4, seed=5))).run(11 if interrupted else None)
+    extended, attempts = continue_run(database, "short", {"iterations": 9})
+    assert bool(attempts) == interrupted
+    extended.give_up(attempts, "stopped")
+    Driver(extended).run()
+    assert rows(database, "short") == rows(database, "long")
+
+
 class PowerCut(Driver):
     """Copies the database with its log in the middle of transactions, before they are committed."""
 
@@ -163,7 +202,7 @@ def test_open_attempts_are_taken_over(database: Database) -> None:
     workers=st.integers(1, 5),
     repeats=st.integers(1, 3),
     failing=st.floats(0, 0.6),
-    optimizer=st.sampled_from(["bohb", "hyperband", "random"]),
+    optimizer=st.sampled_from(["bohb", "bohb", "hyperband", "random", "tpe", "cma-es"]),
     decisions=st.sampled_from([{}, {"model_budget": "supported", "model_start": "paper"}]),
 )
 def test_replay_rebuilds_the_live_state(

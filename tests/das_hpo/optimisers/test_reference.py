@@ -16,7 +16,7 @@ from das_hpo.optimizer_registry import OPTIMIZERS, check_decisions, find_optimiz
 from spaces.errors import InvalidValueError, UsageError
 from tests.das_hpo.optimisers import reference
 
-OWN = "tests.das_hpo.optimisers.own:climb"
+OWN = "examples.own_optimizer:climb"
 
 
 #: Optimisers with decisions under which more depends on the history.
@@ -83,7 +83,7 @@ def test_an_own_optimiser_may_have_a_name(monkeypatch: pytest.MonkeyPatch) -> No
         ("smac", "bohb, hyperband, random, tpe, cma-es, package.module:function"),
         ("a" * 60 + ":make", "at most 64"),
         ("no_such_module:make", "ModuleNotFoundError"),
-        ("tests.das_hpo.optimisers.own:none", "has no function 'none'"),
+        ("examples.own_optimizer:none", "has no function 'none'"),
         ("tests.das_hpo.optimisers.broken:make", "ZeroDivisionError"),
     ],
 )
