@@ -347,10 +347,14 @@ def check_new_run(settings: RunSettings) -> None:
             )
 
 
+def make_queue(settings: RunSettings, recorder: Recorder, parallel: int | None = None) -> OptimisationQueue:
+    """The queue of a run of which nothing has been asked yet; see :func:`make_optimizer` for what it raises."""
+    return OptimisationQueue(settings, make_optimizer(settings), recorder, parallel=parallel)
+
+
 def make_optimisation(
     replay: Replay, recorder: Recorder, parallel: int | None
 ) -> tuple[OptimisationQueue, list[Attempt]]:
     """The queue of a stored optimisation, new or old; see :data:`das_hpo.running.Maker`."""
-    settings = RunSettings.from_mapping(replay.run.settings)
-    queue = OptimisationQueue(settings, make_optimizer(settings), recorder, parallel=parallel)
+    queue = make_queue(RunSettings.from_mapping(replay.run.settings), recorder, parallel)
     return queue, queue.restore(replay)
