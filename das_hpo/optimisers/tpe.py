@@ -62,13 +62,16 @@ class TpeSampler:
             configuration = random_configuration(self._space, derive_seed(seed, "random"))
             return configuration, {"model_based_pick": False}
         study = self._studies[max(enough)]
-        running = [self._add(study, each, TrialState.RUNNING) for each in (pending if self._liar else ())]
+        lies = pending if self._liar else ()
+        begin = len(study.get_trials(deepcopy=False)) if lies else 0
+        for each in lies:
+            self._add(study, each, TrialState.RUNNING)
         study.sampler = optuna.samplers.TPESampler(
             seed=seed % 2**32, multivariate=True, n_startup_trials=STARTUP, constant_liar=self._liar
         )
         trial = study.ask(self._distributions)
         # Neither is an observation of this study: what a proposal gives is told to the study of its budget.
-        for number in (*running, trial.number):
+        for number in (*range(begin, begin + len(lies)), trial.number):
             study.tell(number, state=TrialState.FAIL)
         point = np.array([float(trial.params[name]) for name in self._distributions])
         return from_point(self._space, point, seed), {"model_based_pick": True, "model_budget": max(enough)}
@@ -85,8 +88,8 @@ class TpeSampler:
 
     def _add(
         self, study: optuna.Study, configuration: Mapping[str, Any], state: TrialState, value: float | None = None
-    ) -> int:
-        """Adds a trial and gives its number."""
+    ) -> None:
+        """Adds a trial."""
         point = to_point(self._space, configuration)
         active = {name: each for name, each in zip(self._distributions, point, strict=True) if not np.isnan(each)}
         distributions = {name: self._distributions[name] for name in active}
@@ -96,4 +99,3 @@ class TpeSampler:
         }
         trial: FrozenTrial = create_trial(state=state, value=value, params=params, distributions=distributions)
         study.add_trial(trial)
-        return len(study.get_trials(deepcopy=False)) - 1
