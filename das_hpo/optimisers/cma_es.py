@@ -13,7 +13,7 @@ import numpy as np
 from cmaes import CMAwM
 from ConfigSpace import ConfigurationSpace
 
-from das_hpo.optimisers.points import Floats, from_point, levels
+from das_hpo.optimisers.points import Floats, blank_point, from_point, levels
 from das_hpo.optimisers.protocol import Proposal
 from spaces.errors import InvalidValueError
 from spaces.identity import ConfigurationId
@@ -91,7 +91,7 @@ class CmaEsSampler:
         evolution = self._evolution(budget)
         evaluated, _ = evolution.member(seed)
         counts = self._counts[self._varied]
-        point = np.zeros(len(self._counts))
+        point = blank_point(self._space)
         point[self._varied] = np.where(counts > 0, np.round(evaluated * np.maximum(counts - 1, 1)), evaluated)
         info = {
             "model_based_pick": evolution.generation > 0,

@@ -42,6 +42,15 @@ def levels(space: ConfigurationSpace) -> list[int]:
     return counts
 
 
+def blank_point(space: ConfigurationSpace) -> Floats:
+    """A vector with the values of those that have no choice, and NaN elsewhere."""
+    point = np.full(len(space), np.nan)
+    for place, (hyperparameter, count) in enumerate(zip(space.values(), levels(space), strict=True)):
+        if count == 1:
+            point[place] = hyperparameter.to_vector(hyperparameter.default_value)
+    return point
+
+
 def to_point(space: ConfigurationSpace, configuration: Mapping[str, Any]) -> Floats:
     """A configuration as a vector; inactive hyperparameters are NaN."""
     vector: Floats = Configuration(space, values=dict(configuration)).get_array()

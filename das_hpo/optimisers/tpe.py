@@ -13,9 +13,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from das_hpo.decisions import Decisions
-from das_hpo.optimisers.points import from_point, levels, random_configuration, to_point
+from das_hpo.optimisers.points import blank_point, from_point, levels, random_configuration, to_point
 from das_hpo.optimisers.protocol import Proposal
-from spaces.errors import InvalidValueError
 from spaces.identity import ConfigurationId
 from spaces.seeds import derive_seed, proposal_seed
 from spaces.trial import WORST_LOSS
@@ -36,8 +35,6 @@ class TpeSampler:
     """
 
     def __init__(self, space: ConfigurationSpace, seed: int, decisions: Decisions | None = None) -> None:
-        if not len(space):
-            raise InvalidValueError("a space without hyperparameters leaves nothing to propose")
         # Optuna tells of every study on stderr unless it is told not to.
         logging.getLogger("optuna").setLevel(logging.WARNING)
         self._space = space
@@ -48,7 +45,9 @@ class TpeSampler:
         self._distributions: dict[str, BaseDistribution] = {
             name: CategoricalDistribution(range(count)) if count else FloatDistribution(0.0, 1.0)
             for name, count in zip(space, levels(space), strict=True)
+            if count != 1
         }
+        self._places = {name: place for place, name in enumerate(space)}
         self._studies: dict[float, optuna.Study] = {}
         self._counts: dict[float, int] = {}
 
@@ -73,7 +72,9 @@ class TpeSampler:
         # Neither is an observation of this study: what a proposal gives is told to the study of its budget.
         for number in (*range(begin, begin + len(lies)), trial.number):
             study.tell(number, state=TrialState.FAIL)
-        point = np.array([float(trial.params[name]) for name in self._distributions])
+        point = blank_point(self._space)
+        for name, value in trial.params.items():
+            point[self._places[name]] = float(value)
         return from_point(self._space, point, seed), {"model_based_pick": True, "model_budget": max(enough)}
 
     def observe(self, proposal: Proposal, loss: float) -> None:
@@ -91,11 +92,14 @@ class TpeSampler:
     ) -> None:
         """Adds a trial."""
         point = to_point(self._space, configuration)
-        active = {name: each for name, each in zip(self._distributions, point, strict=True) if not np.isnan(each)}
-        distributions = {name: self._distributions[name] for name in active}
+        distributions = {
+            name: distribution
+            for name, distribution in self._distributions.items()
+            if not np.isnan(point[self._places[name]])
+        }
         params = {
-            name: int(each) if isinstance(distributions[name], CategoricalDistribution) else float(each)
-            for name, each in active.items()
+            name: (int if isinstance(distribution, CategoricalDistribution) else float)(point[self._places[name]])
+            for name, distribution in distributions.items()
         }
         trial: FrozenTrial = create_trial(state=state, value=value, params=params, distributions=distributions)
         study.add_trial(trial)
