@@ -83,7 +83,8 @@ class OptimisationQueue(RecordedQueue):
     @property
     def complete(self) -> bool:
         """Whether nothing is pending and the optimiser has no further proposal."""
-        return not self._pending and self._ask() is None and self._failure is None
+        with self.condition:  # the monitor looks without holding it
+            return not self._pending and self._ask() is None and self._failure is None
 
     def learn(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None = None) -> None:
         """With the last replicate of a proposal, the optimiser is told."""

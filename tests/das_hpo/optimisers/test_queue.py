@@ -394,6 +394,31 @@ def test_an_optimiser_that_fails_ends_the_run_and_loses_nothing(database: Databa
     assert [r.status for r in queries.results(database, "run")] == ["completed"] * 3
 
 
+class Guarded(Climber):
+    """An optimiser that must be called under its queue's lock: the monitor and the dispatcher are two threads."""
+
+    queue: OptimisationQueue
+
+    def ask(self) -> Proposal | None:
+        """As ever, but not without the lock."""
+        assert self.queue.condition._is_owned()  # type: ignore[attr-defined]
+        return super().ask()
+
+
+def test_an_optimiser_is_called_by_one_thread_at_a_time(database: Database) -> None:
+    """Also where somebody only looks whether the run is complete."""
+    asked = settings()
+    with database.begin() as session:
+        run = writes.create_run(session, new_run(asked))
+    optimizer = Guarded(Problem(configuration_space(), 0, 3, 1.0, 9.0))
+    optimizer.queue = queue = OptimisationQueue(asked, optimizer, Recorder(database, run))
+    assert not queue.complete
+    assert not queue.done
+    Driver(queue).run()
+    assert queue.complete
+    assert queue.snapshot().finished == 12
+
+
 def test_what_cannot_be_made_is_refused_before_the_run() -> None:
     """An optimiser without the methods, one that fails when it is made, one that ignores what was given first."""
     given = with_given(settings(), ["presets"], "sqlite:///none.db").given
