@@ -25,8 +25,11 @@ from hpbandster.core.dispatcher import Job
 from hpbandster.optimizers.config_generators.bohb import BOHB as STOCK
 
 from das_hpo.decisions import Decisions
-from das_hpo.optimisers.sampler import SeededBohb, native
+from das_hpo.optimisers.points import native
+from das_hpo.optimisers.protocol import Proposal
+from das_hpo.optimisers.sampler import SeededBohb
 from spaces.hyperparameters import configuration_space
+from spaces.identity import ConfigurationId
 
 OBSERVATIONS = (50, 1_000, 10_000)
 
@@ -63,20 +66,20 @@ def measure(count: int, rounds: int) -> list[tuple[str, list[float], list[float]
     stock = STOCK(space, random_fraction=0.0)
     ours = SeededBohb(space, 0, Decisions(random_fraction=0.0))
     for number, one in enumerate(jobs[:count]):
-        for each in (stock, ours):
-            each.new_result(one, update_model=number == count - 1)
+        stock.new_result(one, update_model=number == count - 1)
+        ours.observe(*observed(one))
     ours.model(1.0)
     np.random.seed(0)
     proposals: tuple[list[float], list[float]] = ([], [])
     fits: tuple[list[float], list[float]] = ([], [])
     for number in range(rounds):
         proposals[0].append(milliseconds(lambda: stock.get_config(1.0)))
-        proposals[1].append(milliseconds(lambda number=number: ours.get_config(1.0, (0, 0, number))))
+        proposals[1].append(milliseconds(lambda number=number: ours.propose(1.0, ConfigurationId(0, 0, number))))
         more = jobs[count + number]
         fits[0].append(milliseconds(lambda more=more: stock.new_result(more)))
 
         def fit(more: Job = more) -> None:
-            ours.new_result(more)
+            ours.observe(*observed(more))
             ours.model(1.0)
 
         fits[1].append(milliseconds(fit))
@@ -88,6 +91,11 @@ def job(configuration: dict[str, Any], generator: np.random.Generator) -> Job:
     made = Job((0, 0, 0), config=configuration, budget=1.0)
     made.result = {"loss": float(generator.normal()), "info": {}}
     return made
+
+
+def observed(made: Job) -> tuple[Proposal, float]:
+    """The same result as an optimiser of das-hpo is told it."""
+    return Proposal(ConfigurationId(0, 0, 0), made.kwargs["budget"], made.kwargs["config"]), made.result["loss"]
 
 
 def milliseconds(act: Callable[[], object]) -> float:

@@ -30,6 +30,7 @@ from das_hpo.service.dispatcher import Dispatcher
 from das_hpo.service.nameserver import NameServer
 from das_hpo.service.queue import Evaluation
 from spaces.hyperparameters import preset
+from spaces.identity import ConfigurationId
 from spaces.trial import TrialOutcome, TrialSpec
 from storage.entries import WorkerInfo
 from workers.transport.keys import KeyFile
@@ -76,7 +77,7 @@ class SQLiteDesk:
         numbers = range(self.given, min(self.count, self.given + wanted))
         self.given += len(numbers)
         self.database.executemany("insert into evaluations values (?, ?, null)", [(n, n) for n in numbers])
-        return [Evaluation(n, 0, 0, n, 1.0, 0, replace(SPEC, seed=n)) for n in numbers]
+        return [Evaluation(n, ConfigurationId(0, 0, n), 1.0, 0, replace(SPEC, seed=n)) for n in numbers]
 
     def started(self, evaluation: Evaluation, token: str, worker: WorkerInfo) -> int:
         """One row."""

@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from das_hpo import __version__
 from das_hpo.campaigns.campaign import CampaignSettings
@@ -21,10 +23,10 @@ from das_hpo.launching.cluster import Service, cluster_of
 from das_hpo.progress import Snapshot
 from das_hpo.running import Execution, Summary
 from das_hpo.service.queue import Attempt
-from das_hpo.service.recorded_queue import Work
+from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
-from spaces.errors import DasHpoError, RunExistsError, RunMissingError, UsageError
+from spaces.errors import DasHpoError, InvalidValueError, RunExistsError, RunMissingError, UsageError
 from storage import queries, writes
 from storage.engine import Database, open_database
 from storage.entries import NewRun
@@ -57,6 +59,9 @@ def execute(
         UsageError: For what cannot be asked for, such as a name that is taken.
         DasHpoError: If nameserver, database, key or device cannot be used.
     """
+    from das_hpo.optimisers.queue import check_new_run
+
+    check_new_run(settings)
     new = NewRun(
         name=settings.name,
         kind="run",
@@ -155,42 +160,72 @@ def resume(
     url: str,
     service: Service,
     *,
+    iterations: int | None = None,
     time_limit_s: float | None = None,
     stop: threading.Event | None = None,
     progress: Callable[[Snapshot], None] | None = None,
 ) -> Summary:
     """Continues an interrupted run, optimisation or campaign, exactly where it was; see :func:`execute`.
 
+    With more iterations than it was begun with, a completed optimisation is continued, too, as if it had been begun
+    with them.
+
     Args:
         name: The run's name.
         url: The database.
         service: Where and by whom it is evaluated.
+        iterations: Of the whole run from now on, not fewer than so far; None for as many as so far.
         time_limit_s: From now on; None is the run's own limit, counted from now.
         stop: Ends the run when it is set.
         progress: Is told where the run is.
 
     Raises:
         RunMissingError: If there is no such run.
-        UsageError: If it is completed.
+        UsageError: If it is completed and not extended, or cannot be extended so.
         ClusterError: If it is being run.
         DasHpoError: If nameserver, database, key or device cannot be used.
     """
     stop = stop or threading.Event()
     with open_database(url, busy_timeout_s=BUSY_TIMEOUT_S) as database:
         record = queries.run(database, name)
-        if record.status == "completed":
-            raise UsageError(f"the run {name!r} is completed: there is nothing to resume; see `das-hpo show {name}`")
+        extended = None if iterations is None else _extended(record, iterations)
+        if record.status == "completed" and (extended is None or extended == record.settings):
+            raise UsageError(
+                f"the run {name!r} is completed: there is nothing to resume; see `das-hpo show {name}`"
+                + (", or extend it with --iterations" if record.kind == "run" else "")
+            )
+        if record.kind == "run":
+            from das_hpo.optimisers.queue import make_optimizer
+
+            # A user's own may not be importable here: that is said before anything is changed.
+            make_optimizer(RunSettings.from_mapping(extended or record.settings))
         with cluster_of(service, stop) as cluster:
             make = make_campaign if record.kind == "campaign" else make_optimisation
             execution = Execution(database, record, make, cluster, stop, progress)
-            return execution.run(time_limit_s)
+            return execution.run(time_limit_s, extended)
 
 
-def make_optimisation(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[Work, list[Attempt]]:
-    """The master of a stored optimisation, new or old."""
-    from das_hpo.optimisers.optimizers import make_master
-    from das_hpo.optimisers.replay import restore
+def _extended(record: RunRecord, iterations: int) -> dict[str, Any]:
+    """The settings of a stored run with that many iterations.
 
-    settings = RunSettings.from_mapping(replay.run.settings)
-    master = make_master(settings, recorder, time_ref=replay.run.created_at.timestamp(), parallel=parallel)
-    return master, restore(master, replay)
+    Raises:
+        InvalidValueError: If it is no optimisation, or has more iterations already.
+    """
+    if record.kind != "run":
+        raise InvalidValueError(f"{record.name!r} is a {record.kind}, which has no iterations: leave --iterations out")
+    settings = RunSettings.from_mapping(record.settings)
+    if iterations < settings.iterations:
+        raise InvalidValueError(
+            f"the run {record.name!r} has {settings.iterations} iterations: --iterations takes that many or more, "
+            f"got {iterations}"
+        )
+    if iterations == settings.iterations:
+        return record.settings
+    return replace(settings, iterations=iterations).to_dict()
+
+
+def make_optimisation(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[RecordedQueue, list[Attempt]]:
+    """The queue of a stored optimisation, new or old."""
+    from das_hpo.optimisers.queue import make_optimisation as make
+
+    return make(replay, recorder, parallel)

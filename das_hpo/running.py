@@ -17,7 +17,7 @@ from das_hpo.launching.cluster import Cluster
 from das_hpo.progress import Snapshot
 from das_hpo.service.ownership import LEASE_S, Ownership
 from das_hpo.service.queue import Attempt
-from das_hpo.service.recorded_queue import Work
+from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from spaces import clock
 from spaces.errors import ClusterError, DasHpoError, DatabaseBusyError, StorageError
@@ -58,7 +58,7 @@ class Summary:
 
 
 #: Makes the work of a stored run: new, or brought to where it was. Gives the open attempts, too.
-Maker = Callable[[Replay, Recorder, int | None], tuple[Work, list[Attempt]]]
+Maker = Callable[[Replay, Recorder, int | None], tuple[RecordedQueue, list[Attempt]]]
 
 
 class Execution:
@@ -148,7 +148,7 @@ class Execution:
             why = why or "interrupted by a signal"
         return Summary(self._record.name, status, why, snapshot, signalled=self._stop.is_set() and why is not None)
 
-    def _watch(self, work: Work, dispatcher: Dispatcher, time_limit_s: float | None) -> str | None:
+    def _watch(self, work: RecordedQueue, dispatcher: Dispatcher, time_limit_s: float | None) -> str | None:
         """Waits for the end; returns why it came early, None if all is evaluated."""
         begun = renewed = clock.monotonic()
         while True:
@@ -179,7 +179,7 @@ class Execution:
                 if not self._stop.is_set() and (not work.complete or failing_since is not None):
                     work.condition.wait(_TICK_S)
 
-    def _renew(self, work: Work) -> None:
+    def _renew(self, work: RecordedQueue) -> None:
         """Keeps the lease while nothing is reported, and writes what could not be written before.
 
         Raises:
@@ -191,7 +191,7 @@ class Execution:
         except StorageError as error:
             log.warning("the database cannot be written, trying again: %s", error)
 
-    def _wind_down(self, work: Work, dispatcher: Dispatcher, why: str) -> None:
+    def _wind_down(self, work: RecordedQueue, dispatcher: Dispatcher, why: str) -> None:
         """No new work; what is running is awaited for a moment."""
         work.stop(why)
         dispatcher.paused = True

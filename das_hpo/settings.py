@@ -10,17 +10,32 @@ from typing import Any
 
 from das_hpo.decisions import Decisions
 from das_hpo.durations import parse_duration, require_duration
+from das_hpo.optimizer_registry import check_optimizer
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import DAS_SINGLE_PARAMETERS, PRESETS, Hyperparameters
 from spaces.inverse_1d.choices import Choices
 from spaces.trial import OBJECTIVES, TrialSpec
 
-OPTIMIZERS = ("bohb", "hyperband", "random")
 RETRAIN = ("auto", "always")
 AGGREGATES = ("mean", "median", "max")
 
 #: Names of runs: they become names in the nameserver and parts of file names.
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A configuration that is evaluated before the optimiser proposes its own.
+
+    Attributes:
+        configuration: A point of the run's configuration space, of builtin types.
+        origin: ``preset`` or ``fixed``.
+        label: Where it is from: a preset's name, a run with a configuration's id, or a line of a file.
+    """
+
+    configuration: dict[str, Any]
+    origin: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +49,7 @@ class RunSettings:
         operations: ``good`` or ``all``.
         data: ``blur`` or ``downsampling``.
         method: ``das`` or ``das-single`` (which searches alpha's five hyperparameters only).
-        optimizer: ``bohb``, ``hyperband`` or ``random``.
+        optimizer: A name of :data:`das_hpo.optimizer_registry.OPTIMIZERS`, or ``package.module:function``.
         iterations: Brackets of successive halving.
         min_budget: Epochs of the lowest rung; the rungs are max_budget / eta**k.
         max_budget: Epochs of the highest rung.
@@ -47,6 +62,7 @@ class RunSettings:
             order of the evaluations is always the same.
         choices: What the paper leaves open.
         decisions: How the optimiser decides.
+        given: Configurations that are evaluated first.
         time_limit_s: Seconds after which the run ends, keeping what is done; None is no limit.
         evaluation_timeout_s: Seconds after which an evaluation counts as hung; None lets the service
             judge by the durations seen so far.
@@ -73,6 +89,7 @@ class RunSettings:
     parallel: int | None = None
     choices: Choices = field(default_factory=Choices)
     decisions: Decisions = field(default_factory=Decisions)
+    given: tuple[Given, ...] = ()
     time_limit_s: float | None = None
     evaluation_timeout_s: float | None = None
 
@@ -80,12 +97,12 @@ class RunSettings:
         check_run_name(self.name)
         for name, words in (
             ("objective", OBJECTIVES),
-            ("optimizer", OPTIMIZERS),
             ("retrain", RETRAIN),
             ("aggregate", AGGREGATES),
         ):
             if getattr(self, name) not in words:
                 raise UnknownNameError(name, getattr(self, name), words)
+        check_optimizer(self.optimizer)
         for name in ("iterations", "repeats"):
             if not _whole(getattr(self, name)) or getattr(self, name) < 1:
                 raise InvalidValueError(f"{name} must be a whole number of 1 or more, {getattr(self, name)} came")
@@ -145,6 +162,11 @@ class RunSettings:
             read["choices"] = Choices.from_mapping(read.get("choices") or {})
         if not isinstance(read.get("decisions"), Decisions):
             read["decisions"] = Decisions.from_mapping(read.get("decisions") or {})
+        try:
+            given = [each if isinstance(each, Given) else Given(**each) for each in read.get("given") or ()]
+        except TypeError as error:
+            raise InvalidValueError(f"not the settings of a run: given: {error}") from None
+        read["given"] = tuple(given)
         for name in ("time_limit_s", "evaluation_timeout_s"):
             if isinstance(read.get(name), str):
                 read[name] = parse_duration(read[name])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spaces.hyperparameters import Hyperparameters
+from spaces.identity import ConfigurationId
 
 RUN_KINDS = ("run", "campaign")
 RUN_STATUSES = ("running", "completed", "interrupted", "failed")
@@ -59,18 +60,14 @@ class NewConfiguration:
     """A configuration to be added to a run.
 
     Attributes:
-        iteration: First part of hpbandster's id.
-        stage: Second part.
-        number: Third part.
+        configuration_id: Its id within the run.
         origin: ``model``, ``random``, ``preset`` or ``fixed``.
         info: hpbandster's configuration info as builtin types (``model_based_pick``, ...).
         hyperparameters: The point.
         architecture: A fixed architecture to train instead of a search (baselines).
     """
 
-    iteration: int
-    stage: int
-    number: int
+    configuration_id: ConfigurationId
     origin: str
     info: dict[str, Any]
     hyperparameters: Hyperparameters
@@ -81,9 +78,7 @@ class NewConfiguration:
 class NewEvaluation:
     """An evaluation to be queued: one configuration at one budget with one seed."""
 
-    iteration: int
-    stage: int
-    number: int
+    configuration_id: ConfigurationId
     budget: float
     replicate: int
     seed: int

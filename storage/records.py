@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from spaces.hyperparameters import HYPERPARAMETERS, Hyperparameters
+from spaces.identity import ConfigurationId
 from storage.entries import EVALUATION_STATUSES, WorkerInfo
 
 
@@ -112,9 +113,9 @@ class ConfigurationRecord:
     created_at: datetime
 
     @property
-    def configuration_id(self) -> tuple[int, int, int]:
-        """hpbandster's id: ``(iteration, stage, number)``."""
-        return self.iteration, self.stage, self.number
+    def configuration_id(self) -> ConfigurationId:
+        """The configuration's id within the run."""
+        return ConfigurationId(self.iteration, self.stage, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +163,9 @@ class EvaluationRecord:
     message: str | None
 
     @property
-    def configuration_id(self) -> tuple[int, int, int]:
-        """hpbandster's id: ``(iteration, stage, number)``."""
-        return self.iteration, self.stage, self.number
+    def configuration_id(self) -> ConfigurationId:
+        """The configuration's id within the run."""
+        return ConfigurationId(self.iteration, self.stage, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,9 +332,9 @@ class Incumbent:
     hyperparameters: Hyperparameters
 
     @property
-    def configuration_id(self) -> tuple[int, int, int]:
-        """hpbandster's id: ``(iteration, stage, number)``."""
-        return self.iteration, self.stage, self.number
+    def configuration_id(self) -> ConfigurationId:
+        """The configuration's id within the run."""
+        return ConfigurationId(self.iteration, self.stage, self.number)
 
 
 #: What a user's own SQL may give and take, unless more is asked for.

@@ -97,7 +97,7 @@ def add_configuration(session: Session, run_id: int, new: NewConfiguration, *, a
         new: What is added.
         again: A commit that held it was not confirmed, so that it may be there already: then it stays as it is.
     """
-    identifier = {f"of_{name}": getattr(new, name) for name in ("iteration", "stage", "number")}
+    identifier = {f"of_{name}": number for name, number in new.configuration_id._asdict().items()}
     if again:
         there: int | None = _scalar(session, statements.FIND_CONFIGURATION, of_run_id=run_id, **identifier)
         if there is not None:
@@ -106,9 +106,7 @@ def add_configuration(session: Session, run_id: int, new: NewConfiguration, *, a
         session,
         statements.CONFIGURATIONS,
         run_id=run_id,
-        iteration=new.iteration,
-        stage=new.stage,
-        number=new.number,
+        **new.configuration_id._asdict(),
         origin=new.origin,
         info=new.info,
         architecture=new.architecture,
@@ -129,7 +127,7 @@ def queue_evaluation(session: Session, run_id: int, new: NewEvaluation, *, again
     Raises:
         StorageError: If the run has no such configuration.
     """
-    identifier = {f"of_{name}": getattr(new, name) for name in ("iteration", "stage", "number")}
+    identifier = {f"of_{name}": number for name, number in new.configuration_id._asdict().items()}
     budget = float(new.budget)
     if again:
         there: int | None = _scalar(
@@ -153,8 +151,7 @@ def queue_evaluation(session: Session, run_id: int, new: NewEvaluation, *, again
         to_queued_at=_now(),
     )
     if evaluation_id is None:
-        missing = (new.iteration, new.stage, new.number)
-        raise StorageError(f"run {run_id} has no configuration {missing}: add it before its evaluations")
+        raise StorageError(f"run {run_id} has no configuration {new.configuration_id}: add it before its evaluations")
     return evaluation_id
 
 

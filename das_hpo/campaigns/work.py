@@ -1,19 +1,20 @@
-"""The work of a campaign: fixed trials, at the desk that the dispatcher asks."""
+"""The evaluation queue of a campaign: fixed trials."""
 
 from __future__ import annotations
 
 from das_hpo.campaigns.campaign import RETRAINING, CampaignSettings
 from das_hpo.service.queue import Attempt, Evaluation
-from das_hpo.service.recorded_queue import Work
+from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from spaces.hyperparameters import PRESETS
+from spaces.identity import ConfigurationId
 from spaces.trial import WORST_LOSS
 from storage.entries import NewConfiguration, NewEvaluation
 from storage.records import Replay
 
 
-class CampaignWork(Work):
-    """The Desk of a campaign: fixed work, in the order of the trials.
+class CampaignQueue(RecordedQueue):
+    """The evaluation queue of a campaign: fixed work, in the order of the trials.
 
     Args:
         settings: The campaign.
@@ -28,7 +29,7 @@ class CampaignWork(Work):
         self._next = 0
         self._ended = 0
         self._known: set[tuple[int, int]] = set()
-        self._configured: set[tuple[int, int, int]] = set()
+        self._configured: set[ConfigurationId] = set()
         self._best_loss: float | None = None
 
     @property
@@ -76,14 +77,14 @@ class CampaignWork(Work):
         configuration = None
         if identifier not in self._configured:
             configuration = NewConfiguration(
-                *identifier,
+                identifier,
                 origin="fixed" if self.settings.is_baseline or self.settings.label not in PRESETS else "preset",
                 info={"label": self.settings.label},
                 hyperparameters=self.settings.hyperparameters,
                 architecture=self.settings.architecture(trial, draw),
             )
         seed = self.settings.trial_seed(trial, draw)
-        new = NewEvaluation(*identifier, self.settings.budget, replicate, seed)
+        new = NewEvaluation(identifier, self.settings.budget, replicate, seed)
         (row,) = self.recorder.add_job(configuration, [new])
         self._configured.add(identifier)
         self._known.add((trial, draw))
@@ -96,27 +97,27 @@ class CampaignWork(Work):
 
     def _evaluation(self, row: int, trial: int, draw: int, failures: int = 0) -> Evaluation:
         identifier, replicate = self._names(trial, draw)
-        return Evaluation(row, *identifier, self.settings.budget, replicate, self.settings.spec(trial, draw), failures)
+        return Evaluation(row, identifier, self.settings.budget, replicate, self.settings.spec(trial, draw), failures)
 
-    def _names(self, trial: int, draw: int) -> tuple[tuple[int, int, int], int]:
+    def _names(self, trial: int, draw: int) -> tuple[ConfigurationId, int]:
         """The configuration's id and the replicate of one evaluation."""
         if self.settings.method in ("random", "random-search"):
-            return (trial, 0, draw), 0
+            return ConfigurationId(trial, 0, draw), 0
         if self.settings.method == RETRAINING:
-            return (trial, 0, 0), draw
-        return (0, 0, 0), trial
+            return ConfigurationId(trial, 0, 0), draw
+        return ConfigurationId(0, 0, 0), trial
 
-    def _place(self, identifier: tuple[int, int, int], replicate: int) -> tuple[int, int]:
+    def _place(self, identifier: ConfigurationId, replicate: int) -> tuple[int, int]:
         """The trial and the draw of a stored evaluation."""
         if self.settings.method in ("random", "random-search"):
-            return identifier[0], identifier[2]
+            return identifier.iteration, identifier.number
         if self.settings.method == RETRAINING:
-            return identifier[0], replicate
+            return identifier.iteration, replicate
         return replicate, 0
 
 
-def make_campaign(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[Work, list[Attempt]]:
-    """The work of a stored campaign, new or old; see :data:`das_hpo.running.Maker`."""
-    campaign = CampaignWork(CampaignSettings.from_mapping(replay.run.settings), recorder)
+def make_campaign(replay: Replay, recorder: Recorder, parallel: int | None) -> tuple[RecordedQueue, list[Attempt]]:
+    """The queue of a stored campaign, new or old; see :data:`das_hpo.running.Maker`."""
+    campaign = CampaignQueue(CampaignSettings.from_mapping(replay.run.settings), recorder)
     with campaign.condition:
         return campaign, campaign.restore(replay)

@@ -136,9 +136,7 @@ def reading_record(subject: Subject) -> dict[str, Any]:
     }
     for objective in ("one-shot", "architecture"):
         best = next((best for best in subject.best if best.objective == objective), None)
-        record[f"best by {objective}"] = best and (
-            f"{'-'.join(map(str, best.configuration))} of {best.rivals} at {best.budget:g} epochs"
-        )
+        record[f"best by {objective}"] = best and (f"{best.configuration} of {best.rivals} at {best.budget:g} epochs")
         record[f"  its one-shot PSNR{' ' * (objective == 'architecture')}"] = best and decibels(best.one_shot_psnr)
         record[f"  its architecture PSNR{' ' * (objective == 'architecture')}"] = best and decibels(
             best.architecture_psnr
@@ -173,7 +171,7 @@ def subject_record(subject: Subject) -> dict[str, Any]:
     for objective in ("one-shot", "architecture"):
         best = next((best for best in subject.best if best.objective == objective), None)
         prefix = f"best_by_{objective.replace('-', '_')}"
-        record[prefix] = None if best is None else "-".join(str(part) for part in best.configuration)
+        record[prefix] = None if best is None else str(best.configuration)
         record[f"{prefix}_one_shot_psnr"] = None if best is None else best.one_shot_psnr
         record[f"{prefix}_architecture_psnr"] = None if best is None else best.architecture_psnr
     record |= {

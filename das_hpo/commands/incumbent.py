@@ -95,7 +95,7 @@ def record(one: Incumbent) -> dict[str, Any]:
     """One configuration as a row."""
     return {
         "rank": one.rank,
-        "configuration": "-".join(str(part) for part in one.configuration_id),
+        "configuration": str(one.configuration_id),
         "budget": one.budget,
         "psnr": one.psnr,
         "one_shot_psnr": one.one_shot_psnr,

@@ -8,7 +8,8 @@ from typing import Any
 
 from das_hpo.commands.command import add_duration, checked, natural, number, positive
 from das_hpo.decisions import Decisions
-from das_hpo.settings import AGGREGATES, OPTIMIZERS, RETRAIN, RunSettings, check_run_name
+from das_hpo.optimizer_registry import OPTIMIZERS, check_optimizer
+from das_hpo.settings import AGGREGATES, RETRAIN, RunSettings, check_run_name
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import METHODS
 from spaces.inverse_1d.architecture import OPERATION_SETS, SHAPES
@@ -81,10 +82,11 @@ def add_optimisation(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--optimizer",
-        choices=OPTIMIZERS,
+        type=checked(_optimizer),
         default=_DEFAULTS["optimizer"],
-        help="how configurations are chosen: by a model and successive halving (bohb), at random and successive "
-        "halving (hyperband), at random and all at the largest budget (random)",
+        metavar="NAME",
+        help=f"how configurations are chosen: one of {', '.join(OPTIMIZERS)}, or package.module:function of your own. "
+        "All but random halve successively; bohb, tpe and cma-es learn a model, hyperband and random draw at random",
     )
     group.add_argument(
         "--iterations",
@@ -147,7 +149,16 @@ def add_optimisation(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=checked(_pair),
         metavar="NAME=VALUE",
-        help=f"how the optimiser decides; may be repeated; names with their defaults: {_listed(Decisions())}",
+        help="how the optimizer decides (bohb has all of these, hyperband and cma-es brackets, tpe brackets, parallel "
+        f"and random_fraction); may be repeated; names with their defaults: {_listed(Decisions())}",
+    )
+    group.add_argument(
+        "--init",
+        action="append",
+        metavar="presets|RUN|FILE",
+        help="configurations that are evaluated first, on the lowest rungs: the paper's presets; the best of an older "
+        "run of the database, by this run's objective, as many as fit the first rung; a .json or .csv file of "
+        "hyperparameters, as presets and incumbent print them; may be repeated (default: none)",
     )
     group.add_argument(
         "--name",
@@ -189,7 +200,7 @@ def settings(args: argparse.Namespace, name: str) -> RunSettings:
     values = {
         field.name: getattr(args, field.name)
         for field in fields(RunSettings)
-        if hasattr(args, field.name) and field.name not in ("choices", "decisions", "name")
+        if hasattr(args, field.name) and field.name not in ("choices", "decisions", "given", "name")
     }
     return RunSettings.from_mapping(
         {
@@ -215,6 +226,11 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise InvalidValueError(f"NAME=VALUE is needed, {text!r} came")
     return name.replace("-", "_"), value
+
+
+def _optimizer(text: str) -> str:
+    check_optimizer(text)
+    return text
 
 
 def _run_name(text: str) -> str:

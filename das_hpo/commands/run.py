@@ -59,6 +59,10 @@ def execute(args: argparse.Namespace) -> int:
     if stored is not None and stored.status == "completed":
         say(f"the run {asked.name} is completed already")
         return show_best(args, asked.name)
+    if stored is None and args.init:
+        from das_hpo.optimisers.given import with_given
+
+        asked = with_given(asked, args.init, url)
     where = service(args)
     from das_hpo import execution
     from storage.location import locate
@@ -70,10 +74,11 @@ def execute(args: argparse.Namespace) -> int:
             "is continued",
             lambda **watching: execution.resume(asked.name, url, where, time_limit_s=args.time_limit, **watching),
         )
+    first = f", {len(asked.given)} given configurations first" if asked.given else ""
     return watch(
         args,
         asked.name,
-        f"has begun, results in {locate(url).name}",
+        f"has begun, results in {locate(url).name}{first}",
         lambda **watching: execution.execute(asked, url, where, **watching),
     )
 
@@ -144,13 +149,14 @@ def show_best(args: argparse.Namespace, name: str) -> int:
 
 COMMAND = Command(
     summary="optimise the hyperparameters of DAS: one run, to its end",
-    description="Optimises the hyperparameters of DAS with BOHB, records every evaluation in the database, and prints "
-    "the best configurations. Without --nameserver it starts its own workers. Ctrl-C ends it cleanly (twice: at once); "
-    "das-hpo resume continues it.",
+    description="Optimises the hyperparameters of DAS with BOHB or another optimizer, records every evaluation in the "
+    "database, and prints the best configurations. Without --nameserver it starts its own workers. Ctrl-C ends it "
+    "cleanly (twice: at once); das-hpo resume continues it.",
     examples=(
         "das-hpo run --objective one-shot --iterations 2 --min-budget 1 --max-budget 9 --workers 2",
         "das-hpo run --objective architecture --data downsampling --operations all --name lab --nameserver host:9090",
         "das-hpo run --objective one-shot --set channels=32 --decide brackets=ceiling --time-limit 2h",
+        "das-hpo run --objective one-shot --optimizer tpe --init presets --init first --name second",
     ),
     configure=configure,
     execute=execute,

@@ -65,7 +65,11 @@ def _rungs(summary: RunSummary) -> list[dict[str, Any]]:
 def _sections(summary: RunSummary, rungs: Table, best: tuple[Incumbent, ...] | list[Incumbent]) -> list[str]:
     run = {name: value for name, value in row(summary).items() if value is not None}
     nested = ("choices", "decisions")
-    settings = {n: v for n, v in summary.run.settings.items() if n not in run and n not in nested and n != "name"}
+    apart = (*run, *nested, "name", "given")
+    settings = {name: value for name, value in summary.run.settings.items() if name not in apart}
+    given = summary.run.settings.get("given")
+    if given:
+        settings["given"] = ", ".join(each["label"] for each in given)
     sections = [as_text(pairs(run)), as_text(pairs(settings, "setting"))]
     for name in nested:
         if summary.run.settings.get(name):

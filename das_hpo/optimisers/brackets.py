@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hpbandster.optimizers.iterations import SuccessiveHalving
 
-ConfigurationId = tuple[int, int, int]
+from spaces.identity import ConfigurationId
 
 
 def rung_budgets(min_budget: float, max_budget: float, eta: float) -> list[float]:
@@ -62,11 +62,18 @@ class SeededHalving(SuccessiveHalving):  # type: ignore[misc]
         self, config: dict[str, Any] | None = None, config_info: dict[str, Any] | None = None
     ) -> ConfigurationId:
         """Adds a configuration, the sampler's if none is given, and returns its id."""
+        identifier = self.next_id
         if config is None:
-            identifier = (self.HPB_iter, self.stage, self.actual_num_configs[self.stage])
             config, config_info = self.config_sampler(self.budgets[self.stage], identifier)
-        added: ConfigurationId = super().add_configuration(config, config_info or {})
-        return added
+        super().add_configuration(config, config_info or {})
+        # hpbandster's key is a plain tuple; what is given out is the identity that everybody else uses.
+        self.data[identifier] = self.data.pop(tuple(identifier))
+        return identifier
+
+    @property
+    def next_id(self) -> ConfigurationId:
+        """The id that the next new configuration will have."""
+        return ConfigurationId(self.HPB_iter, self.stage, self.actual_num_configs[self.stage])
 
     @property
     def rung_is_over(self) -> bool:

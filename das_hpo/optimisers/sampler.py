@@ -14,34 +14,20 @@ from typing import Any
 import numpy as np
 from ConfigSpace import Configuration, ConfigurationSpace
 from ConfigSpace.util import deactivate_inactive_hyperparameters
-from hpbandster.core.base_config_generator import base_config_generator
 from hpbandster.optimizers.config_generators.bohb import BOHB as CG_BOHB
 
 from das_hpo.decisions import Decisions
 from das_hpo.optimisers.kde import Floats, Integers, ProductKernel, bounded, normal_reference
+from das_hpo.optimisers.points import native, random_configuration, to_point
+from das_hpo.optimisers.protocol import Proposal
+from spaces.identity import ConfigurationId
 from spaces.seeds import derive_seed, proposal_seed
-
-ConfigurationId = tuple[int, int, int]
-Proposal = tuple[dict[str, Any], dict[str, Any]]
 
 #: Densities below this count as this, in hpbandster as here, so that a ratio always exists.
 LEAST_DENSITY = 1e-32
 
 
-def native(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration as builtin types: ConfigSpace gives numpy's, which neither serpent nor SQL takes."""
-    return {
-        str(name): value.item() if isinstance(value, np.generic) else value for name, value in configuration.items()
-    }
-
-
-def random_configuration(space: ConfigurationSpace, seed: int) -> dict[str, Any]:
-    """A configuration drawn from the space's own prior; ``space`` keeps no random state that matters."""
-    space.seed(seed % 2**32)
-    return native(dict(space.sample_configuration()))
-
-
-class SeededRandom(base_config_generator):  # type: ignore[misc]
+class SeededRandom:
     """Random search and Hyperband: every configuration is drawn at random.
 
     Args:
@@ -50,16 +36,18 @@ class SeededRandom(base_config_generator):  # type: ignore[misc]
     """
 
     def __init__(self, configspace: ConfigurationSpace, seed: int) -> None:
-        super().__init__()
         self.configspace = configspace
         self.seed = seed
 
-    def get_config(
+    def propose(
         self, budget: float, configuration_id: ConfigurationId, pending: Sequence[Mapping[str, Any]] = ()
-    ) -> Proposal:
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The proposal for that configuration; neither budget nor pending configurations matter."""
         seed = proposal_seed(self.seed, configuration_id)
         return random_configuration(self.configspace, derive_seed(seed, "random")), {"model_based_pick": False}
+
+    def observe(self, proposal: Proposal, loss: float) -> None:
+        """Chance learns nothing."""
 
 
 class Observations:
@@ -118,9 +106,9 @@ class SeededBohb(CG_BOHB):  # type: ignore[misc]
         self._observations: dict[float, Observations] = {}
         self._fitted: dict[float, int] = {}
 
-    def get_config(
+    def propose(
         self, budget: float, configuration_id: ConfigurationId, pending: Sequence[Mapping[str, Any]] = ()
-    ) -> Proposal:
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The proposal for that configuration.
 
         Args:
@@ -144,18 +132,15 @@ class SeededBohb(CG_BOHB):  # type: ignore[misc]
             configuration = deactivate_inactive_hyperparameters(dict(configuration), self.configspace)
         return native(dict(configuration)), {"model_based_pick": True, "model_budget": model_budget}
 
-    def new_result(self, job: Any, update_model: bool = True) -> None:
-        """Takes a finished job in (duck-typed as hpbandster's Job); a loss that is no number counts as the worst."""
-        base_config_generator.new_result(self, job)
-        loss = math.inf
-        if job.result is not None and math.isfinite(job.result["loss"]):
-            loss = float(job.result["loss"])
-        budget = float(job.kwargs["budget"])
+    def observe(self, proposal: Proposal, loss: float) -> None:
+        """Takes a result in; a loss that is no number counts as the worst."""
+        loss = loss if math.isfinite(loss) else math.inf
+        budget = proposal.budget
         if self.decisions.model_budget == "largest" and self.largest_budget_with_model() > budget:
             return
         observations = self._observations.setdefault(budget, Observations(len(self._levels)))
-        observations.add(self._vector(job.kwargs["config"]), loss)
-        if update_model and self._split(observations.count):
+        observations.add(to_point(self.configspace, proposal.configuration), loss)
+        if self._split(observations.count):
             # Its densities are fitted when they are asked for.
             self.kde_models.setdefault(budget, {})
 
@@ -201,7 +186,7 @@ class SeededBohb(CG_BOHB):  # type: ignore[misc]
         model = self.model(budget)
         good, bad = model["good"], model["bad"]
         if pending and self.decisions.parallel == "liar":
-            lies = np.stack([self._vector(configuration) for configuration in pending])
+            lies = np.stack([to_point(self.configspace, configuration) for configuration in pending])
             bad = ProductKernel(np.concatenate([bad.data, lies]), bad.bw, self._levels)
         candidates = good.sample(self.num_samples, self.bw_factor, generator)
         worst = np.maximum(bad.density(candidates), LEAST_DENSITY)
@@ -214,11 +199,6 @@ class SeededBohb(CG_BOHB):  # type: ignore[misc]
         return ProductKernel(
             points.copy(), bounded(normal_reference(points), self._levels, self.min_bandwidth), self._levels
         )
-
-    def _vector(self, configuration: Mapping[str, Any]) -> Floats:
-        """A configuration as a point; inactive hyperparameters are NaN."""
-        vector: Floats = Configuration(self.configspace, values=dict(configuration)).get_array()
-        return vector
 
     def _imputed(self, points: Floats, generator: np.random.Generator) -> Floats:
         """Points without NaN: what a point lacks comes from another that has it, or else is drawn at random."""

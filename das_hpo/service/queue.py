@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from spaces.identity import ConfigurationId
 from spaces.trial import TrialOutcome, TrialSpec
 from storage.entries import WorkerInfo
 
@@ -26,9 +27,7 @@ class Evaluation:
 
     Attributes:
         id: The evaluation's id in the database.
-        iteration: First part of the configuration's id.
-        stage: Second part of the configuration's id.
-        number: Third part of the configuration's id.
+        configuration_id: Which configuration of the run.
         budget: Epochs.
         replicate: Counted from 0; another seed for the same configuration and budget.
         spec: What the worker is asked.
@@ -36,9 +35,7 @@ class Evaluation:
     """
 
     id: int
-    iteration: int
-    stage: int
-    number: int
+    configuration_id: ConfigurationId
     budget: float
     replicate: int
     spec: TrialSpec

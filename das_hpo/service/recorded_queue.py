@@ -1,4 +1,4 @@
-"""What an optimisation and a campaign have in common: open evaluations, at the desk that the dispatcher asks."""
+"""What the evaluation queues of an optimisation and of a campaign have in common: open evaluations and their ends."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from spaces.trial import WORST_LOSS, TrialOutcome
 from storage.entries import WorkerInfo
 
 
-class Work(ABC):
+class RecordedQueue(ABC):
     """An evaluation queue whose evaluations are decided by a subclass; the condition guards everything.
 
     Args:
         name: The run's name.
         objective: ``one-shot`` or ``architecture``.
-        recorder: Writes what happens; its transactions are this desk's.
+        recorder: Writes what happens; its transactions are this queue's.
         parallel: Evaluations that may be open at a time; None is as many as are asked for.
     """
 
@@ -73,7 +73,7 @@ class Work(ABC):
     def _position(self) -> tuple[int, int, float | None]:
         """The latest iteration, from 1; how many there are; the best PSNR in dB so far, if there is one."""
 
-    # The Desk: what the dispatcher calls with the condition held.
+    # The EvaluationQueue: what the dispatcher calls with the condition held.
 
     @property
     def done(self) -> bool:
@@ -110,7 +110,7 @@ class Work(ABC):
         """An attempt ended without an outcome."""
         self.recorder.end(token, result, message, final=final)
         if final and self._open.pop(evaluation.id, None) is not None:
-            self._count(evaluation, "failed")
+            self._count(evaluation.budget, "failed")
             self.learn(evaluation, "failed", None, message)
             self._tell_the_end()
 
@@ -119,7 +119,7 @@ class Work(ABC):
         loss = outcome.loss(self.objective)
         self.recorder.outcome(token, outcome, loss, duration_s)
         if self._open.pop(evaluation.id, None) is not None:
-            self._count(evaluation, outcome.status)
+            self._count(evaluation.budget, outcome.status)
             self.learn(evaluation, outcome.status, WORST_LOSS if loss is None else loss, outcome.message)
             self._tell_the_end()
 
@@ -137,7 +137,7 @@ class Work(ABC):
 
     def learn_again(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None) -> None:
         """An evaluation had ended before this process."""
-        self._count(evaluation, status)
+        self._count(evaluation.budget, status)
         self.learn(evaluation, status, loss, message)
 
     def give_again(self, evaluation: Evaluation, *, waiting: bool) -> None:
@@ -176,12 +176,12 @@ class Work(ABC):
                 deadline_s=deadline_s,
             )
 
-    def _count(self, evaluation: Evaluation, status: str) -> None:
+    def _count(self, budget: float, status: str) -> None:
         self._counts[status] += 1
-        self._epochs_done += evaluation.budget
+        self._epochs_done += budget
 
     def _tell_the_end(self) -> None:
-        """Wakes who waits for the end; who watches looks now and then by itself, for a report need not wait for it."""
+        """Notifies threads that wait for the end of the run; the monitor polls on its own."""
         if self.done:
             self.condition.notify_all()
 

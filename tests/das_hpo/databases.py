@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spaces.hyperparameters import PRESETS, Hyperparameters
+from spaces.identity import ConfigurationId
 from spaces.inverse_1d.architecture import Architecture
 from spaces.trial import Epoch, TrialOutcome
 from storage import writes
@@ -67,7 +68,9 @@ def store(url: str, *runs: Run) -> None:
                         writes.add_configuration(
                             session,
                             run_id,
-                            NewConfiguration(0, 0, trial.number, trial.origin, {}, trial.hyperparameters),
+                            NewConfiguration(
+                                ConfigurationId(0, 0, trial.number), trial.origin, {}, trial.hyperparameters
+                            ),
                         )
                     _evaluation(session, run, run_id, index, trial)
                 writes.set_run_status(session, run_id, "completed")
@@ -75,7 +78,7 @@ def store(url: str, *runs: Run) -> None:
 
 def _evaluation(session: Any, run: Run, run_id: int, index: int, trial: Trial) -> None:
     evaluation_id = writes.queue_evaluation(
-        session, run_id, NewEvaluation(0, 0, trial.number, trial.budget, trial.replicate, trial.seed)
+        session, run_id, NewEvaluation(ConfigurationId(0, 0, trial.number), trial.budget, trial.replicate, trial.seed)
     )
     worker = WorkerInfo(f"host-{index % 2}", "host", 100 + index % 2, "cpu", "0")
     if trial.lost_first:

@@ -1,16 +1,14 @@
-"""Drives a desk as the dispatcher does, in one thread: claims, attempts and reports of trivial trials."""
+"""Drives an evaluation queue as the dispatcher does, in one thread: claims, attempts and reports of trivial trials."""
 
 from __future__ import annotations
 
 import itertools
 import random
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from das_hpo.optimisers.master import MasterQueue
-from das_hpo.optimisers.optimizers import make_master
-from das_hpo.optimisers.replay import restore
+from das_hpo.optimisers.queue import OptimisationQueue, make_optimisation
 from das_hpo.service.queue import Attempt, Evaluation, EvaluationQueue
 from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
@@ -50,7 +48,7 @@ class Driver:
     """Workers without a network: each holds at most one evaluation.
 
     Args:
-        desk: What is driven.
+        queue: What is driven.
         workers: How many evaluations are held at a time.
         trial: What a worker computes.
     """
@@ -91,7 +89,7 @@ class Driver:
             self._take(self.workers - len(self.held))
 
     def run(self, reports: int | None = None, choose: random.Random | None = None) -> int:
-        """Goes on until the desk is done, or for so many reports; returns how many there were."""
+        """Goes on until the queue is done, or for so many reports; returns how many there were."""
         done = 0
         self.claim()
         while self.held and (reports is None or done < reports):
@@ -108,23 +106,21 @@ class Driver:
         token = f"token-{next(TOKENS)}"
         self.queue.started(evaluation, token, WORKER)
         self.held.append((evaluation, token))
-        self.order.append(
-            (evaluation.iteration, evaluation.stage, evaluation.number, evaluation.budget, evaluation.replicate)
-        )
+        self.order.append((*evaluation.configuration_id, evaluation.budget, evaluation.replicate))
 
 
-def create(database: Database, asked: RunSettings, **options: Any) -> MasterQueue:
-    """The master of a new run in that database."""
+def create(database: Database, asked: RunSettings, parallel: int | None = None) -> OptimisationQueue:
+    """The queue of a new run in that database."""
     with database.begin() as session:
         run_id = writes.create_run(session, new_run(asked))
-    return make_master(asked, Recorder(database, run_id), time_ref=time.time(), **options)
+    queue, _ = make_optimisation(queries.replay(database, run_id), Recorder(database, run_id), parallel)
+    return queue
 
 
 def continue_run(
     database: Database, name: str = "run", changed: dict[str, Any] | None = None
-) -> tuple[MasterQueue, list[Attempt]]:
-    """A fresh master of a stored run, brought to where it was, and the open attempts."""
+) -> tuple[OptimisationQueue, list[Attempt]]:
+    """A fresh queue of a stored run, brought to where it was, and the open attempts."""
     replay = queries.replay(database, queries.run(database, name).id)
-    asked = RunSettings.from_mapping({**replay.run.settings, **(changed or {})})
-    master = make_master(asked, Recorder(database, replay.run.id), time_ref=replay.run.created_at.timestamp())
-    return master, restore(master, replay)
+    replay = replace(replay, run=replace(replay.run, settings={**replay.run.settings, **(changed or {})}))
+    return make_optimisation(replay, Recorder(database, replay.run.id), None)

@@ -17,6 +17,7 @@ import pytest
 
 from das_hpo import load_results
 from spaces.hyperparameters import HYPERPARAMETERS, preset
+from spaces.identity import ConfigurationId
 from spaces.inverse_1d.architecture import Architecture
 from spaces.trial import Epoch, TrialOutcome
 from storage import writes
@@ -56,10 +57,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with database.begin() as session:
             run = writes.create_run(session, new_run("lab"))
             for number, name in enumerate(("H1", "H2", "BOHB-Blur", "BOHB-one-shot-DS")):
-                configuration = NewConfiguration(0, 0, number, "model" if number == 1 else "random", {}, preset(name))
+                configuration = NewConfiguration(
+                    ConfigurationId(0, 0, number), "model" if number == 1 else "random", {}, preset(name)
+                )
                 writes.add_configuration(session, run, configuration)
             for index, (number, budget, one_shot, architecture) in enumerate(ROWS):
-                evaluation = writes.queue_evaluation(session, run, NewEvaluation(0, 0, number, budget, 0, index))
+                evaluation = writes.queue_evaluation(
+                    session, run, NewEvaluation(ConfigurationId(0, 0, number), budget, 0, index)
+                )
                 writes.start_attempt(session, evaluation, f"token-{index}", WORKER)
                 if isinstance(one_shot, str):
                     writes.end_attempt(session, f"token-{index}", "error", "no memory", final=True)

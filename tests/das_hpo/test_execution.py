@@ -19,6 +19,7 @@ import pytest
 from das_hpo.campaigns.campaign import CampaignSettings
 from das_hpo.execution import execute, execute_campaigns, resume
 from das_hpo.launching.cluster import Service
+from das_hpo.optimizer_registry import OPTIMIZERS, Entry
 from das_hpo.progress import Snapshot
 from das_hpo.service.nameserver import NameServer
 from das_hpo.service.ownership import Ownership
@@ -125,6 +126,34 @@ def test_a_stopped_run_is_resumed_where_it_was(url: str, keys: KeyFile) -> None:
     assert rows(url) == rows(url, "calm")
     with pytest.raises(UsageError, match="nothing to resume"):
         resume("run", url, service(keys))
+
+
+def test_a_completed_run_is_extended(url: str, keys: KeyFile) -> None:
+    """With more iterations it is the run that was begun with them; without, or with fewer, nothing is done."""
+    execute(settings(iterations=2, max_budget=3), url, service(keys))
+    before = rows(url)
+    for iterations, message in ((None, "completed"), (2, "completed"), (1, "has 2 iterations")):
+        with pytest.raises(UsageError, match=message):
+            resume("run", url, service(keys), iterations=iterations)
+    assert rows(url) == before
+    summary = resume("run", url, service(keys), iterations=3)
+    assert (summary.status, summary.snapshot.finished) == ("completed", summary.snapshot.expected)
+    execute(settings(name="long", iterations=3, max_budget=3), url, service(keys))
+    assert rows(url) == rows(url, "long")
+
+
+def test_a_run_whose_optimiser_is_not_there_is_left_as_it_is(
+    url: str, keys: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its status nor its settings change."""
+    monkeypatch.setitem(OPTIMIZERS, "climber", Entry("examples.own_optimizer:climb", ()))
+    execute(settings(iterations=1, optimizer="climber"), url, service(keys))
+    monkeypatch.setitem(OPTIMIZERS, "climber", Entry("no_such_module:climb", ()))
+    with pytest.raises(UsageError, match="cannot be imported"):
+        resume("run", url, service(keys), iterations=2)
+    with open_database(url) as database:
+        record = queries.run(database, "run")
+    assert (record.status, record.settings["iterations"]) == ("completed", 1)
 
 
 def start_master(url: str, keys: KeyFile, arguments: str) -> subprocess.Popen[bytes]:

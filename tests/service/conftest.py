@@ -21,6 +21,7 @@ import pytest
 from das_hpo.service.nameserver import NameServer
 from das_hpo.service.queue import Evaluation
 from spaces.hyperparameters import preset
+from spaces.identity import ConfigurationId
 from spaces.trial import TrialOutcome, TrialSpec
 from storage.entries import WorkerInfo
 from workers.transport.keys import KeyFile
@@ -58,7 +59,7 @@ class ListDesk:
 
     def evaluation(self, number: int) -> Evaluation:
         spec = replace(SPEC, seed=number, budget=self.budget)
-        return Evaluation(number, 0, 0, number, self.budget, 0, spec)
+        return Evaluation(number, ConfigurationId(0, 0, number), self.budget, 0, spec)
 
     def next_evaluations(self, wanted: int) -> list[Evaluation]:
         self.raises("next")

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from das_hpo import __version__
 from das_hpo.execution import execute
 from das_hpo.launching.cluster import Service
-from das_hpo.optimisers.optimizers import make_master
+from das_hpo.optimisers.queue import make_queue
 from das_hpo.running import Summary
 from das_hpo.service.dispatcher import Dispatcher
 from das_hpo.service.nameserver import NameServer
@@ -96,7 +96,7 @@ class Run:
             run_id = writes.create_run(session, new_run(asked))
         self.database = database
         self.recorder = Recorder(database, run_id)
-        self.queue = make_master(asked, self.recorder, time_ref=time.time())
+        self.queue = make_queue(asked, self.recorder)
         self.dispatcher = Dispatcher(self.queue, "run", nameserver=nameserver.address, keys=keys, lease_s=600.0)
         self.dispatcher.start()
         with locate(nameserver.address, keys) as directory:

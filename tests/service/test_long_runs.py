@@ -18,6 +18,7 @@ import pytest
 
 from das_hpo.service.dispatcher import Dispatcher
 from das_hpo.service.queue import Evaluation
+from spaces.identity import ConfigurationId
 from tests.service.conftest import ROOT, SPEC
 
 
@@ -41,7 +42,9 @@ class CountingDesk:
         """The next numbers."""
         numbers = range(self.given, min(self.count, self.given + wanted))
         self.given += len(numbers)
-        return [Evaluation(number, 0, 0, number, 1.0, 0, replace(SPEC, seed=number)) for number in numbers]
+        return [
+            Evaluation(number, ConfigurationId(0, 0, number), 1.0, 0, replace(SPEC, seed=number)) for number in numbers
+        ]
 
     def started(self, *_: object) -> int:
         """Nothing."""

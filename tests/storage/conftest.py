@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from spaces.hyperparameters import PRESETS
+from spaces.identity import ConfigurationId
 from spaces.trial import Epoch, TrialOutcome
 from storage import writes
 from storage.engine import Database, Session, open_database
@@ -100,9 +101,7 @@ class Samples:
         """The configuration (0, 0, number)."""
         hyperparameters = list(PRESETS.values())[number % len(PRESETS)]
         values: dict[str, Any] = {
-            "iteration": 0,
-            "stage": 0,
-            "number": number,
+            "configuration_id": ConfigurationId(0, 0, number),
             "origin": "model",
             "info": {"model_based_pick": True},
             "hyperparameters": hyperparameters,
@@ -138,9 +137,7 @@ class Samples:
         new = self.configuration(number, **changes)
         if replicate == 0 and budget == 5.0:
             writes.add_configuration(session, run_id, new)
-        return writes.queue_evaluation(
-            session, run_id, NewEvaluation(new.iteration, new.stage, new.number, budget, replicate, number)
-        )
+        return writes.queue_evaluation(session, run_id, NewEvaluation(new.configuration_id, budget, replicate, number))
 
     def finish(
         self, session: Session, evaluation_id: int, outcome: TrialOutcome, worker: WorkerInfo | None = None

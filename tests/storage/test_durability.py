@@ -21,6 +21,7 @@ from storage.engine import open_database
 WRITER = """
 import sys
 from spaces.hyperparameters import PRESETS
+from spaces.identity import ConfigurationId
 from spaces.trial import Epoch, TrialOutcome
 from storage import writes
 from storage.engine import open_database
@@ -36,9 +37,10 @@ with open_database(url, create=True) as database:
     for number in range(count):
         token = f"{name}-{number}"
         with database.begin() as session:
-            point = NewConfiguration(0, 0, number, "random", {}, PRESETS["H1"])
+            identifier = ConfigurationId(0, 0, number)
+            point = NewConfiguration(identifier, "random", {}, PRESETS["H1"])
             writes.add_configuration(session, run_id, point)
-            evaluation = writes.queue_evaluation(session, run_id, NewEvaluation(0, 0, number, 5.0, 0, number))
+            evaluation = writes.queue_evaluation(session, run_id, NewEvaluation(identifier, 5.0, 0, number))
             writes.start_attempt(session, evaluation, token, worker)
         with database.begin() as session:
             assert writes.record_outcome(session, token, outcome, -20.0, 1.0)

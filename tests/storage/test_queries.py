@@ -11,6 +11,7 @@ import pytest
 
 from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
 from spaces.hyperparameters import HYPERPARAMETERS
+from spaces.identity import ConfigurationId
 from storage import queries, writes
 from storage.engine import Database
 from storage.entries import NewEvaluation
@@ -168,11 +169,11 @@ def test_replay_has_what_a_master_needs(filled: Database, samples: Any) -> None:
     """Configurations in id order with their info, the finished by sequence, and the open attempts with tokens."""
     with filled.begin() as session:
         run_id = queries.require_run(session, "first")
-        early = samples.configuration(9, iteration=0, stage=0, info={"model_based_pick": False})
-        late = samples.configuration(0, iteration=1, origin="random")
+        early = samples.configuration(9, info={"model_based_pick": False})
+        late = samples.configuration(0, configuration_id=ConfigurationId(1, 0, 0), origin="random")
         writes.add_configuration(session, run_id, late)
         writes.add_configuration(session, run_id, early)
-        writes.queue_evaluation(session, run_id, NewEvaluation(1, 0, 0, 5.0, 0, 3))
+        writes.queue_evaluation(session, run_id, NewEvaluation(ConfigurationId(1, 0, 0), 5.0, 0, 3))
     replay = queries.replay(filled, run_id)
     assert replay.run == queries.run(filled, "first")
     ids = [configuration.configuration_id for configuration in replay.configurations]

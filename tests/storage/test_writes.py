@@ -15,6 +15,7 @@ from spaces.errors import (
     StorageError,
     UnknownNameError,
 )
+from spaces.identity import ConfigurationId
 from spaces.trial import Epoch, TrialOutcome
 from storage import queries, writes
 from storage.engine import Database, Session
@@ -113,7 +114,9 @@ def test_what_is_unique_is_refused_twice(
     before = raw("SELECT count(*) FROM attempts")
     again: dict[str, Callable[[Session], int]] = {
         "configuration": lambda session: writes.add_configuration(session, run_id, samples.configuration(0)),
-        "evaluation": lambda session: writes.queue_evaluation(session, run_id, NewEvaluation(0, 0, 0, 5.0, 0, 7)),
+        "evaluation": lambda session: writes.queue_evaluation(
+            session, run_id, NewEvaluation(ConfigurationId(0, 0, 0), 5.0, 0, 7)
+        ),
         "token": lambda session: writes.start_attempt(session, other, "token", samples.worker),
     }
     with pytest.raises(StorageError, match="refused"), database.begin() as session:
@@ -153,8 +156,8 @@ def test_an_evaluation_needs_its_configuration(database: Database, samples: Any)
     """Without the configuration the evaluation is refused by its id."""
     with database.begin() as session:
         run_id = writes.create_run(session, samples.run())
-    with pytest.raises(StorageError, match=r"no configuration \(1, 0, 3\)"), database.begin() as session:
-        writes.queue_evaluation(session, run_id, NewEvaluation(1, 0, 3, 5.0, 0, 7))
+    with pytest.raises(StorageError, match=r"no configuration 1-0-3"), database.begin() as session:
+        writes.queue_evaluation(session, run_id, NewEvaluation(ConfigurationId(1, 0, 3), 5.0, 0, 7))
 
 
 def test_an_outcome_is_stored_as_given(database: Database, samples: Any, evaluation: int, raw: Raw) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spaces.hyperparameters import HYPERPARAMETERS, RANGES
+from spaces.identity import ConfigurationId
 from storage import incumbents
 
 if TYPE_CHECKING:
@@ -46,14 +47,14 @@ class Best:
         objective: ``one-shot`` or ``architecture``.
         configuration: ``iteration,stage,number``.
         budget: Epochs.
-        one_shot_psnr: Mean over its replicates, in dB; NaN if unknown.
-        architecture_psnr: Mean over its replicates, in dB; NaN if unknown.
+        one_shot_psnr: The run's aggregate over its replicates, in dB; NaN if unknown.
+        architecture_psnr: The same of the architecture PSNRs; NaN if unknown.
         replicates: How many.
         rivals: Configurations it was chosen from: the more, the luckier.
     """
 
     objective: str
-    configuration: tuple[int, int, int]
+    configuration: ConfigurationId
     budget: float
     one_shot_psnr: float
     architecture_psnr: float
@@ -83,18 +84,15 @@ def best_under(frame: pandas.DataFrame, objective: str, aggregate: str = "mean")
 
 def _best_at(rows: pandas.DataFrame, objective: str, aggregate: str) -> Best | None:
     """:func:`best_under` of one budget's rows."""
-    column = PSNR_OF[objective]
-    candidates: list[tuple[float, tuple[int, int, int], pandas.DataFrame]] = []
+    candidates: list[tuple[float, ConfigurationId, pandas.DataFrame]] = []
     for _, group in rows.groupby(["iteration", "stage", "number"], sort=True):
         counted = finished(group)
         if group["status"].isin(["queued", "running"]).any() or counted.empty:
             continue
-        completed = counted[column].notna() & (counted["status"] == "completed")
-        psnrs = [value if known else None for value, known in zip(counted[column], completed, strict=True)]
-        psnr = incumbents.aggregate(psnrs, aggregate)
+        psnr = _aggregated(counted, objective, aggregate)
         if psnr is not None:
             iteration, stage, number = (int(counted[name].iloc[0]) for name in ("iteration", "stage", "number"))
-            candidates.append((psnr, (iteration, stage, number), counted))
+            candidates.append((psnr, ConfigurationId(iteration, stage, number), counted))
     if not candidates:
         return None
     _, configuration, chosen = max(candidates, key=lambda candidate: candidate[0])
@@ -102,11 +100,22 @@ def _best_at(rows: pandas.DataFrame, objective: str, aggregate: str) -> Best | N
         objective=objective,
         configuration=configuration,
         budget=float(rows["budget"].iloc[0]),
-        one_shot_psnr=float(chosen["one_shot_psnr"].mean()),
-        architecture_psnr=float(chosen["architecture_psnr"].mean()),
+        one_shot_psnr=_number(_aggregated(chosen, "one-shot", aggregate)),
+        architecture_psnr=_number(_aggregated(chosen, "architecture", aggregate)),
         replicates=len(chosen),
         rivals=len(candidates),
     )
+
+
+def _aggregated(replicates: pandas.DataFrame, objective: str, aggregate: str) -> float | None:
+    """One PSNR of a configuration's finished replicates, as ``das-hpo incumbent`` has it; None if there is none."""
+    column = replicates[PSNR_OF[objective]]
+    known = column.notna() & (replicates["status"] == "completed")
+    return incumbents.aggregate([float(v) if k else None for v, k in zip(column, known, strict=True)], aggregate)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def trials_of(frame: pandas.DataFrame) -> pandas.DataFrame:

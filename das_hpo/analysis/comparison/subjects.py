@@ -199,7 +199,7 @@ def _sample(
     if own is None:
         return done[done["budget"] == done["budget"].max()], EVALUATIONS
     here = done[done["budget"] == own.budget]
-    chosen = here.set_index(["iteration", "stage", "number"]).loc[[own.configuration]].iloc[0]
+    chosen = here.set_index(["iteration", "stage", "number"]).loc[[tuple(own.configuration)]].iloc[0]
     if campaigns is not None and len(campaigns):
         rows = finished(matching(campaigns, {name: chosen[name] for name in HYPERPARAMETERS}))
         for column in (*PROBLEM, "method"):

@@ -130,7 +130,7 @@ def telling(evaluations: Sequence[EvaluationRecord], objective: str) -> dict[str
 
 def title(evaluation: EvaluationRecord) -> str:
     """An evaluation in few words."""
-    configuration = "-".join(str(part) for part in evaluation.configuration_id)
+    configuration = str(evaluation.configuration_id)
     psnr = evaluation.architecture_psnr if evaluation.architecture_psnr is not None else evaluation.one_shot_psnr
     text = f"{configuration}, trial {evaluation.replicate}, {evaluation.budget:.4g} epochs"
     return text if psnr is None else f"{text}, {psnr:.2f} dB"

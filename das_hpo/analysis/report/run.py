@@ -80,7 +80,7 @@ def _incumbents(material: RunData) -> list[Block]:
     for objective, found in material.incumbents.items():
         own = ", its own objective" if objective == material.summary.run.objective else ""
         facts: dict[str, Callable[[Incumbent], object]] = {
-            "configuration": lambda one: "-".join(str(part) for part in one.configuration_id),
+            "configuration": lambda one: str(one.configuration_id),
             "origin": lambda one: one.origin,
             "budget (epochs)": lambda one: one.budget,
             "one-shot PSNR (dB)": lambda one: _decibels(one.one_shot_psnr),
@@ -302,7 +302,7 @@ def _workers(material: RunData) -> Iterator[Block]:
 
 def _lost(material: RunData, attempt: AttemptRecord) -> tuple[object, ...]:
     evaluation = material.evaluations[attempt.evaluation_id]
-    configuration = "-".join(str(part) for part in evaluation.configuration_id)
+    configuration = str(evaluation.configuration_id)
     return (
         f"{configuration}, trial {evaluation.replicate}, {evaluation.budget:.4g} epochs",
         attempt.number,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from das_hpo.campaigns.campaign import BASELINES, CampaignSettings
-from das_hpo.campaigns.work import CampaignWork, make_campaign
+from das_hpo.campaigns.work import CampaignQueue, make_campaign
 from das_hpo.execution import execute, execute_campaigns, resume
 from das_hpo.launching.cluster import Service
 from das_hpo.service.recorder import Recorder
@@ -38,11 +38,11 @@ def database(memory_path: Path) -> Iterator[Database]:
         yield opened
 
 
-def create(database: Database, asked: CampaignSettings) -> CampaignWork:
+def create(database: Database, asked: CampaignSettings) -> CampaignQueue:
     """The work of a new campaign."""
     with database.begin() as session:
         run_id = writes.create_run(session, asked.new_run())
-    return CampaignWork(asked, Recorder(database, run_id))
+    return CampaignQueue(asked, Recorder(database, run_id))
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from das_hpo.decisions import Decisions
-from das_hpo.optimisers.sampler import Observations, SeededBohb, SeededRandom, native
+from das_hpo.optimisers.points import native, to_point
+from das_hpo.optimisers.protocol import Proposal
+from das_hpo.optimisers.sampler import Observations, SeededBohb, SeededRandom
 from spaces.hyperparameters import HYPERPARAMETERS, RANGES, configuration_space, from_configuration
+from spaces.identity import ConfigurationId
 
 
 def job(configuration: dict[str, Any], budget: float, loss: float | None) -> Job:
@@ -51,7 +54,10 @@ def observed(count: int, seed: int = 0) -> list[tuple[dict[str, Any], float]]:
 def tell(generator: Any, pairs: Sequence[tuple[dict[str, Any], float]], budget: float = 1.0) -> None:
     """Gives results at one budget to a generator, ours or hpbandster's."""
     for number, (configuration, loss) in enumerate(pairs):
-        generator.new_result(job(configuration, budget, loss), update_model=number == len(pairs) - 1)
+        if isinstance(generator, SeededBohb):
+            generator.observe(Proposal(ConfigurationId(0, 0, number), budget, configuration), loss)
+        else:
+            generator.new_result(job(configuration, budget, loss), update_model=number == len(pairs) - 1)
 
 
 @pytest.fixture
@@ -73,7 +79,7 @@ def test_proposals_are_distributed_as_hpbandsters() -> None:
     tell(ours, pairs)
     np.random.seed(4)
     theirs = [stock.get_config(1.0) for _ in range(draws)]
-    mine = [ours.get_config(1.0, (0, 0, number)) for number in range(draws)]
+    mine = [ours.propose(1.0, ConfigurationId(0, 0, number)) for number in range(draws)]
     assert all(info["model_based_pick"] for _, info in theirs + mine)
     for name in HYPERPARAMETERS:
         one = [str(configuration[name]) if name not in RANGES else configuration[name] for configuration, _ in theirs]
@@ -92,7 +98,7 @@ def test_proposals_are_distributed_as_hpbandsters() -> None:
 def model_ratio(generator: SeededBohb, configurations: list[dict[str, Any]]) -> np.ndarray:
     """How much worse than good a model holds each configuration to be."""
     model = generator.model(1.0)
-    points = np.stack([generator._vector(native(configuration)) for configuration in configurations])
+    points = np.stack([to_point(generator.configspace, native(configuration)) for configuration in configurations])
     ratio: np.ndarray = model["bad"].density(points) / model["good"].density(points)
     return ratio
 
@@ -108,8 +114,8 @@ def test_models_are_hpbandsters(seed: int, count: int) -> None:
     for configuration, _ in observed(count, seed % 2**32):
         budget = float(generator.choice([1.0, 3.0, 9.0], p=[0.6, 0.3, 0.1]))
         loss = None if generator.random() < 0.1 else float(generator.normal())
-        for told in (stock, ours):
-            told.new_result(job(configuration, budget, loss))
+        stock.new_result(job(configuration, budget, loss))
+        tell(ours, [(configuration, math.nan if loss is None else loss)], budget)
         assert set(ours.kde_models) == set(stock.kde_models)
     for budget, theirs in stock.kde_models.items():
         mine = ours.model(budget)
@@ -126,16 +132,16 @@ def test_a_proposal_follows_from_seed_and_configuration_alone() -> None:
     first, second = (SeededBohb(configuration_space(), 11) for _ in range(2))
     tell(first, pairs)
     tell(second, pairs)
-    ids = [(0, 0, number) for number in range(20)]
+    ids = [ConfigurationId(0, 0, number) for number in range(20)]
     state = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]
-    one = {identifier: first.get_config(1.0, identifier) for identifier in ids}
-    other = {identifier: second.get_config(1.0, identifier) for identifier in reversed(ids)}
+    one = {identifier: first.propose(1.0, identifier) for identifier in ids}
+    other = {identifier: second.propose(1.0, identifier) for identifier in reversed(ids)}
     assert one == other
     assert np.array_equal(state, np.random.get_state()[1])  # type: ignore[index]
     assert len({str(proposal) for proposal in one.values()}) == 20
     third = SeededBohb(configuration_space(), 12)
     tell(third, pairs)
-    assert all(third.get_config(1.0, identifier) != one[identifier] for identifier in ids)
+    assert all(third.propose(1.0, identifier) != one[identifier] for identifier in ids)
 
 
 def test_proposals_are_builtin_and_legal() -> None:
@@ -143,7 +149,7 @@ def test_proposals_are_builtin_and_legal() -> None:
     generator = SeededBohb(configuration_space(), 0)
     tell(generator, observed(60))
     for number in range(60):
-        configuration, info = generator.get_config(1.0, (0, 0, number))
+        configuration, info = generator.propose(1.0, ConfigurationId(0, 0, number))
         assert {type(value) for value in configuration.values()} <= {str, float}
         assert {type(value) for value in info.values()} <= {bool, float}
         point = from_configuration(configuration)
@@ -154,7 +160,7 @@ def test_proposals_are_builtin_and_legal() -> None:
 def test_random_proposals_follow_the_prior() -> None:
     """Learning rates are uniform in the logarithm, categories are equally frequent."""
     generator = SeededRandom(configuration_space(), 5)
-    drawn = [generator.get_config(1.0, (number, 0, 0))[0] for number in range(800)]
+    drawn = [generator.propose(1.0, ConfigurationId(number, 0, 0))[0] for number in range(800)]
     for name, (lower, upper) in RANGES.items():
         unit = [math.log(point[name] / lower) / math.log(upper / lower) for point in drawn]
         assert stats.kstest(unit, "uniform").pvalue > 1e-3
@@ -168,7 +174,7 @@ def test_a_third_of_the_proposals_is_random() -> None:
     """With a model, random_fraction of the proposals is drawn from the prior."""
     generator = SeededBohb(configuration_space(), 0)
     tell(generator, observed(60))
-    picks = [generator.get_config(1.0, (0, 0, number))[1]["model_based_pick"] for number in range(600)]
+    picks = [generator.propose(1.0, ConfigurationId(0, 0, number))[1]["model_based_pick"] for number in range(600)]
     assert stats.binomtest(sum(picks), 600, 2 / 3).pvalue > 1e-3
 
 
@@ -177,22 +183,22 @@ def test_a_category_that_no_good_configuration_has_leaves_the_density_finite() -
     pairs = [(c, loss + 100 * (c["alpha_optimizer"] == "adam")) for c, loss in observed(80)]
     generator = SeededBohb(configuration_space(), 0, Decisions(random_fraction=0.0))
     tell(generator, pairs)
-    drawn = [generator.get_config(1.0, (0, 0, number))[0]["alpha_optimizer"] for number in range(100)]
+    drawn = [generator.propose(1.0, ConfigurationId(0, 0, number))[0]["alpha_optimizer"] for number in range(100)]
     assert drawn.count("gradient-descent") > 90
     model = generator.model(1.0)
-    everywhere = np.stack([generator._vector(configuration) for configuration, _ in pairs])
+    everywhere = np.stack([to_point(generator.configspace, configuration) for configuration, _ in pairs])
     assert np.all(np.isfinite(model["good"].density(everywhere)))
 
 
 def test_losses_that_are_no_numbers_count_as_the_worst() -> None:
-    """Crashed and infinite results are bad points, and never good ones while there are others."""
+    """Infinite results and NaN are bad points, and never good ones while there are others."""
     generator = SeededBohb(configuration_space(), 0)
     pairs = observed(40)
     for number, (configuration, loss) in enumerate(pairs):
-        told = [loss, None, math.inf, math.nan][number % 4]
-        generator.new_result(job(configuration, 1.0, told))
+        told = [loss, -math.inf, math.inf, math.nan][number % 4]
+        tell(generator, [(configuration, told)])
     points = generator._observations[1.0].points[:10]
-    fine = {tuple(generator._vector(configuration)) for configuration, _ in pairs[::4]}
+    fine = {tuple(to_point(generator.configspace, configuration)) for configuration, _ in pairs[::4]}
     assert {tuple(point) for point in points} == fine
 
 
@@ -217,11 +223,11 @@ def test_the_largest_budget_with_a_model_proposes_unless_told_otherwise() -> Non
         tell(generator, pairs[:300], 1.0)
         tell(generator, pairs[300:318], 9.0)
         tell(generator, pairs[318:320], 1.0)
-    assert stock.get_config(1.0, (0, 0, 0))[1]["model_budget"] == 9.0
-    assert supported.get_config(1.0, (0, 0, 0))[1]["model_budget"] == 1.0
+    assert stock.propose(1.0, ConfigurationId(0, 0, 0))[1]["model_budget"] == 9.0
+    assert supported.propose(1.0, ConfigurationId(0, 0, 0))[1]["model_budget"] == 1.0
     assert (stock._observations[1.0].count, supported._observations[1.0].count) == (300, 302)
     tell(supported, pairs[320:365], 9.0)
-    assert supported.get_config(1.0, (0, 0, 0))[1]["model_budget"] == 9.0
+    assert supported.propose(1.0, ConfigurationId(0, 0, 0))[1]["model_budget"] == 9.0
 
 
 @pytest.mark.parametrize(("start", "needed"), [("separate", 18), ("paper", 11)])
@@ -229,9 +235,9 @@ def test_when_the_first_model_appears(start: str, needed: int) -> None:
     """At 2(d + 1) results as in hpbandster, at d + 3 as in the paper."""
     generator = SeededBohb(configuration_space(), 0, Decisions(model_start=start, random_fraction=0.0))
     for number, (configuration, loss) in enumerate(observed(needed)):
-        assert generator.get_config(1.0, (0, 0, number))[1]["model_based_pick"] is False
-        generator.new_result(job(configuration, 1.0, loss))
-    assert generator.get_config(1.0, (0, 0, 0))[1]["model_based_pick"] is True
+        assert generator.propose(1.0, ConfigurationId(0, 0, number))[1]["model_based_pick"] is False
+        tell(generator, [(configuration, loss)])
+    assert generator.propose(1.0, ConfigurationId(0, 0, 0))[1]["model_based_pick"] is True
     model = generator.model(1.0)
     assert (len(model["good"].data), len(model["bad"].data)) == (9, 9)
 
@@ -244,8 +250,8 @@ def test_the_liar_spreads_parallel_proposals() -> None:
         tell(generator, observed(200))
         pending: list[dict[str, Any]] = []
         for number in range(30):
-            pending.append(generator.get_config(1.0, (0, 0, number), pending)[0])
-        points = np.stack([generator._vector(configuration) for configuration in pending])
+            pending.append(generator.propose(1.0, ConfigurationId(0, 0, number), pending)[0])
+        points = np.stack([to_point(generator.configspace, configuration) for configuration in pending])
         apart = np.linalg.norm(points[:, None] - points[None], axis=2) + 10 * np.eye(30)
         distances[word] = apart.min(axis=1).mean()
     assert distances["liar"] > distances["ignore"]
@@ -263,11 +269,9 @@ def test_spaces_with_conditions_and_integers() -> None:
     space.seed(1)
     for sample in space.sample_configuration(60):
         configuration = native(dict(sample))
-        generator.new_result(
-            job(configuration, 1.0, float(configuration["layers"]) + configuration.get("momentum", 0.0))
-        )
+        tell(generator, [(configuration, float(configuration["layers"]) + configuration.get("momentum", 0.0))])
     for number in range(40):
-        configuration, info = generator.get_config(1.0, (0, 0, number))
+        configuration, info = generator.propose(1.0, ConfigurationId(0, 0, number))
         assert info["model_based_pick"]
         assert ("momentum" in configuration) == (configuration["kind"] == "momentum")
         assert type(configuration["layers"]) is int

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from das_hpo.optimisers.master import MasterQueue
-from das_hpo.optimisers.optimizers import make_master
+from das_hpo.optimisers.queue import OptimisationQueue, make_queue
 from das_hpo.service.deadlines import Deadlines
 from das_hpo.service.lease_manager import LeaseManager
 from das_hpo.service.leases import MAX_ATTEMPTS
@@ -50,7 +49,7 @@ class Service:
             run_id = writes.create_run(session, new_run(asked))
         self.database = database
         self.recorder = CountingRecorder(database, run_id)
-        self.master: MasterQueue = make_master(asked, self.recorder, time_ref=time.time())
+        self.master: OptimisationQueue = make_queue(asked, self.recorder)
         self.lease_manager = LeaseManager(self.master, "run", version="0", lease_s=30.0, deadlines=Deadlines(None))
         self.callers = [Caller(f"w{n}", "host", n, "cpu", "0", f"s{n}") for n in range(WORKERS)]
         self.held: list[Work] = [self.lease_manager.claim(caller, 1).work[0] for caller in self.callers]

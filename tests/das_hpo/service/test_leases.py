@@ -13,6 +13,7 @@ from das_hpo.service.deadlines import Deadlines
 from das_hpo.service.leases import MAX_USED, Lease, LeaseTable, new_task, new_token
 from das_hpo.service.queue import Evaluation
 from spaces.hyperparameters import preset
+from spaces.identity import ConfigurationId
 from spaces.trial import TrialSpec
 
 SPEC = TrialSpec(hyperparameters=preset("H1"), budget=1.0, seed=0)
@@ -20,7 +21,9 @@ SPEC = TrialSpec(hyperparameters=preset("H1"), budget=1.0, seed=0)
 
 def task(number: int, budget: float = 1.0):
     """An evaluation that nobody has begun."""
-    return new_task(Evaluation(number, 0, 0, number, budget, 0, replace(SPEC, seed=number, budget=budget)))
+    return new_task(
+        Evaluation(number, ConfigurationId(0, 0, number), budget, 0, replace(SPEC, seed=number, budget=budget))
+    )
 
 
 def lease(of, worker: str = "w", now: float = 0.0) -> Lease:

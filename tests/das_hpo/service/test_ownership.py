@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from das_hpo.optimisers.optimizers import make_master
+from das_hpo.optimisers.queue import make_queue
 from das_hpo.service import ownership
 from das_hpo.service.ownership import Ownership
 from das_hpo.service.recorder import Recorder
@@ -42,7 +41,7 @@ def test_a_master_that_stands_still_within_a_transaction_is_superseded_and_write
         run_id = writes.create_run(session, new_run(asked))
     sleeper = owned(database)
     sleeper.take()
-    master = make_master(asked, Recorder(database, run_id, sleeper), time_ref=time.time())
+    master = make_queue(asked, Recorder(database, run_id, sleeper))
     driver = Driver(master)
     driver.run(2)
     evaluation, token = driver.held[0]

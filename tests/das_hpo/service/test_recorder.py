@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from das_hpo.optimisers.master import MasterQueue
+from das_hpo.optimisers.queue import OptimisationQueue
 from das_hpo.service.ownership import Ownership
 from das_hpo.service.queue import Evaluation
 from das_hpo.service.recorder import Recorder
@@ -43,7 +43,7 @@ def either(request: pytest.FixtureRequest) -> Iterator[Database]:
 class Unconfirmed(Driver):
     """A driver whose commits fail at times, or succeed while their answer is lost: nobody can tell the two apart."""
 
-    def __init__(self, master: MasterQueue, database: Database, chance: random.Random) -> None:
+    def __init__(self, master: OptimisationQueue, database: Database, chance: random.Random) -> None:
         super().__init__(master, workers=2)
         self.lost = 0
         self.kept: list[Evaluation] = []
@@ -144,7 +144,12 @@ class Unlucky(Driver):
 
 
 def end(
-    master: MasterQueue, evaluation: Evaluation, token: str, answer: TrialOutcome, *, and_start_again: bool = False
+    master: OptimisationQueue,
+    evaluation: Evaluation,
+    token: str,
+    answer: TrialOutcome,
+    *,
+    and_start_again: bool = False,
 ) -> None:
     """Reports an outcome; then, where asked, starts the same evaluation again, which fails and is shrugged off."""
     with master.condition, master.transaction():

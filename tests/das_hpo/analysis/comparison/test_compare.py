@@ -25,6 +25,9 @@ from das_hpo.analysis.comparison.verdicts import correlation_verdict, smallest_p
 from das_hpo.analysis.statistics import correlation, holm, mann_whitney, paired_wilcoxon
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import PRESETS
+from storage import queries
+from storage.engine import open_database
+from storage.frames import load_results
 from tests.das_hpo import frames
 from tests.das_hpo.command import assert_one_line_error, das_hpo
 from tests.das_hpo.databases import Run, Trial, store, trials
@@ -138,6 +141,22 @@ def test_the_incumbent_follows_the_runs_aggregate() -> None:
     assert (mean.configuration, mean.architecture_psnr, mean.rivals) == ((0, 0, 1), pytest.approx(21.55), 2)
     assert best.configuration == (0, 0, 2)
     assert best_under(frame[frame["one_shot_psnr"].isna()], "one-shot") is None
+
+
+@pytest.mark.parametrize("how", ["mean", "median", "max"])
+@pytest.mark.parametrize("objective", ["one-shot", "architecture"])
+def test_compare_and_incumbent_agree(how: str, objective: str, memory_path: Path) -> None:
+    """Both choose the same configuration and give it the same numbers, whatever the aggregate."""
+    url = f"sqlite:///{memory_path}/runs.db"
+    given: list[list[float | None]] = [[20.0, 22.0, 20.5], [21.5, 21.6, 19.0], [None, 30.0, 18.0], [21.0, 21.1, 21.2]]
+    rows = [each for number, psnrs in enumerate(given) for each in trials(psnrs, number=number)]
+    store(url, Run("run", rows, kind="run", settings={"aggregate": how}))
+    found = best_under(load_results(url, "run"), objective, how)
+    with open_database(url) as database:
+        (best,) = queries.incumbents(database, "run", objective)
+    assert found is not None
+    assert (found.configuration, found.budget, found.replicates) == (best.configuration_id, 9.0, best.replicates)
+    assert (found.one_shot_psnr, found.architecture_psnr) == (best.one_shot_psnr, best.architecture_psnr)
 
 
 def test_no_incumbent_is_diverged_or_has_an_open_replicate() -> None:
