@@ -14,7 +14,7 @@ from das_hpo.service.lease_manager import LeaseManager
 from das_hpo.service.leases import LeaseTable
 from das_hpo.service.nameserver import Names
 from das_hpo.service.ownership import Ownership
-from das_hpo.service.recorded_queue import Work
+from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from das_hpo.service.reports import Reports
 from spaces import errors, texts
@@ -158,7 +158,7 @@ OTHERS = (
         "an outcome that comes twice is learned twice",
         (
             (
-                Work.finished,
+                RecordedQueue.finished,
                 "if self._open.pop(evaluation.id, None) is not None:",
                 "if self._open.pop(evaluation.id, None) is not None or True:",
             ),
