@@ -4,6 +4,7 @@
     ├── UsageError                  exit status 2: what the user asked for cannot be asked for
     │   ├── UnknownNameError        a name that no registry holds
     │   ├── InvalidValueError       a value outside what is valid
+    │   ├── PluginError             a plug-in cannot be imported, or adds what is not valid
     │   ├── RunExistsError          the name of a new run is taken
     │   └── RunMissingError         no run of that name
     ├── StorageError                the database cannot be used
@@ -51,6 +52,10 @@ class UnknownNameError(UsageError):
 
 class InvalidValueError(UsageError):
     """A value outside what is valid."""
+
+
+class PluginError(UsageError):
+    """A plug-in cannot be imported, changes what is there, or adds what is not valid."""
 
 
 class RunExistsError(UsageError):

@@ -23,9 +23,10 @@ from das_hpo import __version__
 from das_hpo.durations import require_duration
 from das_hpo.settings import RETRAIN, check_run_name
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.hyperparameters import METHODS, PRESETS, Hyperparameters, preset
-from spaces.inverse_1d.architecture import LEARNABLE_GRADIENT, NET, Architecture
+from spaces.hyperparameters import PRESETS, Hyperparameters, preset
+from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, METHODS, NET
 from spaces.seeds import derive_seed
 from spaces.trial import OBJECTIVES, TrialSpec
 from storage.entries import NewRun
@@ -38,6 +39,9 @@ BASELINES = (*UNIFORM, "random", "random-search")
 
 #: What trains given architectures again: how much of their PSNR is theirs, and how much is luck?
 RETRAINING = "retraining"
+
+#: The method of the trials of what searches nothing: they are given an architecture, and ask it for nothing.
+SEARCHING = next(iter(METHODS))
 
 #: What evaluates a trial more than once.
 REPEATED = ("random-search", RETRAINING)
@@ -150,7 +154,7 @@ class CampaignSettings:
             space=self.space,
             operations=self.operations,
             data=self.data,
-            method="das" if self.is_baseline else self.method,
+            method=SEARCHING if self.is_baseline else self.method,
             retrain=self.is_baseline or self.retrain == "always" or self.objective == "architecture",
             architecture=self.architecture(trial, draw),
             choices=self.choices,

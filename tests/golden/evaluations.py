@@ -1,4 +1,4 @@
-"""Makes the table of evaluations that tests/golden/test_evaluations.py computes again: python -m tests.golden.evaluations.
+"""Makes the table of evaluations that test_evaluations.py computes again: ``python -m tests.golden.evaluations``.
 
 Make it anew only where numbers are meant to change, and say so in CHANGELOG.md.
 """

@@ -18,7 +18,7 @@ from scipy import stats
 from das_hpo.optimisers.brackets import bracket_sizes, rung_budgets
 from das_hpo.optimisers.master import MasterQueue, aggregate
 from das_hpo.optimisers.optimizers import QuietMaster
-from spaces.hyperparameters import DAS_SINGLE_PARAMETERS, PRESETS, configuration_space
+from spaces.hyperparameters import PRESETS, configuration_space
 from spaces.seeds import evaluation_seed
 from spaces.trial import WORST_LOSS, TrialOutcome, TrialSpec
 from storage import queries
@@ -297,7 +297,7 @@ def test_das_single_searches_alphas_five(database: Database) -> None:
     """The parameter settings stay those of the preset; alpha's five vary."""
     Driver(create(database, settings(method="das-single", iterations=12))).run()
     points = {r.hyperparameters for r in queries.results(database, "run")}
-    fixed = PRESETS[DAS_SINGLE_PARAMETERS]
+    fixed = PRESETS["BOHB-one-shot-Blur"]
     for name, value in fixed.to_dict().items():
         values = {getattr(point, name) for point in points}
         assert (values == {value}) if name.startswith("parameter") else (len(values) > 1)
