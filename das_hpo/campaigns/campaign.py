@@ -14,15 +14,16 @@ else (trial, 0, draw); of a retraining (trial, 0, 0) with the draw as replicate.
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from das_hpo import __version__
 from das_hpo.durations import require_duration
 from das_hpo.settings import RETRAIN, check_run_name
-from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.errors import InvalidValueError, UnknownNameError, UnknownPartError
 from spaces.hyperparameters import PRESETS, Hyperparameters, preset
 from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
@@ -30,6 +31,7 @@ from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, METHODS, NET
 from spaces.seeds import derive_seed
 from spaces.trial import OBJECTIVES, TrialSpec
 from storage.entries import NewRun
+from storage.records import RunRecord
 
 #: What trains one architecture everywhere.
 UNIFORM = {"learnable-gradient-only": LEARNABLE_GRADIENT, "net-only": NET}
@@ -96,12 +98,16 @@ class CampaignSettings:
     def __post_init__(self) -> None:
         check_run_name(self.name)
         for name, words in (
-            ("method", (*METHODS, *BASELINES, RETRAINING)),
             ("objective", OBJECTIVES),
             ("retrain", RETRAIN),
         ):
             if getattr(self, name) not in words:
                 raise UnknownNameError(name, getattr(self, name), words)
+        if self.method not in (*METHODS, *BASELINES, RETRAINING):
+            raise UnknownPartError("method", self.method, (*METHODS, *BASELINES, RETRAINING))
+        for name in METHODS:
+            if name in (*BASELINES, RETRAINING):
+                raise InvalidValueError(f"no method of DAS can be named {name!r}, as a kind of campaign is: rename it")
         if not 0 <= self.seed < 2**63:
             raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
         for name in ("trials", "draws"):
@@ -189,6 +195,19 @@ class CampaignSettings:
             return cls(**read)
         except TypeError as error:
             raise InvalidValueError(f"not the settings of a campaign: {error}") from None
+
+    @classmethod
+    def known(cls, records: Iterable[RunRecord]) -> list[CampaignSettings]:
+        """The campaigns among stored runs, without those of parts that no registry of this process holds.
+
+        Such parts are a plug-in's that was not named, so that nothing of theirs can be what is asked for.
+        """
+        found = []
+        for record in records:
+            if record.kind == "campaign":
+                with contextlib.suppress(UnknownPartError):
+                    found.append(cls.from_mapping(record.settings))
+        return found
 
     def is_extended_by(self, other: CampaignSettings) -> bool:
         """Whether the other is this campaign with as many trials or more; limits may differ."""

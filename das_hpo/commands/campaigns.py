@@ -159,9 +159,7 @@ def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings
         records = run_records(url)
     except DatabaseMissingError:
         records = {}
-    stored = [
-        CampaignSettings.from_mapping(record.settings) for record in records.values() if record.kind == "campaign"
-    ]
+    stored = CampaignSettings.known(records.values())
     taken = set(records)
     campaigns: list[CampaignSettings] = []
     for one in wanted:

@@ -14,7 +14,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.errors import InvalidValueError, UnknownPartError
 from spaces.inverse_1d.registries import OPERATION_SETS, OPERATIONS, SEARCH_SPACES, entry
 
 
@@ -22,7 +22,7 @@ def candidate_operations(space: str, operations: str) -> tuple[str, ...]:
     """The operations a layer or edge chooses from, in the order of alpha's last axis.
 
     Raises:
-        UnknownNameError: For an unknown space or operation set.
+        UnknownPartError: For an unknown space or operation set.
     """
     extra = entry("space", SEARCH_SPACES, space).extra_operations
     chosen = entry("operations", OPERATION_SETS, operations)
@@ -65,7 +65,7 @@ def valid_operations(space: str) -> tuple[str, ...]:
     What carries nothing is one where the space, or a set of operations, has it.
 
     Raises:
-        UnknownNameError: For an unknown space.
+        UnknownPartError: For an unknown space.
     """
     named = {name for operations in OPERATION_SETS.values() for name in operations}
     named.update(entry("space", SEARCH_SPACES, space).extra_operations)
@@ -77,7 +77,7 @@ class Architecture:
     """A discrete architecture: ``groups[g][e]`` is the operation of layer or edge ``e`` of group ``g``.
 
     Raises:
-        UnknownNameError: For an unknown space or operation.
+        UnknownPartError: For an unknown space or operation.
         InvalidValueError: If the number of groups or operations is not that of the space.
     """
 
@@ -93,7 +93,7 @@ class Architecture:
             raise InvalidValueError(f"a {self.space} architecture has {expected} operations, {came} came")
         for operation in self.operations:
             if operation not in valid:
-                raise UnknownNameError(f"operation of the {self.space} space", operation, valid)
+                raise UnknownPartError(f"operation of the {self.space} space", operation, valid)
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class Architecture:
         """Reads the canonical string back: ``Architecture.parse(str(a)) == a``.
 
         Raises:
-            UnknownNameError: For an unknown space or operation.
+            UnknownPartError: For an unknown space or operation.
             InvalidValueError: If the text has another form.
         """
         return cls(*groups_of(text))

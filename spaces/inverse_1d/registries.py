@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.errors import InvalidValueError, UnknownPartError
 from spaces.references import resolve
 
 if TYPE_CHECKING:
@@ -181,10 +181,10 @@ def entry(noun: str, registry: Mapping[str, Entry], name: str) -> Entry:
     """The entry of that name.
 
     Raises:
-        UnknownNameError: Lists the valid names.
+        UnknownPartError: Lists the valid names.
     """
     if name not in registry:
-        raise UnknownNameError(noun, name, registry)
+        raise UnknownPartError(noun, name, registry)
     return registry[name]
 
 
@@ -230,6 +230,6 @@ def data_matrix(name: str, choices: Choices) -> Any:
     """The matrix A that the data formation of that name makes.
 
     Raises:
-        UnknownNameError: Lists the data formations.
+        UnknownPartError: Lists the data formations.
     """
     return resolve(entry("data formation", DATA_FORMATIONS, name))(choices)

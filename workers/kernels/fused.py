@@ -34,11 +34,11 @@ NETWORKS = (SequentialNetwork, CellNetwork)
 def obstacle(network: Network) -> str | None:
     """Why the fused passes cannot compute this network; None if they can."""
     layout, formation = network.layout, network.formation
-    unknown = {name for names in layout.edges for name in names if name not in (*OPERATIONS, ZERO)}
+    unknown = [name for names in layout.edges for name in names if name not in (*OPERATIONS, ZERO)]
     if type(network) not in NETWORKS:
         return f"they do not know the network {type(network).__name__}"
     if unknown:
-        return f"they do not know the operation {', '.join(sorted(unknown))}"
+        return f"they do not know the operation {min(unknown)}"
     if formation.bandwidth > signals.PAD:
         return (
             f"A'A of the data formation {formation.name} reaches {formation.bandwidth} positions off the diagonal, "

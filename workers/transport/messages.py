@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spaces.errors import DasHpoError, UnknownNameError, WireError
+from spaces.errors import DasHpoError, UnknownPartError, WireError
 from spaces.texts import cleaned
 from spaces.trial import TrialSpec
 from workers.transport.wire import checked, finite, mapping, native, text
@@ -148,7 +148,7 @@ class Answer:
             raise WireError("the answer's work must be a list")
         try:
             work = tuple(_work(item) for item in items)
-        except UnknownNameError as error:
+        except UnknownPartError as error:
             raise UnknownWorkError(error, tuple(str(item.get("token")) for item in items)) from None
         return cls(
             status=status,
@@ -166,11 +166,11 @@ class UnknownWorkError(WireError):
         tokens: The attempts that the answer gives.
     """
 
-    def __init__(self, error: UnknownNameError, tokens: tuple[str, ...]) -> None:
+    def __init__(self, error: UnknownPartError, tokens: tuple[str, ...]) -> None:
         self.tokens = tokens
         super().__init__(
             f"this worker does not know a part of the problem ({error}): "
-            "start it with the --plugin that the run was started with"
+            "start it with the same --plugin as the run, or set DAS_HPO_PLUGINS"
         )
 
 
@@ -210,7 +210,7 @@ def _work(values: Any) -> Work:
     found: Mapping[str, Any] = mapping(values, "a piece of work")
     try:
         spec = TrialSpec.from_mapping(checked(found["spec"]))
-    except UnknownNameError:
+    except UnknownPartError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, DasHpoError) as error:
         raise WireError(f"the answer's work is no trial: {error}") from None
