@@ -149,7 +149,8 @@ class Answer:
         try:
             work = tuple(_work(item) for item in items)
         except UnknownPartError as error:
-            raise UnknownWorkError(error, tuple(str(item.get("token")) for item in items)) from None
+            given = tuple(str(item.get("token")) for item in items if isinstance(item, Mapping))
+            raise UnknownWorkError(error, given) from None
         return cls(
             status=status,
             work=work,
