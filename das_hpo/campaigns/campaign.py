@@ -55,7 +55,7 @@ class CampaignSettings:
 
     Attributes:
         name: The run's unique name.
-        method: ``das``, ``das-single``, one of :data:`BASELINES`, or ``retraining``.
+        method: A method of DAS, such as ``das``, one of :data:`BASELINES`, or ``retraining``.
         hyperparameters: Of all trials; baselines use those of the weights alone.
         label: Where they are from: a preset's name, or a run's.
         trials: How many.
