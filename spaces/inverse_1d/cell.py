@@ -15,7 +15,8 @@ from spaces.errors import InvalidValueError
 from spaces.inverse_1d.architecture import cell_states
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation
-from spaces.inverse_1d.network import Buffers, Layout, Network
+from spaces.inverse_1d.layout import Layout
+from spaces.inverse_1d.network import Network, Pass
 
 
 def edge_index(source: int, target: int) -> int:
@@ -41,18 +42,9 @@ class CellNetwork(Network):
         self.cell_size = len(layout.edges) // layout.merges
         self.cell_states = cell_states(self.cell_size)
 
-    def forward(
-        self,
-        weights: Float[Tensor, "T P"],
-        buffers: Buffers,
-        mix: Float[Tensor, "T E O"] | None,
-        y: Float[Tensor, "T B n"],
-        noise: Float[Tensor, "T E_noise B N"] | None,
-        training: bool,
-    ) -> Float[Tensor, "T B N"]:
-        """See :meth:`Network.forward`."""
-        parts = self.layout.views(weights)
-        u0 = self.formation.A_adjoint(y)
+    def reconstruct(self, flow: Pass) -> Float[Tensor, "T B N"]:
+        """See :meth:`Network.reconstruct`."""
+        parts, u0 = flow.parts, flow.u0
         u = u0
         for cell in range(self.layout.merges):
             states: list[Tensor | None] = [u] + [None] * self.cell_states
@@ -61,7 +53,7 @@ class CellNetwork(Network):
                 state = torch.zeros_like(u0) if state is None else state
                 targets = range(source + 1, self.cell_states + 1)
                 edges = [cell * self.cell_size + edge_index(source, target) for target in targets]
-                values = self.leave(state, u0, edges, parts, buffers, mix, noise, training)
+                values = flow.leave(state, edges)
                 for target, value in zip(targets, values, strict=True):
                     before = states[target]
                     states[target] = value if before is None else before if value is None else before + value

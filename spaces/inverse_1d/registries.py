@@ -194,13 +194,7 @@ def check_registries() -> None:
     Raises:
         UsageError: For the first entry that is not valid.
     """
-    for noun, registry in REGISTRIES.items():
-        for name in registry:
-            if not isinstance(name, str) or not NAME.fullmatch(name):
-                raise InvalidValueError(
-                    f"{name!r} cannot name an entry of the kind {noun}: up to 40 letters, digits, '.', '_' and '-', "
-                    "the first a letter or digit"
-                )
+    _check_names()
     for noun, registry, kind in (
         ("operation", OPERATIONS, Operation),
         ("space", SEARCH_SPACES, SearchSpace),
@@ -224,6 +218,17 @@ def check_registries() -> None:
     for method in METHODS.values():
         for space_name in method.spaces or ():
             entry("space", SEARCH_SPACES, space_name)
+
+
+def _check_names() -> None:
+    """Refuses a name that could not stand in an architecture string, or in the name of a run."""
+    for noun, registry in REGISTRIES.items():
+        for name in registry:
+            if not isinstance(name, str) or not NAME.fullmatch(name):
+                raise InvalidValueError(
+                    f"{name!r} cannot name an entry of the kind {noun}: up to 40 letters, digits, '.', '_' and '-', "
+                    "the first a letter or digit"
+                )
 
 
 def data_matrix(name: str, choices: Choices) -> Any:

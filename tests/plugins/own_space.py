@@ -9,14 +9,12 @@ from spaces.inverse_1d.registries import SEARCH_SPACES, SearchSpace
 class SkipNetwork(Network):
     """Four layers, each on the mean of u0 and all layers before it."""
 
-    def forward(self, weights, buffers, mix, y, noise, training):
-        """See Network.forward."""
-        parts = self.layout.views(weights)
-        u0 = self.formation.A_adjoint(y)
-        states = [u0]
+    def reconstruct(self, flow):
+        """See Network.reconstruct."""
+        states = [flow.u0]
         for layer in range(len(self.layout.edges)):
             u = torch.stack(states).mean(dim=0)
-            (value,) = self.leave(u, u0, (layer,), parts, buffers, mix, noise, training)
+            (value,) = flow.leave(u, (layer,))
             states.append(value)
         return states[-1]
 

@@ -14,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.inverse_1d.network import Buffers, Forward, Network
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Forward, Network
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from spaces.inverse_1d.cell import CellNetwork, edge_index
-from spaces.inverse_1d.network import Buffers, Network
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Network
 from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, NOISE, ROLL, ZERO
 from spaces.inverse_1d.sequential import SequentialNetwork
 from workers.kernels import Direct, passes, signals

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from spaces.inverse_1d.network import Buffers
+from spaces.inverse_1d.layout import Buffers
 from workers.methods.pieces import Start
 from workers.trials.training import initial_weights
 

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spaces.inverse_1d.data_formation import DataFormation
-from spaces.inverse_1d.network import Layout
+from spaces.inverse_1d.layout import Layout
 from spaces.trial import TrialSpec
 from workers.trials.batches import Batch
 from workers.trials.curves import Curves

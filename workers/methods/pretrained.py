@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spaces.inverse_1d.architecture import Architecture, candidate_operations
-from spaces.inverse_1d.network import Buffers
+from spaces.inverse_1d.layout import Buffers
 from spaces.inverse_1d.networks import discrete_network
 from spaces.inverse_1d.registries import OPERATIONS
 from workers.kernels import forward_for

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from spaces.inverse_1d.network import Buffers, Forward, Network
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Forward, Network
 from spaces.trial import TrialSpec
 from workers.methods.pieces import Moment, Relaxation
 from workers.trials.batches import Batch, Batches, generators

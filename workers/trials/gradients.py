@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spaces.inverse_1d.network import Buffers, Forward
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Forward
 from workers.kernels import Direct
 from workers.methods.pieces import Moment, Relaxation
 from workers.trials.batches import Batch

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from spaces.inverse_1d.architecture import Architecture, candidate_operations
 from spaces.inverse_1d.data_formation import DataFormation
-from spaces.inverse_1d.network import Layout, Network
+from spaces.inverse_1d.layout import Layout
+from spaces.inverse_1d.network import Network
 from spaces.inverse_1d.networks import discrete_network, shared_network
 from spaces.trial import TrialSpec
 from workers.kernels import forward_for

@@ -13,7 +13,7 @@ from torch import Tensor
 from spaces.errors import InvalidValueError
 from spaces.inverse_1d.architecture import Architecture, candidate_operations, edge_count
 from spaces.inverse_1d.data_formation import DataFormation
-from spaces.inverse_1d.network import Layout
+from spaces.inverse_1d.layout import Layout
 from spaces.inverse_1d.networks import relaxed_network
 from spaces.inverse_1d.registries import METHODS, entry
 from spaces.references import resolve

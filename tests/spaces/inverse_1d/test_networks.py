@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from spaces.inverse_1d.architecture import Architecture, candidate_operations, edge_count
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation, data_formation
-from spaces.inverse_1d.network import Buffers, Network
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Network
 from spaces.inverse_1d.networks import discrete_network, relaxed_network, shared_network
 from spaces.inverse_1d.registries import OPERATION_SETS
 

@@ -10,7 +10,7 @@ from spaces.hyperparameters import preset
 from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation, data_formation
-from spaces.inverse_1d.network import Layout
+from spaces.inverse_1d.layout import Layout
 from spaces.inverse_1d.networks import discrete_network, relaxed_network
 from spaces.trial import TrialSpec
 from workers.methods.pieces import Start
