@@ -28,8 +28,9 @@ from pathlib import Path
 
 from das_hpo.analysis.reproduction.paper import Cell, PublishedRow, published_rows
 from spaces.hyperparameters import preset
-from spaces.inverse_1d.architecture import LEARNABLE_GRADIENT, NET, Architecture
+from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET
 from spaces.seeds import derive_seed
 from spaces.trial import TrialSpec
 

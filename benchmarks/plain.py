@@ -11,10 +11,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from spaces.inverse_1d.architecture import CELL_STATES, LEARNABLE_GRADIENT, NET, NOISE, ROLL, ZERO, Architecture
+from spaces.inverse_1d.architecture import Architecture, cell_states, edge_count
 from spaces.inverse_1d.architecture import candidate_operations as candidates_of
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation
+from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, NOISE, ROLL, ZERO
 
 
 def learned_map(channels: int) -> nn.Module:
@@ -124,8 +125,7 @@ class PlainNetwork(nn.Module):
         if self.discrete:
             names = [(name,) for name in Architecture.parse(operations).operations]
         else:
-            size = 10 if space == "sequential" else 30
-            names = [candidates_of(space, operations)] * size
+            names = [candidates_of(space, operations)] * edge_count(space)
         self.edges = nn.ModuleList([Mixed(each, self.matrix, choices) for each in names])
         self.alpha = nn.Parameter(1e-3 * torch.randn(len(names), len(names[0])))
         self.merges = nn.ModuleList([nn.Conv1d(2, 1, choices.merge_kernel_size) for _ in range(2)])
@@ -145,7 +145,7 @@ class PlainNetwork(nn.Module):
         places = iter(range(len(self.edges)))
         for merge in self.merges:
             states = [u]
-            for _ in range(CELL_STATES):
+            for _ in range(cell_states(len(self.edges) // len(self.merges))):
                 states.append(sum(self.edges[e](state, y, mixes[e]) for state, e in zip(states, places, strict=False)))
             u = merge(torch.cat(states[-2:], dim=1))
         return u[:, 0]

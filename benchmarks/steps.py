@@ -21,12 +21,16 @@ import torch
 
 from benchmarks.plain import PlainTraining
 from spaces.hyperparameters import preset
-from spaces.inverse_1d.architecture import LEARNABLE_GRADIENT, NET, SHAPES, Architecture
+from spaces.inverse_1d.architecture import Architecture, edge_count
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import POSITIONS, data_formation
 from spaces.inverse_1d.networks import discrete_network, relaxed_network
+from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, SEARCH_SPACES
 from spaces.trial import TrialSpec
 from workers.kernels import forward_for
+from workers.methods.alternating import AlternatingFirstOrder
+from workers.methods.softmax import Softmax
+from workers.methods.state import SearchState
 from workers.trials.batches import Batches
 from workers.trials.curves import Curves
 from workers.trials.search import initial_alpha, learn
@@ -81,16 +85,19 @@ def steps(space: str, channels: int) -> Iterator[tuple[str, Callable[[], int], C
     plain = PlainTraining(space, "all", formation, choices)
 
     def search() -> int:
-        slots = len(layout.noise_edges)
-        learn([spec], forward, weights, buffers, alpha, lambda name: batches(name, slots), Curves(1), "cpu", True)
+        slots = len(layout.noise_index)
+        made = SearchState(
+            [spec], (network, forward), Softmax(), (weights, buffers), alpha, lambda name: batches(name, slots), "cpu"
+        )
+        learn(made, AlternatingFirstOrder(made), Curves(1))
         return spec.steps
 
     flops = unit * len(layout.maps) * (2 * FORWARD + 2 * BACKWARD + CONV2)
     yield "DAS", repeated(plain.das_step), search, flops
 
-    groups, size = SHAPES[space]
-    operations = ((LEARNABLE_GRADIENT, NET) * size)[:size]
-    architecture = Architecture(space, (operations,) * groups)
+    size = SEARCH_SPACES[space].size
+    cell = ((LEARNABLE_GRADIENT, NET) * size)[:size]
+    architecture = Architecture.of_edges(space, cell * (edge_count(space) // size))
     discrete = discrete_network(architecture, formation, choices)
     discrete_forward, _ = forward_for(discrete, 1, "cpu", "fused")
     discrete_weights = initial_weights([spec], discrete.layout, "weights", "cpu")

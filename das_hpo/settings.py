@@ -12,7 +12,7 @@ from das_hpo.decisions import Decisions
 from das_hpo.durations import parse_duration, require_duration
 from das_hpo.optimizer_registry import check_optimizer
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.hyperparameters import DAS_SINGLE_PARAMETERS, PRESETS, Hyperparameters
+from spaces.hyperparameters import PRESETS, Hyperparameters, searched
 from spaces.inverse_1d.choices import Choices
 from spaces.trial import OBJECTIVES, TrialSpec
 
@@ -121,7 +121,8 @@ class RunSettings:
             if seconds is not None:
                 require_duration(name, seconds)
         # Space, operations, data, method, their combination and the seed are checked where they are used.
-        self.spec(PRESETS[DAS_SINGLE_PARAMETERS], self.max_budget, self.seed)
+        searched(self.method)
+        self.spec(PRESETS["H1"], self.max_budget, self.seed)
 
     @property
     def retrains(self) -> bool:

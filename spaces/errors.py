@@ -3,7 +3,9 @@
     DasHpoError                     exit status 1: something outside the user's wording is wrong
     ├── UsageError                  exit status 2: what the user asked for cannot be asked for
     │   ├── UnknownNameError        a name that no registry holds
+    │   │   └── UnknownPartError    of a part of a problem, which a plug-in may register
     │   ├── InvalidValueError       a value outside what is valid
+    │   ├── PluginError             a plug-in cannot be imported, or adds what is not valid
     │   ├── RunExistsError          the name of a new run is taken
     │   └── RunMissingError         no run of that name
     ├── StorageError                the database cannot be used
@@ -49,8 +51,20 @@ class UnknownNameError(UsageError):
         super().__init__(f"unknown {noun} {name!r}: valid are {', '.join(self.valid)}")
 
 
+class UnknownPartError(UnknownNameError):
+    """A part of a problem that no registry of this process holds; a plug-in may."""
+
+    def __init__(self, noun: str, name: object, valid: Iterable[str]) -> None:
+        super().__init__(noun, name, valid)
+        self.args = (f"{self}; others are registered by a --plugin",)
+
+
 class InvalidValueError(UsageError):
     """A value outside what is valid."""
+
+
+class PluginError(UsageError):
+    """A plug-in cannot be imported, changes what is there, or adds what is not valid."""
 
 
 class RunExistsError(UsageError):

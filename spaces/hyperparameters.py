@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.inverse_1d.registries import METHODS, entry
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -27,12 +28,6 @@ CATEGORIES: dict[str, tuple[bool | str, ...]] = {
     "alpha_scheduler": ("none", "linear"),
     "alpha_optimizer": ("adam", "gradient-descent"),
 }
-
-#: Methods of DAS: ``das`` (section 2) and ``das-single`` (section 5.4).
-METHODS = ("das", "das-single")
-
-#: The preset whose parameter settings stay while das-single's alpha settings are tuned (Table 7).
-DAS_SINGLE_PARAMETERS = "BOHB-one-shot-Blur"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +127,16 @@ def preset(name: str) -> Hyperparameters:
 
 
 def searched(method: str) -> tuple[str, ...]:
-    """The hyperparameters a run of that method searches: all, or alpha's five for das-single (section 5.4).
+    """The hyperparameters a run of that method searches: all, or those that its entry names.
 
     Raises:
-        UnknownNameError: For an unknown method.
+        UnknownNameError: For an unknown method, or an unknown hyperparameter of its entry.
     """
-    if method not in METHODS:
-        raise UnknownNameError("method", method, METHODS)
-    if method == "das-single":
-        return tuple(name for name in HYPERPARAMETERS if name.startswith("alpha_"))
-    return HYPERPARAMETERS
+    chosen = entry("method", METHODS, method).searched
+    for name in chosen or ():
+        if name not in HYPERPARAMETERS:
+            raise UnknownNameError(f"hyperparameter of the method {method}", name, HYPERPARAMETERS)
+    return HYPERPARAMETERS if chosen is None else tuple(name for name in HYPERPARAMETERS if name in chosen)
 
 
 def configuration_space(method: str = "das") -> ConfigurationSpace:
@@ -162,8 +157,9 @@ def configuration_space(method: str = "das") -> ConfigurationSpace:
 
 
 def from_configuration(configuration: Mapping[str, Any], method: str = "das") -> Hyperparameters:
-    """Hyperparameters of a point of :func:`configuration_space`; what is not searched comes from the preset."""
-    values = PRESETS[DAS_SINGLE_PARAMETERS].to_dict() if method == "das-single" else {}
+    """Hyperparameters of a point of :func:`configuration_space`; the method's preset gives what is not searched."""
+    base = entry("method", METHODS, method).preset
+    values = {} if base is None else preset(base).to_dict()
     for name, value in configuration.items():
         if name in RANGES:
             values[name] = float(value)

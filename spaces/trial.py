@@ -9,12 +9,12 @@ from types import NoneType
 from typing import Any
 
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.hyperparameters import METHODS, Hyperparameters
+from spaces.hyperparameters import Hyperparameters
 from spaces.inverse_1d.architecture import Architecture, candidate_operations
 from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, entry
 from spaces.texts import is_clean
 
-DATA_FORMATIONS = ("blur", "downsampling")
 OBJECTIVES = ("one-shot", "architecture")
 
 #: Mini-batches an epoch (section 5.1: 2,432 samples of 128).
@@ -39,18 +39,18 @@ class TrialSpec:
         hyperparameters: The point of the hyperparameter space.
         budget: Epochs of the search, and of the retraining.
         seed: From which every random stream of the trial is derived by name.
-        space: ``sequential`` or ``cell``.
-        operations: ``good`` or ``all``.
-        data: The data formation, ``blur`` or ``downsampling``.
-        method: ``das`` or ``das-single``.
+        space: The search space, such as ``sequential``; the names are those of spaces.inverse_1d.registries.
+        operations: The set of operations, such as ``good``.
+        data: The data formation, such as ``blur``.
+        method: The method of DAS, such as ``das``.
         retrain: Whether the architecture is retrained from scratch.
         architecture: A canonical string: this architecture is trained, nothing is searched.
         choices: What the paper leaves open.
 
     Raises:
         UnknownNameError: For an unknown name.
-        InvalidValueError: For a budget that is not a positive number, a negative seed, das-single
-            outside the sequential space, or an architecture of another space.
+        InvalidValueError: For a budget that is not a positive number, a negative seed, a method outside
+            the spaces it is made for, or an architecture of another space.
     """
 
     hyperparameters: Hyperparameters
@@ -66,16 +66,14 @@ class TrialSpec:
 
     def __post_init__(self) -> None:
         candidate_operations(self.space, self.operations)
-        if self.data not in DATA_FORMATIONS:
-            raise UnknownNameError("data formation", self.data, DATA_FORMATIONS)
-        if self.method not in METHODS:
-            raise UnknownNameError("method", self.method, METHODS)
+        entry("data formation", DATA_FORMATIONS, self.data)
+        spaces = entry("method", METHODS, self.method).spaces
         if not 0 < self.budget < math.inf:
             raise InvalidValueError(f"a budget is a positive number of epochs, {self.budget} came")
         if not 0 <= self.seed < 2**63:
             raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
-        if self.method == "das-single" and self.space != "sequential":
-            raise InvalidValueError(f"das-single needs the sequential space (section 5.4), {self.space} came")
+        if spaces is not None and self.space not in spaces:
+            raise InvalidValueError(f"{self.method} needs the {' or '.join(spaces)} space, {self.space} came")
         if self.architecture is not None and Architecture.parse(self.architecture).space != self.space:
             raise InvalidValueError(f"the architecture {self.architecture!r} is none of the {self.space} space")
 

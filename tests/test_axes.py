@@ -45,7 +45,7 @@ def test_transposed_noise_for_the_kernel() -> None:
     layout = network.layout
     weights = layout.initial_weights([torch.Generator().manual_seed(0)])
     mix = torch.full((1, 10, 4), 0.25)
-    noise = torch.zeros(1, len(layout.noise_edges), 50, 3)
+    noise = torch.zeros(1, len(layout.noise_index), 50, 3)
     with pytest.raises(TypeCheckError, match="'noise'"):
         FusedForward(network)(weights, layout.initial_buffers(1), mix, torch.zeros(1, 3, 50), noise, True)
 
@@ -69,7 +69,7 @@ def test_named_tuples_have_their_axes() -> None:
     choices = Choices(channels=2, merge_kernel_size=3)
     formation = data_formation("downsampling", choices)
     layout = relaxed_network("cell", "all", formation, choices).layout
-    slots = len(layout.noise_edges)
+    slots = len(layout.noise_index)
     batches = Batches(formation, [1, 2], "name", 3, [range(slots)] * 2, slots, "cpu")
     (batch,) = batches.draw(1)
     assert has_its_axes(batch)

@@ -14,21 +14,24 @@ else (trial, 0, draw); of a retraining (trial, 0, 0) with the draw as replicate.
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from das_hpo import __version__
 from das_hpo.durations import require_duration
 from das_hpo.settings import RETRAIN, check_run_name
-from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.hyperparameters import METHODS, PRESETS, Hyperparameters, preset
-from spaces.inverse_1d.architecture import LEARNABLE_GRADIENT, NET, Architecture
+from spaces.errors import InvalidValueError, UnknownNameError, UnknownPartError
+from spaces.hyperparameters import PRESETS, Hyperparameters, preset
+from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, METHODS, NET
 from spaces.seeds import derive_seed
 from spaces.trial import OBJECTIVES, TrialSpec
 from storage.entries import NewRun
+from storage.records import RunRecord
 
 #: What trains one architecture everywhere.
 UNIFORM = {"learnable-gradient-only": LEARNABLE_GRADIENT, "net-only": NET}
@@ -38,6 +41,9 @@ BASELINES = (*UNIFORM, "random", "random-search")
 
 #: What trains given architectures again: how much of their PSNR is theirs, and how much is luck?
 RETRAINING = "retraining"
+
+#: The method of the trials of what searches nothing: they are given an architecture, and ask it for nothing.
+SEARCHING = next(iter(METHODS))
 
 #: What evaluates a trial more than once.
 REPEATED = ("random-search", RETRAINING)
@@ -49,7 +55,7 @@ class CampaignSettings:
 
     Attributes:
         name: The run's unique name.
-        method: ``das``, ``das-single``, one of :data:`BASELINES`, or ``retraining``.
+        method: A method of DAS, such as ``das``, one of :data:`BASELINES`, or ``retraining``.
         hyperparameters: Of all trials; baselines use those of the weights alone.
         label: Where they are from: a preset's name, or a run's.
         trials: How many.
@@ -92,12 +98,16 @@ class CampaignSettings:
     def __post_init__(self) -> None:
         check_run_name(self.name)
         for name, words in (
-            ("method", (*METHODS, *BASELINES, RETRAINING)),
             ("objective", OBJECTIVES),
             ("retrain", RETRAIN),
         ):
             if getattr(self, name) not in words:
                 raise UnknownNameError(name, getattr(self, name), words)
+        if self.method not in (*METHODS, *BASELINES, RETRAINING):
+            raise UnknownPartError("method", self.method, (*METHODS, *BASELINES, RETRAINING))
+        for name in METHODS:
+            if name in (*BASELINES, RETRAINING):
+                raise InvalidValueError(f"no method of DAS can be named {name!r}, as a kind of campaign is: rename it")
         if not 0 <= self.seed < 2**63:
             raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
         for name in ("trials", "draws"):
@@ -150,7 +160,7 @@ class CampaignSettings:
             space=self.space,
             operations=self.operations,
             data=self.data,
-            method="das" if self.is_baseline else self.method,
+            method=SEARCHING if self.is_baseline else self.method,
             retrain=self.is_baseline or self.retrain == "always" or self.objective == "architecture",
             architecture=self.architecture(trial, draw),
             choices=self.choices,
@@ -185,6 +195,19 @@ class CampaignSettings:
             return cls(**read)
         except TypeError as error:
             raise InvalidValueError(f"not the settings of a campaign: {error}") from None
+
+    @classmethod
+    def known(cls, records: Iterable[RunRecord]) -> list[CampaignSettings]:
+        """The campaigns among stored runs, without those of parts that no registry of this process holds.
+
+        Such parts are a plug-in's that was not named, so that nothing of theirs can be what is asked for.
+        """
+        found = []
+        for record in records:
+            if record.kind == "campaign":
+                with contextlib.suppress(UnknownPartError):
+                    found.append(cls.from_mapping(record.settings))
+        return found
 
     def is_extended_by(self, other: CampaignSettings) -> bool:
         """Whether the other is this campaign with as many trials or more; limits may differ."""

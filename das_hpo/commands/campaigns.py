@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import product
@@ -25,12 +25,11 @@ from das_hpo.commands.command import (
 )
 from das_hpo.commands.command import number as a_number
 from das_hpo.commands.connecting import add_service, service, stop_on_signals
-from das_hpo.commands.problem import add_choices
+from das_hpo.commands.problem import add_choices, words
 from das_hpo.output import Table
 from das_hpo.progress import Progress, Snapshot
 from das_hpo.settings import check_run_name
-from spaces.inverse_1d.architecture import OPERATION_SETS, SHAPES
-from spaces.trial import DATA_FORMATIONS
+from spaces.inverse_1d.registries import DATA_FORMATIONS, OPERATION_SETS, SEARCH_SPACES
 
 if TYPE_CHECKING:
     import pandas
@@ -84,12 +83,17 @@ def add_trials(parser: argparse.ArgumentParser, *, epochs_default: str) -> None:
         help="every random number follows from it; campaigns of one seed are paired, trial by trial",
     )
     problem = parser.add_argument_group("the problem (several values make several campaigns)")
-    for name, words in (("space", tuple(SHAPES)), ("operations", tuple(OPERATION_SETS)), ("data", DATA_FORMATIONS)):
+    registries: dict[str, Mapping[str, object]] = {
+        "space": SEARCH_SPACES,
+        "operations": OPERATION_SETS,
+        "data": DATA_FORMATIONS,
+    }
+    for name, registry in registries.items():
         problem.add_argument(
             f"--{name}",
             nargs="+",
-            choices=words,
-            help=f"{', '.join(words)} (default: {words[0]}, or that of the run that is evaluated)",
+            metavar="NAME",
+            help=f"{words(registry)} (default: {next(iter(registry))}, or that of the run that is evaluated)",
         )
     add_choices(problem)
     limits = parser.add_argument_group("limits")
@@ -155,9 +159,7 @@ def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings
         records = run_records(url)
     except DatabaseMissingError:
         records = {}
-    stored = [
-        CampaignSettings.from_mapping(record.settings) for record in records.values() if record.kind == "campaign"
-    ]
+    stored = CampaignSettings.known(records.values())
     taken = set(records)
     campaigns: list[CampaignSettings] = []
     for one in wanted:

@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 from das_hpo.commands.command import Command, add_database, add_format, database, print_table
 from das_hpo.output import Table, as_json, as_text
 from spaces.errors import InvalidValueError
-from spaces.hyperparameters import METHODS
-from spaces.inverse_1d.architecture import OPERATION_SETS, SHAPES
-from spaces.trial import DATA_FORMATIONS
 
 if TYPE_CHECKING:
     from das_hpo.analysis.comparison.compare import Report
@@ -23,12 +20,8 @@ if TYPE_CHECKING:
 #: Characters of a line of the verdict.
 WIDTH = 100
 
-OPTIONS = {
-    "space": tuple(SHAPES),
-    "operations": tuple(OPERATION_SETS),
-    "data": DATA_FORMATIONS,
-    "method": METHODS,
-}
+#: What tells the trials of a preset apart. Any text is taken: the database may have trials of a plug-in's parts.
+OPTIONS = ("space", "operations", "data", "method")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,10 +37,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_problem_filter(parser: argparse.ArgumentParser) -> None:
     """Adds options that say which trials of a preset are meant; read them with :func:`problem_filter`."""
-    for name, values in OPTIONS.items():
+    for name in OPTIONS:
         parser.add_argument(
             f"--{name}",
-            choices=values,
+            metavar="NAME",
             help=f"which trials of a preset are meant, by {name} (default: that of the runs named, or the only one)",
         )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from das_hpo.commands.command import add_duration, natural, positive
 from spaces.errors import InvalidValueError
+from spaces.plugins import named
 
 if TYPE_CHECKING:
     from das_hpo.execution import Service
@@ -82,7 +83,17 @@ def add_computing(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> 
         "--kernel",
         choices=KERNELS,
         default="auto",
-        help="torch, or fused kernels, which are faster on CPUs; auto takes the fused ones where they are to be had",
+        help="torch, or fused kernels, which are faster on CPUs; auto takes the fused ones on CPUs; what they cannot "
+        "compute, torch does, which is logged",
+    )
+    parser.add_argument(
+        "--plugin",
+        dest="plugins",
+        action="append",
+        metavar="MODULE",
+        help="import this module of yours, which registers an operation, a data formation, a method of DAS or a search "
+        "space; may be repeated; workers need the same (default: those that the environment's DAS_HPO_PLUGINS names, "
+        "parted by commas)",
     )
     parser.add_argument(
         "--capacity",
@@ -153,6 +164,7 @@ def service(args: argparse.Namespace) -> Service:
         device=args.device,
         kernel=args.kernel,
         capacity=args.capacity,
+        plugins=named(args.plugins),
         host=args.host,
         wait_s=args.wait,
         lease_s=args.lease,

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING
 from das_hpo.commands.campaigns import add_trials, compute, problems
 from das_hpo.commands.command import Command
 from das_hpo.commands.incumbent import require_computed
-from das_hpo.commands.problem import choices
+from das_hpo.commands.problem import choices, words
 from das_hpo.commands.reading import reading
 from das_hpo.settings import RETRAIN
 from spaces.errors import DatabaseMissingError, RunMissingError
-from spaces.hyperparameters import METHODS, PRESETS, Hyperparameters
-from spaces.inverse_1d.architecture import OPERATION_SETS, SHAPES
+from spaces.hyperparameters import PRESETS, Hyperparameters
 from spaces.inverse_1d.choices import Choices
-from spaces.trial import DATA_FORMATIONS, OBJECTIVES
+from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, OPERATION_SETS, SEARCH_SPACES
+from spaces.trial import OBJECTIVES
 
 if TYPE_CHECKING:
     from das_hpo.campaigns.campaign import CampaignSettings
 
 #: What a preset is evaluated on unless told otherwise.
-DEFAULTS = {"space": next(iter(SHAPES)), "operations": next(iter(OPERATION_SETS)), "data": DATA_FORMATIONS[0]}
+DEFAULTS = {
+    name: next(iter(registry))
+    for name, registry in (("space", SEARCH_SPACES), ("operations", OPERATION_SETS), ("data", DATA_FORMATIONS))
+}
+METHOD = next(iter(METHODS))
 EPOCHS = 50.0
 
 
@@ -35,7 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="presets (see das-hpo presets), and runs, of which the best configuration is evaluated",
     )
     parser.add_argument(
-        "--method", choices=METHODS, help="das or das-single (default: das, or that of the run that is evaluated)"
+        "--method",
+        metavar="NAME",
+        help=f"{words(METHODS)} (default: {METHOD}, or that of the run that is evaluated)",
     )
     parser.add_argument(
         "--objective",
@@ -65,7 +71,7 @@ def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
     return [
         CampaignSettings.from_mapping(
             {
-                "name": "-".join([name, *problem.values(), *([method] if method != "das" else [])])[:64],
+                "name": "-".join([name, *problem.values(), *([method] if method != METHOD else [])])[:64],
                 "method": method,
                 "hyperparameters": what.hyperparameters,
                 "label": name,
@@ -96,7 +102,7 @@ class _What:
 
 
 def _preset(args: argparse.Namespace, name: str) -> _What:
-    return _What(PRESETS[name], DEFAULTS, "das", EPOCHS, choices(args))
+    return _What(PRESETS[name], DEFAULTS, METHOD, EPOCHS, choices(args))
 
 
 def _incumbent(args: argparse.Namespace, name: str) -> _What:

@@ -9,7 +9,7 @@ from das_hpo.commands.command import Command, add_database, add_format, positive
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table, text_cell
 from spaces.errors import InvalidValueError
-from spaces.hyperparameters import HYPERPARAMETERS, METHODS
+from spaces.hyperparameters import HYPERPARAMETERS
 from spaces.trial import OBJECTIVES
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def require_computed(run: RunRecord, objective: str | None) -> None:
     Raises:
         InvalidValueError: If it is such a one; says which is valid.
     """
-    searches = run.method in METHODS
+    from das_hpo.campaigns.campaign import BASELINES, RETRAINING
+
+    searches = run.method not in (*BASELINES, RETRAINING)  # a method may be a plug-in's, which is not needed here
     retrains = run.objective == "architecture" or run.settings.get("retrain") == "always"
     if objective == "architecture" and not retrains:
         raise InvalidValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -11,10 +12,9 @@ from das_hpo.decisions import Decisions
 from das_hpo.optimizer_registry import OPTIMIZERS, check_optimizer
 from das_hpo.settings import AGGREGATES, RETRAIN, RunSettings, check_run_name
 from spaces.errors import InvalidValueError
-from spaces.hyperparameters import METHODS
-from spaces.inverse_1d.architecture import OPERATION_SETS, SHAPES
 from spaces.inverse_1d.choices import Choices
-from spaces.trial import DATA_FORMATIONS, OBJECTIVES
+from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, OPERATION_SETS, SEARCH_SPACES
+from spaces.trial import OBJECTIVES
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(RunSettings)}
 
@@ -24,29 +24,36 @@ def add_problem(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the problem")
     group.add_argument(
         "--space",
-        choices=tuple(SHAPES),
+        metavar="NAME",
         default=_DEFAULTS["space"],
-        help="the architectures: sequential has 10 layers, cell has 2 cells of 15 edges",
+        help=f"{words(SEARCH_SPACES)}: the architectures: sequential has 10 layers, cell has 2 cells of 15 edges",
     )
     group.add_argument(
         "--operations",
-        choices=tuple(OPERATION_SETS),
+        metavar="NAME",
         default=_DEFAULTS["operations"],
-        help="what a layer or edge chooses from: good is learnable-gradient and net, all adds roll and noise",
+        help=f"{words(OPERATION_SETS)}: "
+        "what a layer or edge chooses from: good is learnable-gradient and net, all adds roll and noise",
     )
     group.add_argument(
         "--data",
-        choices=DATA_FORMATIONS,
+        metavar="NAME",
         default=_DEFAULTS["data"],
-        help="the data formation: blur, or blur and every 4th sample",
+        help=f"{words(DATA_FORMATIONS)}: the data formation, blur, or blur and every 4th sample",
     )
     group.add_argument(
         "--method",
-        choices=METHODS,
+        metavar="NAME",
         default=_DEFAULTS["method"],
-        help="das, or das-single, which learns alpha alone on pre-trained networks and tunes its 5 hyperparameters",
+        help=f"{words(METHODS)}: "
+        "das, or das-single, which learns alpha alone on pre-trained networks and tunes its 5 hyperparameters",
     )
     add_choices(group)
+
+
+def words(registry: Mapping[str, object]) -> str:
+    """The names of a registry, for the help of an option; a plug-in may add others."""
+    return f"{', '.join(registry)}, or that of a --plugin"
 
 
 def add_choices(group: argparse._ArgumentGroup) -> None:

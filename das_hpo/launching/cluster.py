@@ -30,6 +30,7 @@ class Service:
         device: Of the local workers: ``auto``, ``cpu``, ``cuda`` or ``cuda:0,cuda:1``.
         kernel: Of the local workers: ``auto``, ``torch`` or ``fused``.
         capacity: Evaluations that a local worker computes at once; None leaves it to the worker.
+        plugins: Modules that local workers import.
         host: Address the dispatcher listens on; None is the one that leads to the nameserver.
         wait_s: How long to wait for the nameserver at the start.
         lease_s: A worker that is silent for so long has lost its evaluation.
@@ -46,6 +47,7 @@ class Service:
     device: str = "auto"
     kernel: str = "auto"
     capacity: int | None = None
+    plugins: tuple[str, ...] = ()
     host: str | None = None
     wait_s: float = 0.0
     lease_s: float = 30.0
@@ -146,6 +148,8 @@ class Cluster:
         from das_hpo.launching.local import LocalWorkers
 
         options = ["--kernel", self.service.kernel] if self.service.kernel != "auto" else []
+        for plugin in self.service.plugins:
+            options += ["--plugin", plugin]
         if self.service.capacity is not None:
             options += ["--capacity", str(self.service.capacity)]
         local = LocalWorkers(

@@ -9,47 +9,67 @@ cell's input first (15 edges for 5 states: 1 + 2 + 3 + 4 + 5; section 4.2).
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spaces.errors import InvalidValueError, UnknownNameError
-
-LEARNABLE_GRADIENT = "learnable-gradient"
-NET = "net"
-ROLL = "roll"
-NOISE = "noise"
-ZERO = "zero"
-
-#: Operation sets by name (section 4.3); the cell space adds ``zero`` to either (section 4.2).
-OPERATION_SETS: dict[str, tuple[str, ...]] = {
-    "good": (LEARNABLE_GRADIENT, NET),
-    "all": (LEARNABLE_GRADIENT, NET, ROLL, NOISE),
-}
-
-SEQUENTIAL_LAYERS = 10
-CELLS = 2
-CELL_STATES = 5
-CELL_EDGES = CELL_STATES * (CELL_STATES + 1) // 2
-
-#: Groups (cells) and operations per group, by space; the sequential network is one group of layers.
-SHAPES: dict[str, tuple[int, int]] = {
-    "sequential": (1, SEQUENTIAL_LAYERS),
-    "cell": (CELLS, CELL_EDGES),
-}
+from spaces.errors import InvalidValueError, UnknownPartError
+from spaces.inverse_1d.registries import OPERATION_SETS, OPERATIONS, SEARCH_SPACES, entry
 
 
 def candidate_operations(space: str, operations: str) -> tuple[str, ...]:
     """The operations a layer or edge chooses from, in the order of alpha's last axis.
 
     Raises:
-        UnknownNameError: For an unknown space or operation set.
+        UnknownPartError: For an unknown space or operation set.
     """
-    if space not in SHAPES:
-        raise UnknownNameError("space", space, SHAPES)
-    if operations not in OPERATION_SETS:
-        raise UnknownNameError("operations", operations, OPERATION_SETS)
-    extra = (ZERO,) if space == "cell" else ()
-    return OPERATION_SETS[operations] + extra
+    extra = entry("space", SEARCH_SPACES, space).extra_operations
+    chosen = entry("operations", OPERATION_SETS, operations)
+    return tuple(dict.fromkeys(chosen + extra))
+
+
+def groups_of(text: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    """The space and the groups of a canonical string, of which nothing has to be registered.
+
+    Raises:
+        InvalidValueError: If the text has another form.
+    """
+    space, colon, body = text.partition(":")
+    if not colon:
+        raise InvalidValueError(f"{text!r} is no architecture: write SPACE:OPERATION,OPERATION,...")
+    return space, tuple(tuple(group.split(",")) for group in body.split("|"))
+
+
+def edge_count(space: str) -> int:
+    """Layers or edges of a network of the space, all groups together."""
+    shape = entry("space", SEARCH_SPACES, space)
+    return shape.groups * shape.size
+
+
+def cell_states(edges: int) -> int:
+    """States of a cell, its input not counted: n states have 1 + 2 + ... + n edges.
+
+    Raises:
+        InvalidValueError: If no cell has so many edges.
+    """
+    states = (math.isqrt(8 * edges + 1) - 1) // 2
+    if states < 1 or states * (states + 1) // 2 != edges:
+        raise InvalidValueError(f"a cell of n states has 1 + 2 + ... + n edges, such as 6, 10 or 15; got {edges}")
+    return states
+
+
+def valid_operations(space: str) -> tuple[str, ...]:
+    """The operations that an architecture of the space may have.
+
+    What carries nothing is one where the space, or a set of operations, has it.
+
+    Raises:
+        UnknownPartError: For an unknown space.
+    """
+    named = {name for operations in OPERATION_SETS.values() for name in operations}
+    named.update(entry("space", SEARCH_SPACES, space).extra_operations)
+    return tuple(name for name, operation in OPERATIONS.items() if operation.forward is not None or name in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +77,7 @@ class Architecture:
     """A discrete architecture: ``groups[g][e]`` is the operation of layer or edge ``e`` of group ``g``.
 
     Raises:
-        UnknownNameError: For an unknown space or operation.
+        UnknownPartError: For an unknown space or operation.
         InvalidValueError: If the number of groups or operations is not that of the space.
     """
 
@@ -65,15 +85,15 @@ class Architecture:
     groups: tuple[tuple[str, ...], ...]
 
     def __post_init__(self) -> None:
-        valid = candidate_operations(self.space, "all")
-        group_count, size = SHAPES[self.space]
+        space, valid = entry("space", SEARCH_SPACES, self.space), valid_operations(self.space)
+        group_count, size = space.groups, space.size
         came = "|".join(str(len(group)) for group in self.groups)
         if len(self.groups) != group_count or any(len(group) != size for group in self.groups):
             expected = "|".join([str(size)] * group_count)
             raise InvalidValueError(f"a {self.space} architecture has {expected} operations, {came} came")
         for operation in self.operations:
             if operation not in valid:
-                raise UnknownNameError(f"operation of the {self.space} space", operation, valid)
+                raise UnknownPartError(f"operation of the {self.space} space", operation, valid)
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -88,28 +108,26 @@ class Architecture:
         """Reads the canonical string back: ``Architecture.parse(str(a)) == a``.
 
         Raises:
-            UnknownNameError: For an unknown space or operation.
+            UnknownPartError: For an unknown space or operation.
             InvalidValueError: If the text has another form.
         """
-        space, colon, body = text.partition(":")
-        if not colon:
-            raise InvalidValueError(f"{text!r} is no architecture: write SPACE:OPERATION,OPERATION,...")
-        return cls(space, tuple(tuple(group.split(",")) for group in body.split("|")))
+        return cls(*groups_of(text))
 
     @classmethod
     def uniform(cls, space: str, operation: str) -> Architecture:
         """The architecture that has the same operation everywhere (the paper's "only" baselines)."""
-        if space not in SHAPES:
-            raise UnknownNameError("space", space, SHAPES)
-        group_count, size = SHAPES[space]
-        return cls(space, ((operation,) * size,) * group_count)
+        shape = entry("space", SEARCH_SPACES, space)
+        return cls(space, ((operation,) * shape.size,) * shape.groups)
 
     @classmethod
     def random(cls, space: str, operations: str, generator: random.Random) -> Architecture:
         """Draws every operation uniformly (the paper's random baseline, section 5.2)."""
         candidates = candidate_operations(space, operations)
-        group_count, size = SHAPES[space]
-        return cls(
-            space,
-            tuple(tuple(generator.choice(candidates) for _ in range(size)) for _ in range(group_count)),
-        )
+        drawn = [generator.choice(candidates) for _ in range(edge_count(space))]
+        return cls.of_edges(space, drawn)
+
+    @classmethod
+    def of_edges(cls, space: str, operations: Sequence[str]) -> Architecture:
+        """The architecture with these operations, group after group."""
+        size = entry("space", SEARCH_SPACES, space).size
+        return cls(space, tuple(tuple(operations[i : i + size]) for i in range(0, len(operations), size)))

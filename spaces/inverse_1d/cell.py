@@ -11,39 +11,49 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spaces.inverse_1d.architecture import CELL_EDGES, CELL_STATES
-from spaces.inverse_1d.network import Buffers, Network
+from spaces.errors import InvalidValueError
+from spaces.inverse_1d.architecture import cell_states
+from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.data_formation import DataFormation
+from spaces.inverse_1d.layout import Layout
+from spaces.inverse_1d.network import Network, Pass
 
 
 def edge_index(source: int, target: int) -> int:
-    """Place within a cell of the edge from state ``source`` (0 is the input) to state ``target`` (1 to 5)."""
+    """Place within a cell of the edge from state ``source`` (0 is the input) to state ``target`` (from 1)."""
     return target * (target - 1) // 2 + source
 
 
 class CellNetwork(Network):
-    """Cells in sequence; edge ``g * 15 + edge_index(i, j)`` of the layout is the edge i -> j of cell g."""
+    """Cells in sequence; edge ``g * cell_size + edge_index(i, j)`` of the layout is the edge i -> j of cell g.
 
-    def forward(
-        self,
-        weights: Float[Tensor, "T P"],
-        buffers: Buffers,
-        mix: Float[Tensor, "T E O"] | None,
-        y: Float[Tensor, "T B n"],
-        noise: Float[Tensor, "T E_noise B N"] | None,
-        training: bool,
-    ) -> Float[Tensor, "T B N"]:
-        """See :meth:`Network.forward`."""
-        parts = self.layout.views(weights)
-        u0 = self.formation.A_adjoint(y)
+    Attributes:
+        cell_size: Edges of a cell.
+        cell_states: States of a cell, its input not counted.
+
+    Raises:
+        InvalidValueError: If the edges of the layout are not those of cells.
+    """
+
+    def __init__(self, layout: Layout, formation: DataFormation, choices: Choices) -> None:
+        super().__init__(layout, formation, choices)
+        if layout.merges < 1 or len(layout.edges) % layout.merges:
+            raise InvalidValueError(f"{len(layout.edges)} edges cannot be those of {layout.merges} cells")
+        self.cell_size = len(layout.edges) // layout.merges
+        self.cell_states = cell_states(self.cell_size)
+
+    def reconstruct(self, flow: Pass) -> Float[Tensor, "T B N"]:
+        """See :meth:`Network.reconstruct`."""
+        parts, u0 = flow.parts, flow.u0
         u = u0
         for cell in range(self.layout.merges):
-            states: list[Tensor | None] = [u] + [None] * CELL_STATES
-            for source in range(CELL_STATES):
+            states: list[Tensor | None] = [u] + [None] * self.cell_states
+            for source in range(self.cell_states):
                 state = states[source]
                 state = torch.zeros_like(u0) if state is None else state
-                targets = range(source + 1, CELL_STATES + 1)
-                edges = [cell * CELL_EDGES + edge_index(source, target) for target in targets]
-                values = self.leave(state, u0, edges, parts, buffers, mix, noise, training)
+                targets = range(source + 1, self.cell_states + 1)
+                edges = [cell * self.cell_size + edge_index(source, target) for target in targets]
+                values = flow.leave(state, edges)
                 for target, value in zip(targets, values, strict=True):
                     before = states[target]
                     states[target] = value if before is None else before if value is None else before + value

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
-from spaces.errors import UnknownNameError
+from spaces.errors import InvalidValueError
 from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.registries import data_matrix
 
 #: Positions of a signal (section 5.1).
 POSITIONS = 50
@@ -22,7 +24,7 @@ POSITIONS = 50
 #: Taps of the Gaussian blur (section 5.1).
 BLUR_TAPS = 7
 
-#: Every how manieth sample downsampling keeps (section 5.1).
+#: Downsampling keeps one sample in this many (section 5.1).
 DOWNSAMPLING_FACTOR = 4
 
 
@@ -58,18 +60,22 @@ class DataFormation:
     """A linear operator A and the level of the noise added to its result.
 
     Attributes:
-        name: ``blur`` or ``downsampling``.
+        name: Its name in the registry.
         matrix: A as a dense matrix, float32.
-        normal_matrix: A'A, float32: symmetric, zero further than ``bandwidth`` off the diagonal.
-        bandwidth: Greatest distance from the diagonal at which A'A is not zero (6 for seven taps).
+        normal_matrix: A'A, float32.
         noise_sigma: Standard deviation of the measurement noise n.
     """
 
     name: str
     matrix: Float[Tensor, "n N"]
     normal_matrix: Float[Tensor, "N N"]
-    bandwidth: int
     noise_sigma: float
+
+    @cached_property
+    def bandwidth(self) -> int:
+        """Greatest distance from the diagonal at which A'A is not zero (6 for the seven taps of a blur)."""
+        rows, columns = self.normal_matrix.nonzero(as_tuple=True)
+        return int((rows - columns).abs().max()) if len(rows) else 0
 
     def A(self, x: Float[Tensor, "*batch N"]) -> Float[Tensor, "*batch n"]:  # noqa: N802 - the paper's letter
         """Measures without noise."""
@@ -82,19 +88,17 @@ class DataFormation:
     def to(self, device: torch.device | str) -> DataFormation:
         """The same operator with its matrices on another device."""
         matrices = (self.matrix.to(device), self.normal_matrix.to(device))
-        return DataFormation(self.name, *matrices, self.bandwidth, self.noise_sigma)
+        return DataFormation(self.name, *matrices, self.noise_sigma)
 
 
-def _blur(choices: Choices) -> Float64[Tensor, "n N"]:
+def blur(choices: Choices) -> Float64[Tensor, "n N"]:
+    """The Gaussian blur with zero padding."""
     return blur_matrix(blur_taps(choices.blur_sigma, choices.blur_unit))
 
 
-def _downsampling(choices: Choices) -> Float64[Tensor, "n N"]:
-    return _blur(choices)[::DOWNSAMPLING_FACTOR]
-
-
-#: Data formations by name; each makes the matrix A in float64.
-FORMATIONS = {"blur": _blur, "downsampling": _downsampling}
+def downsampling(choices: Choices) -> Float64[Tensor, "n N"]:
+    """The same blur, of which every fourth sample is kept."""
+    return blur(choices)[::DOWNSAMPLING_FACTOR]
 
 
 def data_formation(name: str, choices: Choices | None = None, device: torch.device | str = "cpu") -> DataFormation:
@@ -102,14 +106,17 @@ def data_formation(name: str, choices: Choices | None = None, device: torch.devi
 
     Raises:
         UnknownNameError: Lists the data formations.
+        InvalidValueError: If it does not make a matrix that signals can be multiplied by.
     """
-    if name not in FORMATIONS:
-        raise UnknownNameError("data formation", name, FORMATIONS)
     choices = choices or Choices()
-    matrix = FORMATIONS[name](choices)
+    matrix = torch.as_tensor(data_matrix(name, choices), dtype=torch.float64)
+    if matrix.dim() != 2 or matrix.shape[1] != POSITIONS or len(matrix) == 0 or not bool(matrix.isfinite().all()):
+        raise InvalidValueError(
+            f"the data formation {name!r} must make a matrix [measurements, {POSITIONS}] of finite numbers, "
+            f"got the shape {list(matrix.shape)}"
+        )
     normal = matrix.T @ matrix
-    formation = DataFormation(name, matrix.float(), normal.float(), BLUR_TAPS - 1, choices.noise_sigma)
-    return formation.to(device)
+    return DataFormation(name, matrix.float(), normal.float(), choices.noise_sigma).to(device)
 
 
 def draw_signals(generator: torch.Generator, batches: int, samples: int) -> Float32[Tensor, "batches samples N"]:

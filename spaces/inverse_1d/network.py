@@ -1,149 +1,30 @@
-"""What both network families share: the layout of the weights, their initialisation, and one edge's operations.
+"""What all networks share: a forward pass, and what the operations carry along the edges that leave a state.
 
 A network is a directed graph of states with one channel. An edge (in the sequential space: a layer) applies
 one operation (discrete network) or the mix of all candidates (relaxed network, Eq. 2). All tensors have the
-trial dimension T first; nothing ever crosses it.
-
-Weights are ONE flat tensor [T, P]. :class:`Layout` says what its parts are, in this order:
-
-    conv1         [T, M, C, 3]   first convolution of each learned map, 1 -> C, no bias
-    gamma, beta   [T, M, C]      batch norm
-    conv2         [T, M, C, 3]   second convolution, C -> 1
-    bias          [T, M]         its bias
-    merge_weight  [T, G, 2, K]   cell space: the 2 -> 1 convolution that ends each of the G cells
-    merge_bias    [T, G]
-
-The M learned maps n(u) are ordered by edge, and on an edge learnable-gradient comes before net where both are
-candidates. A discrete network has only the maps its architecture uses, in the same order.
-Convolutions are torch's (cross-correlation, zero padding): ``out[n] = sum_k w[k] u[n + k - 1]``.
+trial dimension T first; nothing ever crosses it. The weights are those of :mod:`spaces.inverse_1d.layout`.
 """
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from spaces.errors import InvalidValueError
 from spaces.inverse_1d import operations as ops
-from spaces.inverse_1d.architecture import LEARNABLE_GRADIENT, NET, NOISE, ROLL
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation
-
-#: The operations that hold a learned map n(u), in the order of the maps of one edge.
-LEARNED = (LEARNABLE_GRADIENT, NET)
-
-
-class Weights(NamedTuple):
-    """Views of the flat weight tensor; see the module's docstring."""
-
-    conv1: Float[Tensor, "T M C 3"]
-    gamma: Float[Tensor, "T M C"]
-    beta: Float[Tensor, "T M C"]
-    conv2: Float[Tensor, "T M C 3"]
-    bias: Float[Tensor, "T M"]
-    merge_weight: Float[Tensor, "T G 2 K"]
-    merge_bias: Float[Tensor, "T G"]
-
-
-class Buffers(NamedTuple):
-    """Batch norm's running statistics; updated in place by a forward pass in training mode."""
-
-    running_mean: Float[Tensor, "T M C"]
-    running_var: Float[Tensor, "T M C"]
-
+from spaces.inverse_1d.layout import MAP_PARTS, Buffers, Layout
+from spaces.inverse_1d.registries import OPERATIONS, Operation
+from spaces.references import resolve
 
 #: A network's forward pass, in torch or fused: see :meth:`Network.forward`.
 Forward = Callable[[Tensor, Buffers, Tensor | None, Tensor, Tensor | None, bool], Tensor]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which operations and weights a network has; no tensors.
-
-    Attributes:
-        edges: The operations of each edge: all candidates in alpha's order (relaxed), or exactly one (discrete).
-        channels: Channels C of the learned maps.
-        merges: Cells that end in a merging convolution, G (0 in the sequential space).
-        merge_kernel_size: Width K of the merging convolution.
-        shared_maps: Whether the learned operations of an edge share one map. So every trial of a batch can
-            have an architecture of its own: the mix is one-hot, and a trial uses a map for one of them only.
-    """
-
-    edges: tuple[tuple[str, ...], ...]
-    channels: int
-    merges: int = 0
-    merge_kernel_size: int = 1
-    shared_maps: bool = False
-
-    @cached_property
-    def maps(self) -> tuple[tuple[int, str], ...]:
-        """Edge and operation of each learned map, M entries; a shared map is listed under its first operation."""
-        found = [(edge, name) for edge, names in enumerate(self.edges) for name in LEARNED if name in names]
-        if not self.shared_maps:
-            return tuple(found)
-        return tuple(entry for i, entry in enumerate(found) if i == 0 or found[i - 1][0] != entry[0])
-
-    @cached_property
-    def map_index(self) -> dict[tuple[int, str], int]:
-        """Index of the learned map of an (edge, operation)."""
-        if not self.shared_maps:
-            return {entry: index for index, entry in enumerate(self.maps)}
-        return {
-            (edge, name): i for i, (edge, _) in enumerate(self.maps) for name in LEARNED if name in self.edges[edge]
-        }
-
-    @cached_property
-    def noise_edges(self) -> tuple[int, ...]:
-        """The edges that have the noise operation, in the order of the noise tensor's second axis."""
-        return tuple(edge for edge, names in enumerate(self.edges) if NOISE in names)
-
-    @cached_property
-    def shapes(self) -> Weights:
-        """The shape of each part of the weights, without T."""
-        M, C, G = len(self.maps), self.channels, self.merges
-        parts = ((M, C, 3), (M, C), (M, C), (M, C, 3), (M,), (G, 2, self.merge_kernel_size), (G,))
-        return Weights(*parts)  # type: ignore[arg-type]
-
-    @cached_property
-    def size(self) -> int:
-        """Number P of trainable weights of one trial."""
-        return sum(torch.Size(shape).numel() for shape in self.shapes)
-
-    def views(self, weights: Float[Tensor, "T P"]) -> Weights:
-        """Views of the flat weights."""
-        sizes = [torch.Size(shape).numel() for shape in self.shapes]
-        parts = torch.split(weights, sizes, dim=1)
-        trials = len(weights)
-        return Weights(*(part.view(trials, *shape) for part, shape in zip(parts, self.shapes, strict=True)))
-
-    def initial_weights(self, generators: Sequence[torch.Generator]) -> Float[Tensor, "T P"]:
-        """Draws weights, a generator per trial, as torch's Conv1d and BatchNorm1d do by default.
-
-        A convolution's weights and bias are uniform within 1 / sqrt(inputs * width); gamma is 1, beta 0.
-        """
-        inner, merge = (3 * self.channels) ** -0.5, (2 * self.merge_kernel_size) ** -0.5
-        drawn = torch.empty(len(generators), self.size)
-        for row, generator in zip(drawn, generators, strict=True):
-            parts = self.views(row[None])
-            parts.conv1.uniform_(-(3**-0.5), 3**-0.5, generator=generator)
-            parts.gamma.fill_(1.0)
-            parts.beta.fill_(0.0)
-            parts.conv2.uniform_(-inner, inner, generator=generator)
-            parts.bias.uniform_(-inner, inner, generator=generator)
-            parts.merge_weight.uniform_(-merge, merge, generator=generator)
-            parts.merge_bias.uniform_(-merge, merge, generator=generator)
-        return drawn
-
-    def initial_buffers(self, trials: int, device: torch.device | str = "cpu") -> Buffers:
-        """Running mean 0 and variance 1."""
-        shape = (trials, len(self.maps), self.channels)
-        return Buffers(torch.zeros(shape, device=device), torch.ones(shape, device=device))
 
 
 class Network(abc.ABC):
@@ -161,7 +42,6 @@ class Network(abc.ABC):
         self.choices = choices
         self._indices: dict[tuple[int, ...], Tensor] = {}
 
-    @abc.abstractmethod
     def forward(
         self,
         weights: Float[Tensor, "T P"],
@@ -178,118 +58,163 @@ class Network(abc.ABC):
             buffers: Running statistics; where ``training``, they are updated in place.
             mix: softmax(alpha), O in the order of ``candidate_operations``; None for a discrete network.
             y: Measurements.
-            noise: Standard normal numbers for each of ``layout.noise_edges``; None where no edge has the
-                noise operation.
+            noise: Standard normal numbers for each of ``layout.noise_index``; None where no operation draws noise.
             training: Whether batch norm normalises by the batch (True) or by the running statistics.
 
         Returns:
             x_hat.
         """
+        return self.reconstruct(Pass(self, weights, buffers, mix, y, noise, training))
 
-    def leave(
-        self,
-        u: Float[Tensor, "T B N"],
-        u0: Float[Tensor, "T B N"],
-        edges: Sequence[int],
-        parts: Weights,
-        buffers: Buffers,
-        mix: Float[Tensor, "T E O"] | None,
-        noise: Float[Tensor, "T E_noise B N"] | None,
-        training: bool,
-    ) -> list[Float[Tensor, "T B N"] | None]:
-        """What each of the ``edges`` that leave state u carries; None where all are zero.
+    @abc.abstractmethod
+    def reconstruct(self, flow: Pass) -> Float[Tensor, "T B N"]:
+        """x_hat: how the states of this space follow from u0 = A'y by what their edges carry.
 
-        The edges share the gradient step, the neighbours of u and their statistics.
+        Args:
+            flow: Has u0, and says what the edges that leave a state carry.
         """
-        present = {name for edge in edges for name in self.layout.edges[edge]}
-        step = learned = rolled = None
-        if LEARNABLE_GRADIENT in present or NOISE in present:
-            step = ops.gradient_step(u, u0, self.formation.normal_matrix, self.choices.tau)
-        maps = tuple(index for index, (edge, _) in enumerate(self.layout.maps) if edge in edges)
-        if maps:
-            learned = self._learned(u, maps, parts, buffers, training)
-        if ROLL in present:
-            rolled = ops.roll(u, self.choices.roll_batch)
-        if mix is not None:
-            return self._mix(edges, maps, mix, step, learned, rolled, noise)
-        return [self._pick(edge, maps, step, learned, rolled, noise) for edge in edges]
 
-    def _pick(
-        self,
-        edge: int,
-        maps: tuple[int, ...],
-        step: Float[Tensor, "T B N"] | None,
-        learned: Float[Tensor, "T K B N"] | None,
-        rolled: Float[Tensor, "T B N"] | None,
-        noise: Float[Tensor, "T E_noise B N"] | None,
-    ) -> Float[Tensor, "T B N"] | None:
-        """A discrete network's one operation of an edge; None for zero. ``learned`` holds the maps of those indices."""
-        (name,) = self.layout.edges[edge]
-        if name == ROLL:
-            return rolled
-        if name == NOISE:
-            assert step is not None
-            assert noise is not None
-            return step + self.choices.layer_noise_sigma * noise[:, self.layout.noise_edges.index(edge)]
-        if name not in LEARNED:
-            return None
-        assert learned is not None
-        value = learned[:, maps.index(self.layout.map_index[edge, name])]
-        if name == NET:
-            return value
-        assert step is not None
-        return step - self.choices.tau * value
-
-    def _mix(
-        self,
-        edges: Sequence[int],
-        maps: tuple[int, ...],
-        mix: Float[Tensor, "T E O"],
-        step: Float[Tensor, "T B N"] | None,
-        learned: Float[Tensor, "T K B N"] | None,
-        rolled: Float[Tensor, "T B N"] | None,
-        noise: Float[Tensor, "T E_noise B N"] | None,
-    ) -> list[Float[Tensor, "T B N"] | None]:
-        """The mixes of a relaxed network's operations, all edges at once: they have the same candidates (Eq. 2)."""
-        names = self.layout.edges[edges[0]]
-        chosen = mix.index_select(1, self._index(tuple(edges)))[..., None, None]  # [T, E', O, 1, 1]
-        weight = dict(zip(names, chosen.unbind(dim=2), strict=True))
-        sums: list[Tensor] = []
-        if learned is not None:
-            # Two maps an edge, learnable-gradient first; or one that both operations share.
-            trials, _, samples, positions = learned.shape
-            by_edge = learned.view(trials, len(edges), -1, samples, positions)
-            if LEARNABLE_GRADIENT in names:
-                assert step is not None
-                sums.append(weight[LEARNABLE_GRADIENT] * (step[:, None] - self.choices.tau * by_edge[:, :, 0]))
-            if NET in names:
-                sums.append(weight[NET] * by_edge[:, :, -1])
-        if ROLL in names:
-            assert rolled is not None
-            sums.append(weight[ROLL] * rolled[:, None])
-        if NOISE in names:
-            assert step is not None
-            assert noise is not None
-            drawn = noise.index_select(1, self._index(tuple(edges)))
-            sums.append(weight[NOISE] * (step[:, None] + self.choices.layer_noise_sigma * drawn))
-        return list(sum(sums[1:], start=sums[0]).unbind(dim=1))
-
-    def _learned(
-        self, u: Float[Tensor, "T B N"], maps: tuple[int, ...], parts: Weights, buffers: Buffers, training: bool
-    ) -> Float[Tensor, "T K B N"]:
-        """The K learned maps of those indices; updates their running statistics."""
-        index = self._index(maps)
-        learned, batch_mean, batch_var = ops.learned_maps(
-            u, training, *(tensor.index_select(1, index) for tensor in (*parts[:5], *buffers))
-        )
-        if training:
-            with torch.no_grad():
-                for buffer, batch in zip(buffers, (batch_mean, batch_var), strict=True):
-                    buffer.index_copy_(1, index, torch.lerp(buffer.index_select(1, index), batch, ops.MOMENTUM))
-        return learned
-
-    def _index(self, entries: tuple[int, ...]) -> Int[Tensor, " K"]:
+    def index(self, entries: tuple[int, ...]) -> Int[Tensor, " K"]:
         """The entries as a tensor on the device; kept, since a copy to a GPU waits for it (and breaks CUDA graphs)."""
         if entries not in self._indices:
             self._indices[entries] = torch.tensor(entries, device=self.formation.matrix.device)
         return self._indices[entries]
+
+
+class Pass:
+    """One forward pass through a network; see :meth:`Network.forward` for the arguments.
+
+    Attributes:
+        network: The network.
+        parts: Views of its weights.
+        buffers: Running statistics.
+        u0: A'y.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        weights: Float[Tensor, "T P"],
+        buffers: Buffers,
+        mix: Float[Tensor, "T E O"] | None,
+        y: Float[Tensor, "T B n"],
+        noise: Float[Tensor, "T E_noise B N"] | None,
+        training: bool,
+    ) -> None:
+        self.network = network
+        self.parts = network.layout.views(weights)
+        self.buffers = buffers
+        self.u0 = network.formation.A_adjoint(y)
+        self.noise = noise
+        self._mix = mix
+        self._training = training
+
+    def leave(self, u: Float[Tensor, "T B N"], edges: Sequence[int]) -> list[Float[Tensor, "T B N"] | None]:
+        """What each of the ``edges`` that leave state u carries; None where all are zero.
+
+        The edges share the gradient step, the neighbours of u and their statistics.
+        """
+        carry = _Carry(self, u, edges)
+        if self._mix is not None:
+            return self._mixed(edges, self._mix, carry)
+        values = [carry(self.network.layout.edges[edge][0], (edge,)) for edge in edges]
+        return [None if value is None else value[:, 0] for value in values]
+
+    def _mixed(
+        self, edges: Sequence[int], mix: Float[Tensor, "T E O"], carry: _Carry
+    ) -> list[Float[Tensor, "T B N"] | None]:
+        """The mixes of a relaxed network's operations, all edges at once: they have the same candidates (Eq. 2)."""
+        names = self.network.layout.edges[edges[0]]
+        chosen = mix.index_select(1, self.network.index(tuple(edges)))[..., None, None]  # [T, E', O, 1, 1]
+        sums = []
+        for name, weight in zip(names, chosen.unbind(dim=2), strict=True):
+            value = carry(name, tuple(edges))
+            if value is not None:
+                sums.append(weight * value)
+        return list(sum(sums[1:], start=sums[0]).unbind(dim=1)) if sums else [None] * len(edges)
+
+    def learned(self, u: Float[Tensor, "T B N"], maps: tuple[int, ...]) -> Float[Tensor, "T K B N"]:
+        """The K learned maps of those indices; updates their running statistics."""
+        index = self.network.index(maps)
+        learned, batch_mean, batch_var = ops.learned_maps(
+            u,
+            self._training,
+            *(tensor.index_select(1, index) for tensor in (*self.parts[:MAP_PARTS], *self.buffers)),
+        )
+        if self._training:
+            with torch.no_grad():
+                for buffer, batch in zip(self.buffers, (batch_mean, batch_var), strict=True):
+                    buffer.index_copy_(1, index, torch.lerp(buffer.index_select(1, index), batch, ops.MOMENTUM))
+        return learned
+
+
+class _Carry:
+    """What the operations make of one state, for edges that leave it.
+
+    Args:
+        flow: The forward pass.
+        u: The state.
+        edges: All edges that leave it.
+    """
+
+    def __init__(self, flow: Pass, u: Float[Tensor, "T B N"], edges: Sequence[int]) -> None:
+        network = flow.network
+        present = {name: OPERATIONS[name] for edge in edges for name in network.layout.edges[edge]}
+        step = None
+        if any(operation.gradient_step for operation in present.values()):
+            step = ops.gradient_step(u, flow.u0, network.formation.normal_matrix, network.choices.tau)[:, None]
+        maps = tuple(index for index, (edge, _) in enumerate(network.layout.maps) if edge in edges)
+        self._learned = flow.learned(u, maps) if maps else None
+        self._maps = {index: place for place, index in enumerate(maps)}
+        self._given = ops.Inputs(u[:, None], flow.u0[:, None], network.formation, network.choices, step)
+        self._flow = flow
+        self._shared: dict[str, Tensor] = {}
+
+    def __call__(self, name: str, edges: tuple[int, ...]) -> Float[Tensor, "T E B N"] | None:
+        """What these edges carry by the operation of that name; None for nothing.
+
+        What depends on the state alone is computed once.
+
+        Raises:
+            InvalidValueError: If the operation returns another shape.
+        """
+        operation = OPERATIONS[name]
+        if operation.forward is None:
+            return None
+        if name in self._shared:
+            return self._shared[name]
+        value: Tensor = resolve(operation.forward)(self._inputs(name, operation, edges))
+        trials, _, samples, positions = self._given.u.shape
+        if value.shape not in [(trials, count, samples, positions) for count in (1, len(edges))]:
+            raise InvalidValueError(
+                f"the operation {name!r} must return [{trials}, {len(edges)} or 1, {samples}, {positions}] (trials, "
+                f"edges, samples, positions), got {list(value.shape)}"
+            )
+        if not (operation.is_trained or operation.noise):
+            self._shared[name] = value
+        return value
+
+    def _inputs(self, name: str, operation: Operation, edges: tuple[int, ...]) -> ops.Inputs:
+        """What the operation has asked for."""
+        layout, own = self._flow.network.layout, self._flow.parts.own
+        found: dict[str, Any] = {}
+        if not operation.gradient_step:
+            found["step"] = None
+        if operation.learned_map:
+            assert self._learned is not None
+            places = tuple(self._maps[layout.map_index[edge, name]] for edge in edges)
+            found["learned"] = self._take(self._learned, places)
+        if operation.noise:
+            assert self._flow.noise is not None
+            found["noise"] = self._take(self._flow.noise, tuple(layout.noise_index[edge, name] for edge in edges))
+        if operation.weights:
+            parts = [own[:, layout.own_index[edge, name]] for edge in edges]
+            found["weights"] = torch.stack(parts, dim=1).view(len(own), len(edges), *operation.weights)
+        return self._given._replace(**found)
+
+    def _take(self, tensor: Float[Tensor, "T K B N"], places: tuple[int, ...]) -> Float[Tensor, "T E B N"]:
+        """These entries of the second axis, without a copy where they are evenly spaced."""
+        gap = max(1, places[1] - places[0]) if len(places) > 1 else 1
+        if places == tuple(range(places[0], places[0] + gap * len(places), gap)):
+            return tensor[:, places[0] : places[-1] + 1 : gap]
+        return tensor.index_select(1, self._flow.network.index(places))

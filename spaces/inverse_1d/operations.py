@@ -1,18 +1,76 @@
-"""The candidate operations of section 4.3 as functions of a state u [T, B, N].
+"""The candidate operations of section 4.3 as functions of a state, and what they are built from.
 
-Learnable gradient (Eq. 6), net (Eq. 7) and noise are built from :func:`gradient_step` and
-:func:`learned_maps`, which the operations of all edges that leave one state share; zero is no code at all.
+An operation takes :class:`Inputs` and returns what the edges carry that leave the state. Learnable gradient (Eq. 6),
+net (Eq. 7) and noise are built from :func:`gradient_step` and :func:`learned_maps`, which all edges that leave one
+state share; zero is no code at all.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.data_formation import DataFormation
+
 #: Batch norm's epsilon and momentum: torch.nn.BatchNorm1d's defaults.
 EPSILON = 1e-5
 MOMENTUM = 0.1
+
+
+class Inputs(NamedTuple):
+    """What an operation is computed from, for the E edges that leave one state: trials, edges, samples, positions.
+
+    What is the same for all edges has 1 in the place of E; what the operation has not asked for is None. Nothing may
+    cross the trials.
+
+    Attributes:
+        u: The state.
+        u0: A'y.
+        formation: The data formation.
+        choices: tau, the noise operation's sigma, and so on.
+        step: The gradient descent step of Eq. 6 (``Operation.gradient_step``).
+        learned: The learned map n(u) of each edge (``Operation.learned_map``).
+        noise: Standard normal numbers, fresh in every pass (``Operation.noise``).
+        weights: The weights of its own (``Operation.weights``), after T and E of the shape it has registered.
+    """
+
+    u: Float[Tensor, "T 1 B N"]
+    u0: Float[Tensor, "T 1 B N"]
+    formation: DataFormation
+    choices: Choices
+    step: Float[Tensor, "T 1 B N"] | None = None
+    learned: Float[Tensor, "T E B N"] | None = None
+    noise: Float[Tensor, "T E B N"] | None = None
+    weights: Float[Tensor, "T E *shape"] | None = None
+
+
+def learnable_gradient(given: Inputs) -> Float[Tensor, "T E B N"]:
+    """The gradient step less tau times the learned map (Eq. 6)."""
+    assert given.step is not None
+    assert given.learned is not None
+    return given.step - given.choices.tau * given.learned
+
+
+def net(given: Inputs) -> Float[Tensor, "T E B N"]:
+    """The learned map (Eq. 7)."""
+    assert given.learned is not None
+    return given.learned
+
+
+def rolled(given: Inputs) -> Float[Tensor, "T 1 B N"]:
+    """The state shifted; see :func:`roll`."""
+    return roll(given.u, given.choices.roll_batch)
+
+
+def noisy(given: Inputs) -> Float[Tensor, "T E B N"]:
+    """The gradient step with noise."""
+    assert given.step is not None
+    assert given.noise is not None
+    return given.step + given.choices.layer_noise_sigma * given.noise
 
 
 def gradient_step(
@@ -29,9 +87,9 @@ def gradient_step(
     return u - tau * (u @ normal_matrix - u0)
 
 
-def roll(u: Float[Tensor, "T B N"], batch: bool) -> Float[Tensor, "T B N"]:
+def roll(u: Float[Tensor, "*T B N"], batch: bool) -> Float[Tensor, "*T B N"]:
     """Shifts by one position, and by one sample of the batch where ``batch``; both wrap around."""
-    return torch.roll(u, (1, 1), dims=(1, 2)) if batch else torch.roll(u, 1, dims=2)
+    return torch.roll(u, (1, 1), dims=(-2, -1)) if batch else torch.roll(u, 1, dims=-1)
 
 
 def neighbours(u: Float[Tensor, "T B N"]) -> Float[Tensor, "T B*N 3"]:

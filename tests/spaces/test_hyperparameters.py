@@ -12,7 +12,6 @@ from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import (
     CATEGORIES,
     HYPERPARAMETERS,
-    METHODS,
     PRESETS,
     RANGES,
     Hyperparameters,
@@ -22,6 +21,7 @@ from spaces.hyperparameters import (
     searched,
     to_configuration,
 )
+from spaces.inverse_1d.registries import METHODS
 
 TABLES = json.loads(
     (Path(__file__).parents[2] / "das_hpo" / "analysis" / "reproduction" / "data" / "paper_tables.json").read_text(

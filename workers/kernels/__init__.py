@@ -6,12 +6,18 @@ The contract with workers.trials.search and workers.trials.retrain is :func:`for
 from __future__ import annotations
 
 import abc
+import functools
+import logging
+from collections.abc import Iterable
 
 from jaxtyping import Float
 from torch import Tensor
 
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.inverse_1d.network import Buffers, Forward, Network
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Forward, Network
+
+_log = logging.getLogger(__name__)
 
 KERNELS = ("auto", "torch", "fused")
 
@@ -58,11 +64,12 @@ def forward_for(network: Network, trials: int, device: str, kernel: str) -> tupl
         network: The network.
         trials: Trials T of the batch.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
-        kernel: ``torch``, ``fused``, or ``auto``: fused where it can be.
+        kernel: ``torch``; ``fused``: the CPU kernels, and torch for networks that they cannot compute, which is
+            logged; ``auto``: the same on a CPU, torch elsewhere.
 
     Raises:
         UnknownNameError: For an unknown kernel.
-        InvalidValueError: If ``fused`` is asked for where there is no fused kernel.
+        InvalidValueError: If ``fused`` is asked for on another device than a CPU.
     """
     if kernel not in KERNELS:
         raise UnknownNameError("kernel", kernel, KERNELS)
@@ -70,13 +77,26 @@ def forward_for(network: Network, trials: int, device: str, kernel: str) -> tupl
         return network.forward, "torch"
     if device == "cpu":
         # numba takes half a second to import: only where it is used.
-        from workers.kernels.fused import FusedForward, supports
+        from workers.kernels.fused import FusedForward, obstacle
 
-        if supports(network):
+        why = obstacle(network)
+        if why is None:
             return FusedForward(network), "fused"
-    if kernel == "fused":
+        _warn(why)
+    elif kernel == "fused":
         raise InvalidValueError(f"no fused kernel for this network on {device}: ask for the kernel auto or torch")
     return network.forward, "torch"
+
+
+@functools.cache
+def _warn(why: str) -> None:
+    """Says once in a process why the fused kernels are not used."""
+    _log.warning("torch computes what the fused kernels cannot: %s", why)
+
+
+def kernel_of(parts: Iterable[str]) -> str:
+    """The kernel of a whole trial: ``fused`` only where all parts of it were."""
+    return "fused" if set(parts) == {"fused"} else "torch"
 
 
 def prepare(device: str, kernel: str) -> None:

@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from spaces.inverse_1d.architecture import CELL_EDGES, CELL_STATES, LEARNABLE_GRADIENT, NET, NOISE, ROLL
 from spaces.inverse_1d.cell import CellNetwork, edge_index
-from spaces.inverse_1d.network import Buffers, Network
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Network
+from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, NOISE, ROLL, ZERO
 from spaces.inverse_1d.sequential import SequentialNetwork
 from workers.kernels import Direct, passes, signals
 from workers.kernels.cache import compile_kernels
@@ -31,17 +32,24 @@ WEIGHTS, MIX = 3, 4
 NETWORKS = (SequentialNetwork, CellNetwork)
 
 
-def supports(network: Network) -> bool:
-    """Whether the fused passes compute this network."""
+def obstacle(network: Network) -> str | None:
+    """Why the fused passes cannot compute this network; None if they can."""
     layout, formation = network.layout, network.formation
-    return (
-        type(network) in NETWORKS
-        and all(name in (*OPERATIONS, "zero") for names in layout.edges for name in names)
-        and formation.bandwidth <= signals.PAD
-        and layout.merge_kernel_size % 2 == 1
-        and layout.merge_kernel_size // 2 <= signals.PAD
-        and formation.normal_matrix.dtype == torch.float32
-    )
+    unknown = [name for names in layout.edges for name in names if name not in (*OPERATIONS, ZERO)]
+    if type(network) not in NETWORKS:
+        return f"they do not know the network {type(network).__name__}"
+    if unknown:
+        return f"they do not know the operation {min(unknown)}"
+    if formation.bandwidth > signals.PAD:
+        return (
+            f"A'A of the data formation {formation.name} reaches {formation.bandwidth} positions off the diagonal, "
+            f"and they serve {signals.PAD} at most"
+        )
+    if layout.merge_kernel_size // 2 > signals.PAD:
+        return f"they serve a merge_kernel_size of {2 * signals.PAD + 1} at most, not {layout.merge_kernel_size}"
+    if formation.normal_matrix.dtype != torch.float32:
+        return f"they compute in float32, not in {formation.normal_matrix.dtype}"
+    return None
 
 
 class Compiled(NamedTuple):
@@ -69,13 +77,13 @@ class Graph:
     def __init__(self, network: Network) -> None:
         layout = network.layout
         ends: list[tuple[int, int]]
-        if layout.merges:
-            size = CELL_STATES + 1
+        if isinstance(network, CellNetwork):
+            size = network.cell_states + 1
             ends = [(0, 0)] * len(layout.edges)
             for cell in range(layout.merges):
                 for target in range(1, size):
                     for source in range(target):
-                        edge = cell * CELL_EDGES + edge_index(source, target)
+                        edge = cell * network.cell_size + edge_index(source, target)
                         ends[edge] = (cell * size + source, cell * size + target)
             merges = [-1] * (layout.merges * size + 1)
             for cell in range(layout.merges):
@@ -87,7 +95,7 @@ class Graph:
         for edge, names in enumerate(layout.edges):
             maps = [layout.map_index.get((edge, name), -1) for name in (LEARNABLE_GRADIENT, NET)]
             columns = [names.index(name) if name in names else -1 for name in OPERATIONS]
-            slot = layout.noise_edges.index(edge) if NOISE in names else -1
+            slot = layout.noise_index.get((edge, NOISE), -1)
             if max(columns) >= 0:
                 rows.append([*ends[edge], edge, *maps, *columns, slot])
         rows.sort()
@@ -145,7 +153,7 @@ class FusedForward(Direct):
         operator = torch.eye(len(formation.normal_matrix)) - choices.tau * formation.normal_matrix
         self.band = banded(operator.numpy())
         self._scalars = (np.float32(choices.tau), np.float32(choices.layer_noise_sigma), int(choices.roll_batch))
-        self._residual = choices.residual and not layout.merges
+        self._residual = choices.residual and isinstance(network, SequentialNetwork)
         self._ones = np.ones((len(layout.edges), 1), np.float32)
         self._silence = np.zeros((0, len(operator), 1), np.float32)
         self._free: dict[int, list[Workspace]] = {}

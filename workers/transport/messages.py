@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spaces.errors import DasHpoError, WireError
+from spaces.errors import DasHpoError, UnknownPartError, WireError
 from spaces.texts import cleaned
 from spaces.trial import TrialSpec
 from workers.transport.wire import checked, finite, mapping, native, text
@@ -136,6 +136,7 @@ class Answer:
         """Reads and checks what :meth:`to_dict` wrote.
 
         Raises:
+            UnknownWorkError: If the work names what no registry of this process holds.
             WireError: If it is not of that form.
         """
         found = mapping(values, "the answer")
@@ -145,12 +146,32 @@ class Answer:
         items = found.get("work", ())
         if type(items) not in (list, tuple):
             raise WireError("the answer's work must be a list")
+        try:
+            work = tuple(_work(item) for item in items)
+        except UnknownPartError as error:
+            given = tuple(str(item.get("token")) for item in items if isinstance(item, Mapping))
+            raise UnknownWorkError(error, given) from None
         return cls(
             status=status,
-            work=tuple(_work(item) for item in items),
+            work=work,
             wait_s=finite(found.get("wait_s", 0.0), "wait_s", least=0, most=3600),
             message=str(found.get("message", "")),
             report=str(found.get("report", NOTHING)),
+        )
+
+
+class UnknownWorkError(WireError):
+    """Work that names what this process does not know.
+
+    Attributes:
+        tokens: The attempts that the answer gives.
+    """
+
+    def __init__(self, error: UnknownPartError, tokens: tuple[str, ...]) -> None:
+        self.tokens = tokens
+        super().__init__(
+            f"this worker does not know a part of the problem ({error}): "
+            "start it with the same --plugin as the run, or set DAS_HPO_PLUGINS"
         )
 
 
@@ -190,6 +211,8 @@ def _work(values: Any) -> Work:
     found: Mapping[str, Any] = mapping(values, "a piece of work")
     try:
         spec = TrialSpec.from_mapping(checked(found["spec"]))
+    except UnknownPartError:
+        raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, DasHpoError) as error:
         raise WireError(f"the answer's work is no trial: {error}") from None
     return Work(

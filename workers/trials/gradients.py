@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spaces.inverse_1d.network import Buffers, Forward
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Forward
 from workers.kernels import Direct
+from workers.methods.pieces import Moment, Relaxation
 from workers.trials.batches import Batch
 from workers.trials.validation import sample_errors
 
@@ -40,17 +42,19 @@ def alpha_gradient(
     weights: Float[Tensor, "T P"],
     buffers: Buffers,
     alpha: Float[Tensor, "T E O"],
+    relaxed: tuple[Relaxation, Moment],
     batch: Batch,
     scale: float,
 ) -> tuple[Float[Tensor, "T B"], Float[Tensor, "T E O"]]:
-    """The same in alpha; the weights are constant."""
+    """The same in alpha; the weights are constant. ``relaxed`` is how alpha becomes mixing weights, and when."""
+    relaxation, moment = relaxed
     if isinstance(forward, Direct):
-        mix = alpha.softmax(dim=2)
+        mix, pull_back = relaxation.mix_and_pull_back(alpha, moment)
         errors, gradient = forward.errors_and_gradient(weights, buffers, mix, *batch, scale, to_mix=True)
-        product = mix * gradient
-        return errors, product - mix * product.sum(dim=2, keepdim=True)
+        return errors, pull_back(gradient)
     alpha.requires_grad_()
-    errors = sample_errors(forward(weights, buffers, alpha.softmax(dim=2), batch.y, batch.noise, True), batch.x)
+    mix = relaxation.mix(alpha, moment)
+    errors = sample_errors(forward(weights, buffers, mix, batch.y, batch.noise, True), batch.x)
     (gradient,) = torch.autograd.grad(scale * errors.mean(dim=1).sum(), alpha)
     alpha.requires_grad_(False)
     return errors.detach(), gradient

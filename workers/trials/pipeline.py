@@ -13,6 +13,7 @@ from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.data_formation import data_formation
 from spaces.inverse_1d.networks import discrete_network
 from spaces.trial import COMPLETED, DIVERGED, TrialOutcome, TrialSpec
+from workers.kernels import kernel_of
 from workers.trials.curves import Curves
 from workers.trials.retrain import retrain
 from workers.trials.search import search
@@ -60,14 +61,15 @@ def _outcomes(specs: Sequence[TrialSpec], name: str, device: str, kernel: str) -
     curves = Curves(len(specs))
     one_shot: list[float | None] = [None] * len(specs)
     architectures: list[Architecture | None]
-    used, search_s, retrain_s = "torch", 0.0, 0.0
+    kernels, search_s, retrain_s = [], 0.0, 0.0
 
     start = time.perf_counter()
     if first.architecture is not None:
         architectures = [Architecture.parse(first.architecture)] * len(specs)
     else:
         found = search(specs, formation, curves, device, kernel)
-        one_shot, architectures, used = found.one_shot_psnr, found.architecture, found.kernel
+        one_shot, architectures = found.one_shot_psnr, found.architecture
+        kernels.append(found.kernel)
         search_s = (time.perf_counter() - start) / len(specs)
 
     start = time.perf_counter()
@@ -78,7 +80,7 @@ def _outcomes(specs: Sequence[TrialSpec], name: str, device: str, kernel: str) -
         chosen = [architecture for architecture in architectures if architecture is not None]
         result = retrain([specs[trial] for trial in going], chosen, formation, part, device, kernel)
         curves.put(going, part)
-        used = result.kernel
+        kernels.append(result.kernel)
         for trial, psnr_db in zip(going, result.architecture_psnr, strict=True):
             retrained[trial] = psnr_db
         retrain_s = (time.perf_counter() - start) / len(going)
@@ -96,7 +98,7 @@ def _outcomes(specs: Sequence[TrialSpec], name: str, device: str, kernel: str) -
                 architecture=None if architecture is None else str(architecture),
                 parameters=size,
                 epochs=tuple(curves.epochs[trial]),
-                kernel=used,
+                kernel=kernel_of(kernels),
                 device=name,
                 search_s=search_s,
                 retrain_s=retrain_s if trial in going else 0.0,

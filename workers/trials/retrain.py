@@ -11,7 +11,8 @@ from torch import Tensor
 
 from spaces.inverse_1d.architecture import Architecture, candidate_operations
 from spaces.inverse_1d.data_formation import DataFormation
-from spaces.inverse_1d.network import Layout, Network
+from spaces.inverse_1d.layout import Layout
+from spaces.inverse_1d.network import Network
 from spaces.inverse_1d.networks import discrete_network, shared_network
 from spaces.trial import TrialSpec
 from workers.kernels import forward_for
@@ -19,9 +20,6 @@ from workers.trials.batches import Batches
 from workers.trials.curves import Curves
 from workers.trials.training import initial_weights, train
 from workers.trials.validation import validate
-
-#: The parts of the weights that belong to a learned map: the first five (see spaces.inverse_1d.network).
-MAP_PARTS = 5
 
 
 @dataclass(frozen=True)
@@ -65,19 +63,20 @@ def retrain(
         network: Network = discrete[0]
         mix = None
         weights = initial_weights(specs, network.layout, "retrain-weights", device)
-        noise_slots = [range(len(network.layout.noise_edges))] * len(specs)
+        noise_slots = [range(len(network.layout.noise_index))] * len(specs)
     else:
         network = shared_network(first.space, first.operations, formation, first.choices)
         mix = one_hot(first, architectures).to(device)
         layouts = [alone.layout for alone in discrete]
         weights = shared_weights(specs, layouts, network.layout).to(device)
-        noise_slots = [layout.noise_edges for layout in layouts]
+        places = network.layout.noise_index
+        noise_slots = [[places[drawing] for drawing in layout.noise_index] for layout in layouts]
     forward, used = forward_for(network, len(specs), device, kernel)
     seeds = [spec.seed for spec in specs]
-    edges = len(network.layout.noise_edges)
+    slots = len(network.layout.noise_index)
 
     def batches(name: str) -> Batches:
-        return Batches(formation, seeds, name, first.choices.batch_size, noise_slots, edges, device)
+        return Batches(formation, seeds, name, first.choices.batch_size, noise_slots, slots, device)
 
     training = batches("retrain-training")
     buffers = train(specs, network.layout, forward, weights, mix, training, curves, "retrain", device)
@@ -100,12 +99,5 @@ def shared_weights(specs: Sequence[TrialSpec], layouts: Sequence[Layout], shared
     """Each trial's initial weights in the shared layout; the maps a trial does not use are 0 and stay so."""
     weights = torch.zeros(len(specs), shared.size)
     for trial, (spec, layout) in enumerate(zip(specs, layouts, strict=True)):
-        alone = layout.views(initial_weights([spec], layout, "retrain-weights", "cpu"))
-        whole = shared.views(weights[trial : trial + 1])
-        places = [shared.map_index[entry] for entry in layout.maps]
-        for index, (to, part) in enumerate(zip(whole, alone, strict=True)):
-            if index < MAP_PARTS:
-                to[:, places] = part
-            else:
-                to.copy_(part)
+        shared.put(layout, initial_weights([spec], layout, "retrain-weights", "cpu"), weights[trial : trial + 1])
     return weights

@@ -13,7 +13,8 @@ from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from spaces.inverse_1d.choices import Choices
-from spaces.inverse_1d.network import Buffers, Forward, Layout
+from spaces.inverse_1d.layout import Buffers, Layout
+from spaces.inverse_1d.network import Forward
 from spaces.trial import BATCHES_PER_EPOCH, TrialSpec
 from workers.trials.batches import Batch, Batches, generators
 from workers.trials.cuda_graphs import replayed

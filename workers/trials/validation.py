@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spaces.inverse_1d.network import Buffers, Forward
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Forward
 from spaces.trial import BATCHES_PER_EPOCH
 from workers.trials.batches import Batches
 

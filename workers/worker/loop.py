@@ -14,7 +14,7 @@ from typing import Protocol
 from spaces import clock
 from spaces.errors import ClusterError, VersionError
 from spaces.trial import TrialOutcome, TrialSpec
-from workers.transport.messages import AGAIN, REFUSED, WAIT, WORK, Answer, Caller, Work
+from workers.transport.messages import AGAIN, HANDED_BACK, REFUSED, WAIT, WORK, Answer, Caller, UnknownWorkError, Work
 from workers.worker.assignments import Assignments
 from workers.worker.computation import Abandoned, Interrupted
 from workers.worker.dispatchers import DispatcherConnections, DispatcherDirectory
@@ -166,6 +166,10 @@ class WorkerLoop:
         """An answer, or None if there is none to be had at present."""
         try:
             return Answer.from_mapping(self._connections.call(run, method, *arguments))
+        except UnknownWorkError as error:
+            with contextlib.suppress(ClusterError):
+                self._connections.call(run, "hand_back", self._caller(run), error.tokens, HANDED_BACK, str(error))
+            return Answer(REFUSED, message=f"run {run} is left to other workers: {error}")
         except ClusterError as error:
             log.info("no answer from run %s: %s", run, error)
             return None

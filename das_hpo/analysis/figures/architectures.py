@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
-from das_hpo.analysis.figures.style import GREY, new_figure, plain, styled
-from spaces.inverse_1d.architecture import CELL_STATES, Architecture
+from das_hpo.analysis.figures.style import COLOURS, GREY, new_figure, plain, styled
+from spaces.inverse_1d.architecture import Architecture, cell_states, groups_of
 
 #: Colour, line and short name of each operation: told apart without colour too.
 OPERATIONS: dict[str, tuple[str, Any, str]] = {
@@ -23,38 +23,48 @@ OPERATIONS: dict[str, tuple[str, Any, str]] = {
 }
 
 
-def architectures(drawn: Sequence[tuple[str, Architecture]], *, residual: bool = True) -> Figure:
-    """Each architecture under its title, one below the other.
+def look(operation: str) -> tuple[str, Any, str]:
+    """Colour, line and short name of an operation; one of a plug-in has a colour by its name."""
+    if operation in OPERATIONS:
+        return OPERATIONS[operation]
+    return COLOURS[sum(operation.encode()) % len(COLOURS)], (0, (4, 1, 1, 1, 1, 1)), operation.replace("-", "\n")
+
+
+def architectures(drawn: Sequence[tuple[str, Architecture | str]], *, residual: bool = True) -> Figure:
+    """Each architecture under its title, one below the other; those of a plug-in's search space as text.
 
     Args:
-        drawn: Titles and architectures.
+        drawn: Titles and architectures, or their canonical strings, also of operations that are not registered here.
         residual: Whether the result of the sequential layers is added to u0 (the choice of that name).
     """
     with styled():
-        tall = any(architecture.space == "cell" for _, architecture in drawn)
+        read = [(title, *groups_of(str(architecture))) for title, architecture in drawn]
+        tall = any(space == "cell" for _, space, _ in read)
         figure, axes = new_figure(max(1, len(drawn)), 1, width=10.5, height=3.1 if tall else 1.35)
-        for axis, (title, architecture) in zip(axes, drawn, strict=False):
+        for axis, (title, space, groups) in zip(axes, read, strict=False):
             axis.set_title(plain(title, 110), loc="left")
             axis.set_axis_off()
             axis.set_aspect("equal")
-            if architecture.space == "cell":
-                _cells(axis, architecture)
+            if space == "cell":
+                _cells(axis, groups)
+            elif space == "sequential":
+                _layers(axis, groups[0], residual)
             else:
-                _layers(axis, architecture, residual)
+                text = "\n".join(", ".join(group) for group in groups)
+                axis.text(0, 0.5, f"{space}:\n{text}", fontsize=8, wrap=True)
         if not drawn:
             axes[0].set_axis_off()
         return figure
 
 
-def _layers(axis: Axes, architecture: Architecture, residual: bool) -> None:
-    layers = architecture.groups[0]
+def _layers(axis: Axes, layers: Sequence[str], residual: bool) -> None:
     width, gap = 1.5, 0.45
     y = 0.0
     left = 1.0
     _node(axis, 0.3, y, "$u_0$")
     end = 0.55
     for index, operation in enumerate(layers):
-        colour, _, name = OPERATIONS[operation]
+        colour, _, name = look(operation)
         x = left + index * (width + gap)
         _arrow(axis, (end, y), (x, y))
         axis.add_patch(
@@ -80,14 +90,15 @@ def _layers(axis: Axes, architecture: Architecture, residual: bool) -> None:
     axis.set_ylim(-0.9, 1.05)
 
 
-def _cells(axis: Axes, architecture: Architecture) -> None:
+def _cells(axis: Axes, groups: Sequence[Sequence[str]]) -> None:
     step, between = 1.7, 2.3
     used: dict[str, None] = {}
     left = 0.0
-    for number, edges in enumerate(architecture.groups):
-        places = [left + step * node for node in range(CELL_STATES + 1)]
+    for number, edges in enumerate(groups):
+        states = cell_states(len(edges))
+        places = [left + step * node for node in range(states + 1)]
         zeros = 0
-        for (start, stop), operation in zip(cell_edges(), edges, strict=True):
+        for (start, stop), operation in zip(cell_edges(states), edges, strict=True):
             used[operation] = None
             if operation == "zero":
                 zeros += 1
@@ -96,14 +107,14 @@ def _cells(axis: Axes, architecture: Architecture) -> None:
         for node, x in enumerate(places):
             _node(axis, x, 0.0, "in" if node == 0 else str(node))
         joined = places[-1] + 1.25
-        for node in (CELL_STATES - 1, CELL_STATES):
+        for node in (states - 1, states):
             _arrow(axis, (places[node] + 0.2, -0.16), (joined - 0.1, -1.0), colour=GREY)
         axis.text(joined + 0.05, -1.25, "concat,\nconv 2→1", ha="center", va="center", fontsize=7.5, color=GREY)
         axis.text(left, 2.75, f"cell {number + 1}, {zeros} of {len(edges)} edges zero", fontsize=8.5, va="center")
         left = joined + between - 0.9
     legend = [
-        Line2D([], [], color=OPERATIONS[name][0], linestyle=OPERATIONS[name][1], linewidth=1.8, label=name)
-        for name in OPERATIONS
+        Line2D([], [], color=look(name)[0], linestyle=look(name)[1], linewidth=1.8, label=name)
+        for name in dict.fromkeys([*OPERATIONS, *used])
         if name in used and name != "zero"
     ]
     if legend:
@@ -112,14 +123,14 @@ def _cells(axis: Axes, architecture: Architecture) -> None:
     axis.set_ylim(-2.2, 3.0)
 
 
-def cell_edges() -> list[tuple[int, int]]:
+def cell_edges(states: int) -> list[tuple[int, int]]:
     """(from, to) of a cell's edges in the order of the architecture string; node 0 is the cell's input."""
-    return [(start, stop) for stop in range(1, CELL_STATES + 1) for start in range(stop)]
+    return [(start, stop) for stop in range(1, states + 1) for start in range(stop)]
 
 
 def _edge(axis: Axes, start: float, stop: float, operation: str, *, above: bool) -> None:
     """An arc whose height grows with its length, so that arcs of one side do not cover each other."""
-    colour, line, _ = OPERATIONS[operation]
+    colour, line, _ = look(operation)
     axis.add_patch(
         FancyArrowPatch(
             (start, 0.2 if above else -0.2),

@@ -9,14 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from das_hpo.analysis.figures.architectures import OPERATIONS, cell_edges
+from das_hpo.analysis.figures.architectures import cell_edges, look
 from das_hpo.analysis.figures.style import COLOURS, LINES, new_figure, note, plain, styled
-from spaces.inverse_1d.architecture import SHAPES, candidate_operations
+from spaces.errors import UnknownNameError
+from spaces.inverse_1d.architecture import candidate_operations, cell_states
+from spaces.inverse_1d.registries import SEARCH_SPACES
 from spaces.trial import Epoch
 from storage.records import EpochRecord
-
-#: Phases in the order in which they happen.
-PHASES = ("pretrain-learnable-gradient", "pretrain-net", "search", "retrain")
 
 #: Learning curves in one figure, at most: more cover each other.
 MOST_CURVES = len(COLOURS)
@@ -29,8 +28,9 @@ Point: TypeAlias = Epoch | EpochRecord
 def learning_curves(trials: Mapping[str, Sequence[Point]]) -> Figure:
     """PSNR over epochs, a panel a phase; solid: training batches, dashed: validation batches of the alpha step."""
     with styled():
-        there = {point.phase for points in trials.values() for point in points}
-        phases = [phase for phase in PHASES if phase in there]
+        # In the order in which they happen: what comes before the search, the search, and what comes after it.
+        there = sorted({point.phase for points in trials.values() for point in points})
+        phases = sorted(there, key=lambda phase: 2 if phase == "retrain" else int(phase == "search"))
         figure, axes = new_figure(
             1, max(1, len(phases)), width=5.4 if len(phases) < 3 else 4.0, height=4.2, sharey=True
         )
@@ -64,21 +64,24 @@ def alpha_trajectories(points: Sequence[Point], space: str, operations: str) -> 
             figure, axes = new_figure()
             note(axes[0], "no alpha stored")
             return figure
-        names = candidate_operations(space, operations)
-        groups, size = SHAPES[space]
         alpha = np.array([point.alpha for point in search], dtype=np.float64)  # [epochs, layers or edges, operations]
+        edges, count = alpha.shape[1:]
+        names, size = _shape(space, operations, edges, count)
         exponent = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
         weights = exponent / exponent.sum(axis=-1, keepdims=True)
         epochs = [point.epoch for point in search]
-        figure, axes = new_figure(groups * size // 5, 5, width=2.3, height=1.75, sharex=True, sharey=True)
-        for index, axis in enumerate(axes):
+        figure, axes = new_figure(-(-edges // 5), 5, width=2.3, height=1.75, sharex=True, sharey=True)
+        for index, axis in enumerate(axes[:edges]):
             for place, name in enumerate(names):
-                colour, line, _ = OPERATIONS[name]
+                colour, line, _ = look(name)
                 axis.plot(
                     epochs, weights[:, index, place], color=colour, linestyle=line or LINES[0], linewidth=1.4,
                     marker="." if len(epochs) == 1 else None, label=name,
                 )  # fmt: skip
-            title = f"layer {index + 1}" if groups == 1 else f"cell {index // size + 1}, {_edge_name(index % size)}"
+            title = f"layer {index + 1}"
+            if size < edges:
+                part = _edge_name(index % size, size) if space == "cell" else f"edge {index % size + 1}"
+                title = f"cell {index // size + 1}, {part}"
             axis.set_title(title, fontsize=8.5, fontweight="normal", pad=2)
         for axis in axes[-5:]:
             axis.set_xlabel("epoch")
@@ -88,6 +91,14 @@ def alpha_trajectories(points: Sequence[Point], space: str, operations: str) -> 
         return figure
 
 
-def _edge_name(edge: int) -> str:
-    start, stop = cell_edges()[edge]
+def _shape(space: str, operations: str, edges: int, count: int) -> tuple[Sequence[str], int]:
+    """Names of the candidates, and edges of a cell; numbers, and all edges, for what is not registered here."""
+    try:
+        return candidate_operations(space, operations), SEARCH_SPACES[space].size
+    except UnknownNameError:
+        return [f"operation {index + 1}" for index in range(count)], edges
+
+
+def _edge_name(edge: int, size: int) -> str:
+    start, stop = cell_edges(cell_states(size))[edge]
     return f"{start or 'in'} → {stop}"

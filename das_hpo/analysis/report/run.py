@@ -18,7 +18,6 @@ from das_hpo.analysis.statistics import budget_correlations, correlations, varia
 from das_hpo.analysis.statistics.importance import hyperparameter_importance
 from das_hpo.output import text_cell
 from spaces.hyperparameters import HYPERPARAMETERS
-from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
 from storage.entries import ATTEMPT_FAILURES
 from storage.records import AttemptRecord, Incumbent
@@ -266,10 +265,7 @@ def _architectures(material: RunData) -> list[Block]:
         return []
     chosen = {"best": ranked.iloc[0]} | ({"worst": ranked.iloc[-1]} if len(ranked) > 1 else {})
     word = "architecture" if column == "architecture_psnr" else "one-shot"
-    drawn = [
-        (f"{which}: {row[column]:.2f} dB {word} PSNR", Architecture.parse(row["architecture"]))
-        for which, row in chosen.items()
-    ]
+    drawn = [(f"{which}: {row[column]:.2f} dB {word} PSNR", str(row["architecture"])) for which, row in chosen.items()]
     caption = f"The best and the worst of the {len(ranked)} trials at the largest budget."
     choices = Choices.from_mapping(material.summary.run.settings.get("choices", {}))
     figure = architectures(drawn, residual=choices.residual)

@@ -128,7 +128,6 @@ def figure(target: str, frames: Mapping[paper.Cell, pandas.DataFrame]) -> Figure
 def _drawn(frames: Mapping[paper.Cell, pandas.DataFrame]) -> Figure:
     """The found architecture with the best PSNR of each cell of Figure 9."""
     from das_hpo.analysis.figures.architectures import architectures
-    from spaces.inverse_1d.architecture import Architecture
 
     drawn = []
     for cell in paper.FIGURE9:
@@ -138,7 +137,7 @@ def _drawn(frames: Mapping[paper.Cell, pandas.DataFrame]) -> Figure:
         if len(ranked):
             best = ranked.iloc[-1]
             title = f"{cell.operations} operations, {cell.data}, {cell.preset}: {best['architecture_psnr']:.2f} dB"
-            drawn.append((f"{title}, the best of {len(ranked)}", Architecture.parse(str(best["architecture"]))))
+            drawn.append((f"{title}, the best of {len(ranked)}", str(best["architecture"])))
     return architectures(drawn)
 
 

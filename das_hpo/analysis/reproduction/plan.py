@@ -133,7 +133,7 @@ def records_of(url: str) -> dict[str, RunRecord]:
 def stored_campaigns(url: str) -> list[CampaignSettings]:
     """All campaigns of the database."""
     records = records_of(url).values()
-    return [CampaignSettings.from_mapping(record.settings) for record in records if record.kind == "campaign"]
+    return CampaignSettings.known(records)
 
 
 def load_cells(

@@ -25,7 +25,7 @@ from das_hpo.optimisers.queue import OptimisationQueue, aggregate, check_new_run
 from das_hpo.service.recorder import Recorder
 from examples.own_optimizer import Climber
 from spaces.errors import DasHpoError, InvalidValueError
-from spaces.hyperparameters import DAS_SINGLE_PARAMETERS, PRESETS, configuration_space
+from spaces.hyperparameters import PRESETS, configuration_space
 from spaces.identity import ConfigurationId
 from spaces.seeds import evaluation_seed
 from spaces.trial import WORST_LOSS, TrialOutcome, TrialSpec
@@ -321,7 +321,7 @@ def test_das_single_searches_alphas_five(database: Database) -> None:
     """The parameter settings stay those of the preset; alpha's five vary."""
     Driver(create(database, settings(method="das-single", iterations=12))).run()
     points = {r.hyperparameters for r in queries.results(database, "run")}
-    fixed = PRESETS[DAS_SINGLE_PARAMETERS]
+    fixed = PRESETS["BOHB-one-shot-Blur"]
     for name, value in fixed.to_dict().items():
         values = {getattr(point, name) for point in points}
         assert (values == {value}) if name.startswith("parameter") else (len(values) > 1)

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.inverse_1d.architecture import OPERATION_SETS, SHAPES, Architecture, candidate_operations
+from spaces.inverse_1d.architecture import Architecture, candidate_operations
+from spaces.inverse_1d.registries import OPERATION_SETS, SEARCH_SPACES
 
 
-@given(space=st.sampled_from(list(SHAPES)), operations=st.sampled_from(list(OPERATION_SETS)), seed=st.integers())
+@given(space=st.sampled_from(list(SEARCH_SPACES)), operations=st.sampled_from(list(OPERATION_SETS)), seed=st.integers())
 def test_strings_round_trip(space: str, operations: str, seed: int) -> None:
     """Any architecture is read back from its string."""
     architecture = Architecture.random(space, operations, random.Random(seed))
@@ -39,7 +40,7 @@ def test_candidates(space: str, operations: str, expected: tuple[str, ...]) -> N
     assert candidate_operations(space, operations) == expected
 
 
-@pytest.mark.parametrize("space", list(SHAPES))
+@pytest.mark.parametrize("space", list(SEARCH_SPACES))
 def test_random_architectures_are_uniform(space: str) -> None:
     """Every candidate comes equally often on every edge, within five standard errors."""
     generator, candidates, draws = random.Random(0), candidate_operations(space, "all"), 2000

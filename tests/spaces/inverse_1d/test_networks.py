@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spaces.inverse_1d.architecture import CELL_EDGES, OPERATION_SETS, SHAPES, Architecture, candidate_operations
+from spaces.inverse_1d.architecture import Architecture, candidate_operations, edge_count
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation, data_formation
-from spaces.inverse_1d.network import Buffers, Network
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Network
 from spaces.inverse_1d.networks import discrete_network, relaxed_network, shared_network
+from spaces.inverse_1d.registries import OPERATION_SETS
 
 SAMPLES = 5
 CHOICES = Choices(channels=3, tau=0.3, layer_noise_sigma=0.2, merge_kernel_size=3)
@@ -151,8 +153,8 @@ def inputs(network: Network, trials: int, seed: int) -> tuple[Tensor, Buffers, T
     measurements = network.formation.matrix.shape[0]
     y = torch.randn(trials, SAMPLES, measurements, generator=random, dtype=torch.float64)
     noise = None
-    if layout.noise_edges:
-        noise = torch.randn(trials, len(layout.noise_edges), SAMPLES, 50, generator=random, dtype=torch.float64)
+    if layout.noise_index:
+        noise = torch.randn(trials, len(layout.noise_index), SAMPLES, 50, generator=random, dtype=torch.float64)
     return weights, buffers, y, noise
 
 
@@ -160,7 +162,7 @@ def double(data: str, choices: Choices) -> DataFormation:
     """A data formation in float64."""
     formation = data_formation(data, choices)
     matrix = slow_matrix(data)
-    return DataFormation(data, matrix, matrix.T @ matrix, formation.bandwidth, formation.noise_sigma)
+    return DataFormation(data, matrix, matrix.T @ matrix, formation.noise_sigma)
 
 
 def random_architecture(space: str, operations: str, seed: int) -> Architecture:
@@ -240,7 +242,7 @@ def test_one_hot_mix_is_the_discrete_network(space: str) -> None:
         flat = torch.cat([part[:, places].flatten() for part in whole[:5]] + [part.flatten() for part in whole[5:]])
         own = Buffers(*(buffer[trial : trial + 1, places] for buffer in buffers))
         assert noise is not None
-        drawn = noise[trial : trial + 1, list(alone.layout.noise_edges)]
+        drawn = noise[trial : trial + 1, [shared.layout.noise_index[each] for each in alone.layout.noise_index]]
         expected = alone.forward(flat[None], own, None, y[trial : trial + 1], drawn, False)
         torch.testing.assert_close(together[trial], expected[0])
 
@@ -300,12 +302,12 @@ def test_initial_weights_of_a_trial_are_its_own() -> None:
 def test_layout_orders_maps_by_edge(space: str, operations: str) -> None:
     """Maps are edge-major, learnable-gradient before net; every edge may be noisy under all operations."""
     layout = relaxed_network(space, operations, data_formation("blur"), Choices()).layout
-    groups, size = SHAPES[space]
-    expected = [(edge, name) for edge in range(groups * size) for name in ("learnable-gradient", "net")]
+    edges = edge_count(space)
+    expected = [(edge, name) for edge in range(edges) for name in ("learnable-gradient", "net")]
     assert list(layout.maps) == expected
     assert [layout.map_index[entry] for entry in expected] == list(range(len(expected)))
-    assert len(layout.noise_edges) == (groups * size if operations == "all" else 0)
-    assert layout.merges * CELL_EDGES == (30 if space == "cell" else 0)
+    assert len(layout.noise_index) == (edges if operations == "all" else 0)
+    assert layout.merges == (2 if space == "cell" else 0)
 
 
 def test_a_diverged_trial_does_not_disturb_its_neighbour() -> None:

@@ -12,12 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from spaces.inverse_1d.architecture import NET, ZERO, Architecture
+from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import data_formation
-from spaces.inverse_1d.network import Buffers, Network
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.network import Network
 from spaces.inverse_1d.networks import discrete_network, relaxed_network, shared_network
-from workers.kernels.fused import FusedForward, supports
+from spaces.inverse_1d.registries import NET, ZERO
+from workers.kernels.fused import FusedForward, obstacle
 
 TOLERANCE = 1e-4
 
@@ -64,7 +66,7 @@ class Inputs:
         positions = len(network.formation.normal_matrix)
         signals = 0.5 * normal(trials, samples, positions).cumsum(2)
         y = network.formation.A(signals) + 0.1 * normal(trials, samples, len(network.formation.matrix))
-        slots = len(layout.noise_edges)
+        slots = len(layout.noise_index)
         alpha = normal(trials, len(layout.edges), len(layout.edges[0])) if relaxed else None
         noise = normal(trials, slots, samples, positions) if slots else None
         return cls(weights, buffers, alpha, y, noise, normal(trials, samples, positions))
@@ -315,7 +317,7 @@ def test_shared_maps() -> None:
     """A batch of different architectures in one network: one map an edge, a one-hot mix."""
     choices = Choices(channels=3)
     network = shared_network("cell", "all", data_formation("blur", choices), choices)
-    assert supports(network)
+    assert obstacle(network) is None
     inputs = Inputs.draw(network, True, 5, 0, trials=2)
     assert inputs.alpha is not None
     inputs.alpha = 1e4 * torch.nn.functional.one_hot(inputs.alpha.argmax(2), inputs.alpha.shape[2])

@@ -10,12 +10,14 @@ from spaces.hyperparameters import preset
 from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation, data_formation
-from spaces.inverse_1d.network import Layout
+from spaces.inverse_1d.layout import Layout
 from spaces.inverse_1d.networks import discrete_network, relaxed_network
 from spaces.trial import TrialSpec
+from workers.methods.pieces import Start
+from workers.methods.pretrained import pretrained_weights
 from workers.trials.batches import Batches
 from workers.trials.curves import Curves
-from workers.trials.search import discretise, initial_alpha, pretrain, search
+from workers.trials.search import discretise, initial_alpha, search
 from workers.trials.training import initial_weights
 
 CHOICES = Choices(channels=3, batch_size=8, tau=0.1, loss_scale=0.5)
@@ -72,7 +74,7 @@ def test_das_single_freezes_pretrained_weights() -> None:
     formation = data_formation("blur", CHOICES)
     layout = relaxed_network("sequential", "all", formation, CHOICES).layout
     curves = Curves(1)
-    weights, buffers = pretrain([one], layout, formation, curves, "cpu", "torch")
+    weights, buffers = pretrained_weights(Start([one], layout, formation, curves, "cpu", "torch"))
     assert [epoch.phase for epoch in curves.epochs[0]] == ["pretrain-learnable-gradient", "pretrain-net"]
     parts = layout.views(weights)
     assert bool((parts.gamma != 1).any(dim=2).all())  # every map of both kinds has been trained
@@ -112,8 +114,9 @@ def test_discretise_takes_the_most_probable(space: str, zero: bool) -> None:
     """Each edge keeps its largest alpha, zero included in the cell space."""
     one = spec(space=space, operations="all")
     edges, count = (30, 5) if zero else (10, 4)
-    alpha = torch.zeros(edges, count)
+    alpha = torch.zeros(1, edges, count)
     for edge in range(edges):
-        alpha[edge, edge % count] = 0.1
+        alpha[0, edge, edge % count] = 0.1
     names = ["learnable-gradient", "net", "roll", "noise", "zero"][:count]
-    assert discretise(one, alpha).operations == tuple(names[edge % count] for edge in range(edges))
+    (found,) = discretise(one, alpha.argmax(dim=2))
+    assert found.operations == tuple(names[edge % count] for edge in range(edges))

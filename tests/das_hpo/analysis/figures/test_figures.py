@@ -169,8 +169,8 @@ def test_the_curve_of_the_best_of_k() -> None:
 
 def test_a_cell_has_an_arrow_for_every_operation_that_is_not_zero() -> None:
     """Edges by state and origin, as the architecture string orders them; zero is not drawn."""
-    assert architectures.cell_edges()[:6] == [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
-    assert len(architectures.cell_edges()) == 15
+    assert architectures.cell_edges(5)[:6] == [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
+    assert len(architectures.cell_edges(5)) == 15
     groups = (("net", "roll", *["zero"] * 13), ("zero",) * 15)
     (axis,) = architectures.architectures([("one", Architecture("cell", groups))]).axes
     arcs = [patch for patch in axis.patches if isinstance(patch, FancyArrowPatch) and patch.get_linewidth() > 1.5]

@@ -1,0 +1,186 @@
+"""A user's parts of the problem, each one file: whole trials by both kernels against a slow trial of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.hyperparameters import PRESETS
+from spaces.inverse_1d.architecture import Architecture, candidate_operations, edge_count
+from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.data_formation import data_formation
+from spaces.inverse_1d.networks import discrete_network, relaxed_network
+from spaces.inverse_1d.registries import OPERATION_SETS, OPERATIONS, REGISTRIES, Operation
+from spaces.plugins import load_plugins
+from spaces.trial import TrialSpec
+from tests.plugins.isolation import registries_as_they_are
+from tests.plugins.slow import Relax, SlowNetwork, gumbel, slow_retrain, slow_search
+from workers import kernels
+from workers.trials.pipeline import run_trial, run_trials
+from workers.trials.search import initial_alpha
+from workers.trials.training import initial_weights
+
+PLUGINS = [f"tests.plugins.own_{part}" for part in ("operations", "set", "data", "method", "space")]
+
+POINT = dataclasses.replace(
+    PRESETS["H1"],
+    parameter_learning_rate=0.001,
+    alpha_learning_rate=0.02,
+    alpha_warm_up=False,
+    alpha_scheduler="none",
+    alpha_optimizer="gradient-descent",
+)
+CHOICES = Choices(channels=4, batch_size=16)
+
+
+@pytest.fixture(autouse=True)
+def plugins() -> Iterator[None]:
+    """The plug-ins are there for one test, which may add more."""
+    kernels._warn.cache_clear()
+    with registries_as_they_are():
+        load_plugins(PLUGINS)
+        yield
+
+
+def spec(**values: Any) -> TrialSpec:
+    """A short trial of few channels."""
+    return TrialSpec(**{"hyperparameters": POINT, "budget": 0.4, "seed": 6, "choices": CHOICES, **values})
+
+
+def slow_matrix(data: str) -> torch.Tensor:
+    """A, written down again."""
+    if data == "dense":
+        return torch.randn(30, 50, generator=torch.Generator().manual_seed(7), dtype=torch.float64).div(6).float()
+    rows = torch.zeros(50, 50)
+    for n in range(50):
+        if data == "difference":
+            rows[n, n] = 1
+            if n:
+                rows[n, n - 1] = 0.5
+            continue
+        taps = [torch.exp(torch.tensor(-0.5 * (k * torch.pi / 49 / 0.2) ** 2)) for k in range(-3, 4)]
+        for k, tap in zip(range(-3, 4), taps, strict=True):
+            if 0 <= n + k < 50:
+                rows[n, n + k] = tap / sum(taps)
+    return rows
+
+
+def slow_trial(one: TrialSpec) -> tuple[float, Architecture, float]:
+    """One-shot PSNR, architecture and its PSNR, by the slow trial."""
+    formation = data_formation(one.data, one.choices)
+    matrix, candidates = slow_matrix(one.data), candidate_operations(one.space, one.operations)
+    layout = relaxed_network(one.space, one.operations, formation, one.choices).layout
+    relax: Relax = lambda alpha, step: torch.softmax(alpha, dim=1)  # noqa: E731 (the plain one)
+    own = one.method == "gumbel-one-level"
+    psnr_db, alpha = slow_search(
+        SlowNetwork(one, [candidates] * edge_count(one.space), matrix),
+        formation,
+        initial_weights([one], layout, "search-weights", "cpu")[0],
+        initial_alpha([one], layout)[0],
+        gumbel(one.seed, one.steps) if own else relax,
+        one_level=own,
+    )
+    chosen = [sorted(range(len(candidates)), key=row.__getitem__)[-2 if own else -1] for row in alpha.tolist()]
+    found = Architecture.of_edges(one.space, [candidates[index] for index in chosen])
+    weights = initial_weights([one], discrete_network(found, formation, one.choices).layout, "retrain-weights", "cpu")
+    net = SlowNetwork(one, [(name,) for name in found.operations], matrix)
+    return psnr_db, found, slow_retrain(net, formation, weights[0])
+
+
+@pytest.mark.parametrize("kernel", ["torch", "auto", "fused"])
+@pytest.mark.parametrize(
+    ("values", "served"),
+    [
+        ({}, True),
+        ({"operations": "own"}, False),
+        ({"operations": "own", "space": "cell"}, False),
+        ({"operations": "noisy"}, True),
+        ({"operations": "noisy", "space": "cell"}, True),
+        ({"data": "dense"}, False),
+        ({"data": "difference"}, True),
+        ({"data": "dense", "space": "cell"}, False),
+        ({"method": "gumbel-one-level"}, True),
+        ({"method": "gumbel-one-level", "space": "cell", "operations": "all"}, True),
+        ({"space": "skip"}, False),
+        ({"space": "small-cell", "operations": "all"}, True),
+        ({"space": "skip", "operations": "own", "data": "dense", "method": "gumbel-one-level"}, False),
+    ],
+    ids=lambda value: "-".join(value.values()) or "built-in" if isinstance(value, dict) else None,
+)
+def test_a_trial_gives_the_numbers_of_the_slow_one(
+    values: dict[str, str], served: bool, kernel: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Scores and architecture agree, by whichever kernel; what the fused one cannot serve, torch does and says so."""
+    one = spec(**values)
+    with caplog.at_level(logging.WARNING):
+        outcome = run_trial(one, kernel=kernel)
+    assert outcome.status == "completed"
+    assert outcome.kernel == ("fused" if served and kernel != "torch" else "torch")
+    assert ("torch computes what the fused kernels cannot" in caplog.text) == (not served and kernel != "torch")
+    one_shot, architecture, retrained = slow_trial(one)
+    assert outcome.one_shot_psnr == pytest.approx(one_shot, abs=0.01)
+    assert outcome.architecture == str(architecture)
+    assert outcome.architecture_psnr == pytest.approx(retrained, abs=0.01)
+
+
+@pytest.mark.parametrize("values", [{"operations": "own"}, {"method": "gumbel-one-level"}, {"space": "skip"}], ids=str)
+def test_trials_of_a_batch_are_as_alone(values: dict[str, str]) -> None:
+    """Weights, noise and random relaxations of a plug-in are each trial's own, and shared networks know them."""
+    apart = dataclasses.replace(CHOICES, alpha_init_std=0.1)
+    slow = dataclasses.replace(POINT, alpha_learning_rate=1e-4)
+    specs = [spec(seed=seed, choices=apart, hyperparameters=slow, **values) for seed in range(4)]
+    together = run_trials(specs, kernel="torch")
+    assert len({outcome.architecture for outcome in together}) > 1
+    for one, outcome in zip(specs, together, strict=True):
+        alone = run_trial(one, kernel="torch")
+        assert outcome.architecture == alone.architecture
+        assert outcome.parameters == alone.parameters
+        assert outcome.one_shot_psnr == pytest.approx(alone.one_shot_psnr, rel=1e-4)
+        assert outcome.architecture_psnr == pytest.approx(alone.architecture_psnr, rel=1e-4)
+
+
+def test_das_single_pretrains_what_a_plugin_trains() -> None:
+    """Each operation with weights is trained alone before the search, also those of a plug-in."""
+    outcome = run_trial(spec(operations="own", method="das-single"))
+    phases = list(dict.fromkeys(epoch.phase for epoch in outcome.epochs))
+    assert phases == ["pretrain-net", "pretrain-dilated", "pretrain-drowned", "search", "retrain"]
+
+
+def test_the_reason_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The log names what cannot be served, and not again for every trial."""
+    for seed in (1, 2):
+        run_trial(spec(data="dense", seed=seed))
+    assert caplog.text.count("A'A of the data formation dense reaches 49 positions off the diagonal") == 1
+
+
+@pytest.mark.parametrize("kernel", ["torch", "fused"])
+def test_an_operation_that_nobody_registered_raises(kernel: str) -> None:
+    """It never counts as zero."""
+    OPERATION_SETS["bad"] = ("net", "missing")
+    with pytest.raises(UnknownNameError, match="unknown operation 'missing': valid are learnable-gradient, net"):
+        run_trial(spec(operations="bad"), kernel=kernel)
+
+
+@pytest.mark.parametrize("kernel", ["torch", "fused"])
+def test_a_wrong_shape_raises(kernel: str) -> None:
+    """An operation that loses an axis is told which there are."""
+    OPERATIONS["short"] = Operation(lambda given: given.u.sum(dim=1))
+    OPERATION_SETS["bad"] = ("net", "short")
+    with pytest.raises(InvalidValueError, match=r"'short' must return \[1, 1 or 1, 16, 50\] .* got \[1, 16, 50\]"):
+        run_trial(spec(operations="bad"), kernel=kernel)
+
+
+@pytest.mark.parametrize("kernel", ["torch", "fused"])
+def test_a_matrix_of_another_width_is_refused(kernel: str) -> None:
+    """A data formation that signals cannot be multiplied by is named."""
+    REGISTRIES["data formation"]["wide"] = lambda choices: torch.zeros(3, 51)
+    with pytest.raises(
+        InvalidValueError, match=r"'wide' must make a matrix \[measurements, 50\].* got the shape \[3, 51"
+    ):
+        run_trial(spec(data="wide"), kernel=kernel)

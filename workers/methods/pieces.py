@@ -1,0 +1,117 @@
+"""The interfaces of a method's pieces.
+
+    weights(start)       -> weights, buffers    what the search begins with
+    relaxation()         -> Relaxation          how alpha becomes mixing weights
+    update(state)        -> Update              which steps a search takes, on which batches
+    selection(state)     -> indices             which operation each layer or edge keeps
+
+``state`` is a :class:`workers.methods.state.SearchState`. All tensors have the trial dimension T first, and nothing may
+cross it: a trial gives the same numbers in a batch and alone.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from spaces.inverse_1d.data_formation import DataFormation
+from spaces.inverse_1d.layout import Layout
+from spaces.trial import TrialSpec
+from workers.trials.batches import Batch
+from workers.trials.curves import Curves
+
+
+class Moment(NamedTuple):
+    """Where a search is, for relaxations that change with time or draw random numbers.
+
+    Attributes:
+        step: Steps taken, from 0; at the one-shot validation all of them.
+        steps: Steps of the whole search.
+        generators: One for each trial, derived from its seed.
+    """
+
+    step: int
+    steps: int
+    generators: Sequence[torch.Generator]
+
+    def uniform(self, like: Float[Tensor, "T E O"]) -> Float[Tensor, "T E O"]:
+        """Numbers in [0, 1), drawn by each trial from its own generator."""
+        drawn = [torch.rand(like.shape[1:], generator=one, device=like.device) for one in self.generators]
+        return torch.stack(drawn)
+
+
+class Relaxation(abc.ABC):
+    """How alpha becomes the weights that mix the candidate operations.
+
+    Attributes:
+        is_fixed: Whether ``mix`` is always the same function of alpha, without random numbers and without a look at
+            the moment: its steps may then be recorded as a CUDA graph.
+    """
+
+    is_fixed = False
+
+    @abc.abstractmethod
+    def mix(self, alpha: Float[Tensor, "T E O"], moment: Moment) -> Float[Tensor, "T E O"]:
+        """The mixing weights, differentiable in alpha."""
+
+    def mix_and_pull_back(
+        self, alpha: Float[Tensor, "T E O"], moment: Moment
+    ) -> tuple[Float[Tensor, "T E O"], Callable[[Tensor], Tensor]]:
+        """The mixing weights, and what makes the gradient of alpha from theirs; by default autograd does."""
+        with torch.enable_grad():
+            leaf = alpha.detach().requires_grad_()
+            mix = self.mix(leaf, moment)
+        return mix.detach(), lambda gradient: torch.autograd.grad(mix, leaf, gradient)[0]
+
+
+class Update(abc.ABC):
+    """The steps of one search.
+
+    Attributes:
+        sees_training: Whether its steps take a training batch.
+        sees_validation: Whether its steps take a validation batch.
+    """
+
+    sees_training = True
+    sees_validation = True
+
+    @abc.abstractmethod
+    def step(
+        self, training: Batch | None, validation: Batch | None
+    ) -> tuple[Float[Tensor, "T B"] | None, Float[Tensor, "T B"] | None]:
+        """Takes one step.
+
+        Args:
+            training: Fresh samples; None unless ``sees_training``.
+            validation: Other fresh samples; None unless ``sees_validation``.
+
+        Returns:
+            The mean squared errors of the samples of both, as the learning curves show them; None where there are none.
+        """
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the weights of a search are made from.
+
+    Attributes:
+        specs: Trials of equal shape.
+        layout: The relaxed network's.
+        formation: The data formation, on ``device``.
+        curves: Takes learning curves, and who diverges.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        kernel: ``auto``, ``torch`` or ``fused``.
+    """
+
+    specs: Sequence[TrialSpec]
+    layout: Layout
+    formation: DataFormation
+    curves: Curves
+    device: str
+    kernel: str
