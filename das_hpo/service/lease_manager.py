@@ -260,6 +260,7 @@ class LeaseManager:
             self._table.over(task)
             if report.outcome.status == COMPLETED:
                 self._deadlines.add(task.evaluation.budget, report.duration_s)
+        self._drop_what_is_over()
         for task, report in reports.items():
             if leases.get(task):
                 report.answer = self._granted(report.caller, leases[task], RECORDED)
@@ -306,6 +307,7 @@ class LeaseManager:
                 log.exception("no work could be given out; the worker asks again")
                 self._table.put_back(chosen)
                 return Answer(WAIT, wait_s=AGAIN_S, report=report, message="no work, see the master's log")
+            self._drop_what_is_over()
             if not leases:
                 self._dry_until = clock.monotonic() + DRY_S
         return self._granted(caller, leases, report) if leases else self._wait(caller, report)
@@ -319,7 +321,12 @@ class LeaseManager:
         if self.paused:
             return []
         chosen += self._table.take(
-            capacity, lambda task: task not in done and not self._is_for_another(task, caller.session)
+            capacity,
+            lambda task: (
+                task not in done
+                and self._queue.is_open(task.evaluation)
+                and not self._is_for_another(task, caller.session)
+            ),
         )
         missing = capacity - len(chosen)
         if missing:
@@ -350,6 +357,15 @@ class LeaseManager:
                 Lease(token, task, caller.name, caller.session, self._lease_s, now, now + self._lease_s, deadline)
             )
         return leases
+
+    def _drop_what_is_over(self) -> None:
+        """Forgets the evaluations whose outcome came in a report that could not be recorded, and has been since.
+
+        Called after a commit, so that their outcomes are durable: the worker may have died before it reported again.
+        """
+        for task in self._table.waiting():
+            if not self._queue.is_open(task.evaluation):
+                self._table.over(task)
 
     def _is_for_another(self, task: Task, session: str) -> bool:
         """Whether a worker on which it failed leaves it to a living one on which it did not."""
@@ -395,6 +411,7 @@ class LeaseManager:
             return True
         message = cleaned(message)[-MAX_MESSAGE_LENGTH:]  # the last line of a traceback says most
         counts = result != HANDED_BACK
+        is_open = [self._queue.is_open(lease.task.evaluation) for lease in leases]
         finals = [counts and lease.task.lost + 1 >= MAX_ATTEMPTS for lease in leases]
         try:
             with self._queue.transaction():
@@ -404,7 +421,11 @@ class LeaseManager:
             log.exception("lost attempts could not be recorded; they are when this is tried again")
             return False
         self._dry_until = 0.0
-        for lease, final in reversed(list(zip(leases, finals, strict=True))):
+        for lease, final, was_open in reversed(list(zip(leases, finals, is_open, strict=True))):
+            if not was_open:
+                log.info("evaluation %d had its outcome when %s was lost", lease.task.evaluation.id, lease.worker)
+                self._table.over(lease.task)
+                continue
             log.warning(
                 "evaluation %d %s (%s on %s: %s)",
                 lease.task.evaluation.id,

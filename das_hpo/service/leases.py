@@ -102,6 +102,10 @@ class LeaseTable:
         """Puts a task behind all others."""
         self._tasks.append(task)
 
+    def waiting(self) -> list[Task]:
+        """The tasks that wait for a worker, the first first."""
+        return list(self._tasks)
+
     @property
     def queued(self) -> int:
         """How many tasks wait for a worker."""

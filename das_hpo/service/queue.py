@@ -106,6 +106,14 @@ class EvaluationQueue(Protocol):
         """
         ...
 
+    def is_open(self, evaluation: Evaluation) -> bool:
+        """Whether an evaluation has neither an outcome nor failed.
+
+        It has an outcome from the first call of ``finished``, also where that block failed: what could not be written
+        is written at the begin of a later block, whether the worker reports again or not.
+        """
+        ...
+
     def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
         """A block with this outcome failed, be it before ``finished`` was called: should the run end now, keep it.
 

@@ -123,6 +123,10 @@ class RecordedQueue(ABC):
             self.learn(evaluation, outcome.status, WORST_LOSS if loss is None else loss, outcome.message)
             self._tell_the_end()
 
+    def is_open(self, evaluation: Evaluation) -> bool:
+        """Whether an evaluation has neither an outcome nor failed."""
+        return evaluation.id in self._open
+
     def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
         """An outcome came and could not be recorded; the worker reports it again, if both of us live so long."""
         self.recorder.keep(token, outcome, outcome.loss(self.objective), duration_s)

@@ -87,6 +87,9 @@ class ListDesk:
         self.durations_s[evaluation.id] = duration_s
         self.condition.notify_all()
 
+    def is_open(self, evaluation: Evaluation) -> bool:
+        return evaluation.id not in self.outcomes and evaluation.id not in self.failed
+
     def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
         self.kept.append(evaluation.id)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from das_hpo.service.deadlines import Deadlines
 from das_hpo.service.lease_manager import LeaseManager
 from das_hpo.service.leases import MAX_ATTEMPTS
 from das_hpo.service.recorder import MOST_REFUSED_STARTS, Recorder
+from spaces.errors import DatabaseBusyError
 from spaces.trial import TrialOutcome
 from storage import queries, writes
 from storage.engine import Database, open_database
@@ -242,3 +244,35 @@ def test_an_outcome_is_recorded_though_the_work_after_it_cannot_be_started(
         with service.recorder.transaction():
             pass  # the renewals of the lease go well
     assert "only queued ones start" in str(service.recorder.hopeless(60.0))
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["the lease runs out later", "the lease had run out"])
+def test_an_outcome_that_was_recorded_late_ends_its_evaluation_though_its_worker_is_gone(
+    service: Service, late: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its report's commit failed, and the worker died before it reported again: the evaluation is not offered again."""
+    asked = service.held[0].spec
+    if late:
+        service.lease_manager.worker_exited("w0", "it was not seen")
+    begin = service.database.begin
+
+    @contextmanager
+    def failing() -> Iterator[Any]:
+        with begin() as session:
+            yield session
+            raise DatabaseBusyError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.database, "begin", failing)
+        assert service.report(0, outcome(asked)).report == AGAIN
+    assert service.finished() == []
+    with service.master.condition, service.master.transaction():
+        pass  # the lease is renewed, and what could not be written is
+    assert service.finished() == [asked.seed]
+    service.lease_manager.worker_exited("w0", "it was killed")
+    for number in range(1, WORKERS):
+        answer = service.report(number, outcome(service.held[number].spec))
+        assert (answer.status, answer.report) == (WORK, RECORDED)
+        assert answer.work[0].spec != asked
+    assert service.lease_manager.queued == 0
+    assert "could not be started" not in caplog.text
