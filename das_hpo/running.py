@@ -110,7 +110,7 @@ class Execution:
             self._leave(why)
 
     def _serve(self, time_limit_s: float | None) -> Summary:
-        taken = self._spool.take_in(self._database)
+        taken = self._spool.take_in(self._database, self._record.id, self._ownership.hold)
         if taken.recorded or taken.refused:
             log.info("%d outcomes that could not be written before are in, %d refused", taken.recorded, taken.refused)
         self._spool.reserve()

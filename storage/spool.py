@@ -1,7 +1,7 @@
 """Outcomes that could not be written: kept beside the database as files, and taken in when it can be written again.
 
 A worker gives up its outcome once it is acknowledged. When the disk is full or the database stays locked, the
-outcome is put here (write, fsync, rename) and may be acknowledged; the next start takes it in. Taking in twice
+outcome is put here (write, fsync, rename) and may be acknowledged; the run's next start takes it in. Taking in twice
 does no harm, as the attempt's token decides whether the evaluation has its outcome already.
 
 A disk that is full has no room for a file either: :meth:`Spool.reserve`, called while there is room, sets
@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ from spaces.errors import (
 from spaces.texts import cleaned
 from spaces.trial import TrialOutcome
 from storage import writes
-from storage.engine import Database
+from storage.engine import Database, Session
 
 _RESERVE = "reserve"
 _RESERVED_BYTES = 4 * 2**20
@@ -126,15 +127,24 @@ class Spool:
                 found.append(_read(path))
         return found
 
-    def take_in(self, database: Database) -> Taken:
-        """Writes every outcome to the database, each in its own transaction, and removes its file.
+    def take_in(self, database: Database, run_id: int, hold: Callable[[Session], None]) -> Taken:
+        """Writes every outcome of a run to the database, each in its own transaction, and removes its file.
+
+        Those of the other runs of the database stay: a run that is going on has a master, which would not know of them.
+
+        Args:
+            database: Where the run is.
+            run_id: The run.
+            hold: Called at the begin of each transaction; raises if the run is another master's.
 
         Raises:
             StorageError: If the database still cannot be written; what is left stays.
+            ClusterError: As ``hold`` does.
         """
-        counts = {"recorded": 0, "known": 0, "refused": 0}
+        counts = {"recorded": 0, "known": 0, "refused": 0, "of another run": 0}
         for path in self._files():
-            counts[_take_in(database, path)] += 1
+            counts[_take_in(database, path, run_id, hold)] += 1
+        del counts["of another run"]
         self._clear()
         return Taken(**counts)
 
@@ -181,7 +191,7 @@ def _is_alive(pid: str) -> bool:
     return True
 
 
-def _take_in(database: Database, path: Path) -> str:
+def _take_in(database: Database, path: Path, run_id: int, hold: Callable[[Session], None]) -> str:
     try:
         spooled = _read(path)
     except FileNotFoundError:
@@ -190,6 +200,9 @@ def _take_in(database: Database, path: Path) -> str:
         return _refuse(path, error)
     try:
         with database.begin() as session:
+            hold(session)
+            if writes.run_of_attempt(session, spooled.token) not in (None, run_id):
+                return "of another run"
             new = writes.record_outcome(session, spooled.token, spooled.outcome, spooled.loss, spooled.duration_s)
     except Exception as error:
         if may_pass(error) or isinstance(error, _ABOUT_THE_DATABASE):

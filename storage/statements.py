@@ -72,6 +72,11 @@ FIND_ATTEMPT = (
     .where(ATTEMPTS.c.token == bindparam("of_token"))
     .with_for_update(of=EVALUATIONS)
 )
+RUN_OF_ATTEMPT = (
+    select(EVALUATIONS.c.run_id)
+    .join(ATTEMPTS, ATTEMPTS.c.evaluation_id == EVALUATIONS.c.id)
+    .where(ATTEMPTS.c.token == bindparam("of_token"))
+)
 STATUS_OF_EVALUATION = select(EVALUATIONS.c.status).where(EVALUATIONS.c.id == bindparam("of_evaluation"))
 START_EVALUATION = (
     update(EVALUATIONS)

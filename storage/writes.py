@@ -282,6 +282,12 @@ def record_outcome(session: Session, token: str, outcome: TrialOutcome, loss: fl
     return True
 
 
+def run_of_attempt(session: Session, token: str) -> int | None:
+    """The id of the run that an attempt is of; None if no attempt has that token."""
+    found: int | None = _scalar(session, statements.RUN_OF_ATTEMPT, of_token=token)
+    return found
+
+
 def take_lease(session: Session, run_id: int, owner: str, seconds: float) -> bool:
     """Makes ``owner`` the run's only master for so many seconds, by the database's clock; renews its own lease.
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces.errors import DatabaseBusyError, InvalidValueError
+from spaces.errors import ClusterError, DatabaseBusyError, InvalidValueError
 from spaces.trial import Epoch, TrialOutcome
 from storage import maintenance, queries, writes
 from storage.engine import Database, open_database
@@ -72,6 +72,11 @@ def spooled(samples: Any, token: str, psnr: float = 20.0) -> SpooledOutcome:
     return SpooledOutcome(token, samples.outcome(psnr), -psnr, 2.5)
 
 
+def take_in(spool: Spool, database: Database, run_id: int = 1) -> Taken:
+    """Takes in what is there of a run, which nobody else has."""
+    return spool.take_in(database, run_id, lambda _: None)
+
+
 def test_spooled_outcomes_are_taken_in_once(started: Database, samples: Any, tmp_path: Path) -> None:
     """In the order in which they came; known ones are dropped, and nothing is left behind."""
     spool = Spool(tmp_path / "x.db.spool")
@@ -79,14 +84,14 @@ def test_spooled_outcomes_are_taken_in_once(started: Database, samples: Any, tmp
     for token, psnr in (("token-2", 22.0), ("token-1", 21.0), ("token-1", 21.5)):
         spool.put(spooled(samples, token, psnr))
     assert [entry.token for entry in spool.pending()] == ["token-2", "token-1"]
-    assert spool.take_in(started) == Taken(recorded=2)
+    assert take_in(spool, started) == Taken(recorded=2)
     assert [(row.number, row.one_shot_psnr, row.sequence) for row in queries.results(started, status="completed")] == [
         (0, 21.5, 2),
         (1, 22.0, 1),
     ]
     spool.put(spooled(samples, "token-2", 99.0))
-    assert spool.take_in(started) == Taken(known=1)
-    assert spool.take_in(started) == Taken()
+    assert take_in(spool, started) == Taken(known=1)
+    assert take_in(spool, started) == Taken()
     assert queries.results(started, status="completed")[1].one_shot_psnr == 22.0
     spool.release()
     assert not spool.directory.exists()
@@ -97,12 +102,40 @@ def test_a_crash_in_between_does_no_harm(started: Database, samples: Any, tmp_pa
     spool = Spool(tmp_path / "x.db.spool")
     path = spool.put(spooled(samples, "token-1"))
     content = path.read_bytes()
-    assert spool.take_in(started) == Taken(recorded=1)
+    assert take_in(spool, started) == Taken(recorded=1)
     spool.directory.mkdir(exist_ok=True)
     path.write_bytes(content)
     (spool.directory / "token-2.outcome.json.999999999.draft").write_bytes(content[:50])
-    assert spool.take_in(started) == Taken(known=1)
+    assert take_in(spool, started) == Taken(known=1)
     assert not spool.directory.exists()
+
+
+def test_what_is_of_another_run_stays(started: Database, samples: Any, tmp_path: Path) -> None:
+    """Its master may be at work, and must not find that somebody else has written to its run."""
+    with started.begin() as session:
+        other = writes.create_run(session, samples.run("second"))
+        writes.start_attempt(session, samples.queue(session, other), "token-4", samples.worker)
+    spool = Spool(tmp_path / "x.db.spool")
+    for token in ("token-1", "token-4"):
+        spool.put(spooled(samples, token))
+    assert take_in(spool, started, run_id=other) == Taken(recorded=1)
+    assert [entry.token for entry in spool.pending()] == ["token-1"]
+    assert [row.run for row in queries.results(started, status="completed")] == ["second"]
+    assert take_in(spool, started) == Taken(recorded=1)
+
+
+def test_who_has_lost_the_run_takes_nothing_in(started: Database, samples: Any, tmp_path: Path) -> None:
+    """A master that stood still meanwhile and was superseded writes nothing, and nothing is lost."""
+    spool = Spool(tmp_path / "x.db.spool")
+    spool.put(spooled(samples, "token-1"))
+
+    def refuse(_: object) -> None:
+        raise ClusterError("the run was taken over")
+
+    with pytest.raises(ClusterError, match="taken over"):
+        spool.take_in(started, 1, refuse)
+    assert queries.results(started, status="completed") == []
+    assert take_in(spool, started) == Taken(recorded=1)
 
 
 def test_what_cannot_be_taken_in_is_kept(started: Database, samples: Any, tmp_path: Path) -> None:
@@ -114,13 +147,13 @@ def test_what_cannot_be_taken_in_is_kept(started: Database, samples: Any, tmp_pa
     changed["outcome"]["status"] = "brilliant"
     (spool.directory / "token-2.outcome.json").write_text(json.dumps(changed))
     spool.put(spooled(samples, "token-3"))
-    assert spool.take_in(started) == Taken(recorded=1, refused=3)
+    assert take_in(spool, started) == Taken(recorded=1, refused=3)
     assert sorted(path.name for path in spool.directory.iterdir()) == [
         "stranger.outcome.json.refused",
         "token-1.outcome.json.refused",
         "token-2.outcome.json.refused",
     ]
-    assert spool.take_in(started) == Taken()
+    assert take_in(spool, started) == Taken()
 
 
 @pytest.mark.parametrize("token", ["", "../../etc/passwd", "a/b", "a.b", "x" * 129, "a\0"])
@@ -159,10 +192,10 @@ def test_a_locked_database_spools(sqlite_url: str, samples: Any, tmp_path: Path)
                 writes.record_outcome(session, entry.token, entry.outcome, entry.loss, entry.duration_s)
             spool.put(entry)
             with pytest.raises(DatabaseBusyError):
-                spool.take_in(database)
+                take_in(spool, database)
             assert spool.pending() == [entry]
             other.communicate("")
-        assert spool.take_in(database) == Taken(recorded=1)
+        assert take_in(spool, database) == Taken(recorded=1)
         assert queries.results(database)[0].status == "completed"
 
 
@@ -249,7 +282,7 @@ def test_a_full_disk_loses_nothing(cause: str, samples: Any, tmp_path: Path, req
         subprocess.run(["mount", "-o", "remount,size=8m", place], check=True)
     assert maintenance.check(url) == []
     with open_database(url) as database:
-        assert Spool(database.location.spool).take_in(database) == Taken(recorded=1)
+        assert take_in(Spool(database.location.spool), database) == Taken(recorded=1)
         found = queries.results(database, status="completed")
         assert sorted(f"token-{row.number}" for row in found) == sorted([*done, kept])
     assert maintenance.check(url) == []
