@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 #: A lease that was not renewed for so long is free.
 LEASE_S = 20.0
 
+#: A lease that was not renewed while we looked for so many times its length is free, whatever the clock of the database
+#: says: it may have been set back.
+_FORSAKEN = 1.25
+
 #: How often a waiting master looks.
 _LOOK_EVERY_S = 0.5
 
@@ -69,7 +73,7 @@ class Ownership:
         while True:
             held = queries.lease(self._database, self._run_name)
             try:
-                if self._try_to_take(held):
+                if self._try_to_take(held, forsaken=clock.monotonic() - begun > _FORSAKEN * LEASE_S):
                     return
             except DatabaseBusyError:
                 # A master that stands still within a transaction: the database ends that when its lease has run out.
@@ -101,9 +105,9 @@ class Ownership:
             writes.renew_lease(session, self._run_id, self.owner, LEASE_S)
             self._renewed = now
 
-    def _try_to_take(self, held: Lease | None) -> bool:
+    def _try_to_take(self, held: Lease | None, *, forsaken: bool) -> bool:
         with self._database.begin() as session:
-            if held is not None and lives(held.owner) is False:
+            if held is not None and (forsaken or lives(held.owner) is False):
                 writes.release_lease(session, self._run_id, held.owner)
             return writes.take_lease(session, self._run_id, self.owner, LEASE_S)
 

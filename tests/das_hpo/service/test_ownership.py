@@ -1,9 +1,10 @@
-"""One master a run, whatever stands still, on a real PostgreSQL: SQLite has one writer by itself."""
+"""One master a run, whatever stands still, mostly on a real PostgreSQL: SQLite has one writer by itself."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +90,31 @@ def test_a_master_waits_for_no_lease_that_is_renewed(database: Database) -> None
     finally:
         stop.set()
         thread.join()
+
+
+@pytest.mark.parametrize("set_back_h", [1, 24 * 365])
+def test_a_clock_that_is_set_back_keeps_no_run_for_its_dead_master(
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch, set_back_h: int
+) -> None:
+    """A lease that ends in hours is taken when nobody has renewed it for a little longer than one lasts."""
+    monkeypatch.setattr(ownership, "LEASE_S", LEASE_S)
+    with open_database(f"sqlite:///{memory_path}/runs.db", create=True) as database:
+        with database.begin() as session:
+            writes.create_run(session, new_run(settings()))
+        dead = owned(database)
+        dead.take()
+        with database.begin() as session:
+            later = f"UPDATE runs SET lease_expires_at = datetime(lease_expires_at, '+{set_back_h} hours')"
+            session.exec_driver_sql(later)
+        stop = threading.Event()
+        timer = threading.Timer(20 * LEASE_S, stop.set)
+        timer.start()
+        try:
+            following = owned(database)
+            following.take(stop)
+        finally:
+            timer.cancel()
+        with database.begin() as session:
+            following.hold(session)
+        with pytest.raises(ClusterError, match="taken over"), database.begin() as session:
+            dead.hold(session)
