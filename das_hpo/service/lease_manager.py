@@ -7,7 +7,6 @@ changes happen under the desk's condition; ``beat`` takes no lock.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from das_hpo.service.deadlines import Deadlines
@@ -158,7 +157,7 @@ class LeaseManager:
         with self._queue.condition:
             expired = [lease for lease in self._table.current() if lease.expires < now]
             self._end(expired, LOST, f"no beat for {self._lease_s:g} s")
-            for lease in [lease for lease in self._table.current() if lease.deadline < now]:
+            for lease in [lease for lease in self._table.current() if self._takes_too_long(lease, now)]:
                 self._end([lease], LOST, f"not finished after {now - lease.started:.0f} s", stop=True)
             self._registry.look(now)
             self._say_what_waits(now)
@@ -168,8 +167,7 @@ class LeaseManager:
         with self._queue.condition:
             for lease in self._table.current():
                 lease.expires = max(lease.expires, now) + seconds
-                if math.isfinite(lease.deadline):
-                    lease.deadline += seconds
+                lease.started += seconds
             self._registry.extend(seconds)
 
     # With the lock held -------------------------------------------------------------------------
@@ -352,9 +350,8 @@ class LeaseManager:
                 self._table.put_back(chosen[number:])
                 del chosen[number:]
                 break
-            deadline = now + self._deadlines.timeout_s(task.evaluation.budget, len(chosen))
             leases.append(
-                Lease(token, task, caller.name, caller.session, self._lease_s, now, now + self._lease_s, deadline)
+                Lease(token, task, caller.name, caller.session, self._lease_s, now, now + self._lease_s, len(chosen))
             )
         return leases
 
@@ -371,9 +368,14 @@ class LeaseManager:
         """Whether a worker on which it failed leaves it to a living one on which it did not."""
         return session in task.failed_on and self._registry.lives_one_beside(task.failed_on)
 
+    def _takes_too_long(self, lease: Lease, now: float) -> bool:
+        """Whether an attempt's worker is believed to hang, by what is usual now: it may have begun before that was known."""
+        return now - lease.started > self._deadlines.timeout_s(lease.task.evaluation.budget, lease.together)
+
     def _say_what_waits(self, now: float) -> None:
-        """Logs, once a minute, which evaluations wait for a worker, and why nobody has taken them."""
-        if not self._table.queued or self._queue.done or self.paused:
+        """Logs, once a minute, that evaluations wait for a worker, and why nobody has taken them."""
+        alive = sum(status.alive for status in self._registry.statuses(lambda _: 0))
+        if (alive and not self._table.queued) or self._queue.done or self.paused:
             self._waited_since = self._said_at = None
             return
         if self._waited_since is None:
@@ -381,10 +383,9 @@ class LeaseManager:
         if now - (self._said_at or 0.0) < SAY_EVERY_S:
             return
         self._said_at = now
-        alive = sum(status.alive for status in self._registry.statuses(lambda _: 0))
         log.warning(
-            "%d evaluations have waited for a worker for %.0f s: %s",
-            self._table.queued,
+            "%s evaluations have waited for a worker for %.0f s: %s",
+            self._table.queued or "all",
             now - self._waited_since,
             f"{alive} workers are alive, which compute others, or on which these failed" if alive else "none is alive",
         )

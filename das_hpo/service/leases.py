@@ -6,10 +6,9 @@ lookup and one assignment per token, which the interpreter makes whole.
 
 from __future__ import annotations
 
-import math
 import secrets
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from das_hpo.service.queue import Attempt, Evaluation
@@ -48,9 +47,9 @@ class Lease:
         worker: The worker's name.
         session: The worker's session; empty if a master before this one gave the lease.
         lease_s: How long it lasts without a beat.
-        started: Monotonic time.
+        started: Monotonic time; later by what nobody could be heard for.
         expires: Monotonic time at which it is lost, unless a beat comes.
-        deadline: Monotonic time at which it is lost, beats or not.
+        together: How many evaluations the worker computes at once: each takes so many times as long.
         late: It was lost, and the evaluation is open still: its report would be welcome.
         stop: The worker is told to give up.
     """
@@ -62,7 +61,7 @@ class Lease:
     lease_s: float
     started: float
     expires: float
-    deadline: float = math.inf
+    together: int = 1
     late: bool = False
     stop: bool = False
 
@@ -76,12 +75,14 @@ class LeaseTable:
         self._used: OrderedDict[str, None] = OrderedDict()
         self._by_worker: dict[str, dict[str, Lease]] = {}
 
-    def adopt(self, attempts: Iterable[Attempt], lease_s: float, now: float) -> None:
-        """Takes over the attempts that another master began, each with a fresh lease."""
+    def adopt(self, attempts: Sequence[Attempt], lease_s: float, now: float) -> None:
+        """Takes over the attempts that another master began, each as if it began now."""
         tasks: dict[int, Task] = {}
+        together = Counter(attempt.worker.name for attempt in attempts)
         for attempt in attempts:
             task = tasks.setdefault(attempt.evaluation.id, new_task(attempt.evaluation))
-            self.grant(Lease(attempt.token, task, attempt.worker.name, "", lease_s, now, now + lease_s))
+            name = attempt.worker.name
+            self.grant(Lease(attempt.token, task, name, "", lease_s, now, now + lease_s, together[name]))
 
     def take(self, wanted: int, acceptable: Callable[[Task], bool]) -> list[Task]:
         """Takes up to ``wanted`` queued tasks of one shape out of the queue, the first acceptable one first."""

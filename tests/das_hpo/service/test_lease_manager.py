@@ -17,6 +17,7 @@ from das_hpo.service.deadlines import Deadlines
 from das_hpo.service.lease_manager import LeaseManager
 from das_hpo.service.leases import MAX_ATTEMPTS
 from das_hpo.service.recorder import MOST_REFUSED_STARTS, Recorder
+from spaces import clock
 from spaces.errors import DatabaseBusyError
 from spaces.trial import TrialOutcome
 from storage import queries, writes
@@ -276,3 +277,54 @@ def test_an_outcome_that_was_recorded_late_ends_its_evaluation_though_its_worker
         assert answer.work[0].spec != asked
     assert service.lease_manager.queued == 0
     assert "could not be started" not in caplog.text
+
+
+def beat(service: Service, seconds: float, lease_manager: LeaseManager | None = None) -> None:
+    """All that is held is beaten for, so much later."""
+    for lease in (lease_manager or service.lease_manager)._table.leases.values():
+        lease.expires += seconds
+
+
+def test_what_hangs_from_the_first_is_lost_once_it_is_known_what_is_usual(service: Service) -> None:
+    """A worker that hangs in the run's first evaluation, and beats, does not keep it for ever."""
+    hanging = service.held[0]
+    for _ in range(2):
+        for number in range(1, WORKERS):
+            service.held[number] = service.report(number, outcome(service.held[number].spec)).work[0]
+    later = clock.monotonic() + 3600.0
+    beat(service, 7200.0)
+    service.lease_manager.look(later)
+    assert service.lease_manager.beat("w0", "s0", (hanging.token,)) == [hanging.token]
+    anew = replace(service.callers[1], name="another", session="another")
+    assert hanging.spec in [work.spec for work in service.lease_manager.claim(anew, WORKERS).work]
+
+
+def test_what_hangs_and_is_adopted_is_lost_after_the_users_limit(service: Service) -> None:
+    """Also where a master before this one gave it out; nobody is lost before."""
+    queue, attempts = continue_run(service.database)
+    limit_s = 60.0
+    lease_manager = LeaseManager(
+        queue, "run", version="0", lease_s=30.0, deadlines=Deadlines(limit_s), attempts=attempts
+    )
+    now = clock.monotonic()
+    beat(service, 1000.0, lease_manager)
+    lease_manager.look(now + limit_s - 10.0)
+    assert lease_manager.running == WORKERS
+    lease_manager.extend(now, 100.0)
+    lease_manager.look(now + limit_s + 10.0)
+    assert lease_manager.running == WORKERS
+    lease_manager.look(now + limit_s + 110.0)
+    assert (lease_manager.running, lease_manager.queued) == (0, WORKERS)
+
+
+def test_a_run_without_a_worker_says_so(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """Once a minute, also where no evaluation was given out yet."""
+    for caller in service.callers:
+        service.lease_manager.leave(caller)
+    fresh = make_queue(settings(iterations=30, name="fresh"), service.recorder)
+    lease_manager = LeaseManager(fresh, "fresh", version="0", lease_s=30.0, deadlines=Deadlines(None))
+    begun = clock.monotonic()
+    for second in range(150):
+        lease_manager.look(begun + second)
+    said = [record.getMessage() for record in caplog.records if "have waited" in record.getMessage()]
+    assert said == [f"all evaluations have waited for a worker for {n} s: none is alive" for n in (60, 120)]
