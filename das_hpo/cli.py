@@ -44,6 +44,7 @@ from das_hpo.commands import (
 from das_hpo.commands.command import Command, HelpFormatter, Parser
 from spaces.errors import DasHpoError
 from spaces.plugins import load_plugins, named
+from workers.worker.devices import check_kernel
 
 #: Every verb. A new one is a file in das_hpo/commands and a line here.
 COMMANDS: dict[str, Command] = {
@@ -122,6 +123,8 @@ def _main(arguments: Sequence[str] | None, debug: bool) -> int:
         args = build_parser().parse_args(arguments)
         debug = debug or args.verbose
         logs.start(verbose=debug)
+        if "kernel" in args:
+            check_kernel(args.kernel, args.device.split(","))
         if "plugins" in args:
             load_plugins(named(args.plugins))
         status: int = args.execute(args)

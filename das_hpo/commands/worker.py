@@ -31,12 +31,13 @@ def execute(args: argparse.Namespace) -> int:
     local.die_with_parent()
     from workers.transport.wire import parse_address
     from workers.worker.device_slots import DeviceSlot
-    from workers.worker.devices import AUTO, CPU, CUDA, check_device, local_devices
+    from workers.worker.devices import AUTO, CPU, CUDA, check_device, check_kernel, local_devices
     from workers.worker.worker import Worker
 
     key_file = keys(args, parse_address(args.nameserver)[0])
     spread = args.device in (AUTO, CUDA)
     devices = list(dict.fromkeys(local_devices(args.device))) if spread else [check_device(args.device)]
+    check_kernel(args.kernel, devices)
     with DeviceSlot(devices) as place:
         worker = Worker(
             args.nameserver,

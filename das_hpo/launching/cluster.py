@@ -179,24 +179,26 @@ def cluster_of(service: Service, stop: threading.Event | None = None) -> Iterato
 
     Raises:
         KeyboardInterrupt: If ``stop`` ended the waiting.
-        InvalidValueError: If there would be no worker at all.
+        InvalidValueError: If there would be no worker at all, or the kernel asked for does not compute on its device.
         DeviceError: If a device is asked for that is not there.
         UnreachableError: If the nameserver does not answer.
         AuthenticationError: If it does not hold one of our keys.
     """
     from das_hpo.service.nameserver import NameServer
     from workers.transport.directory import locate
-    from workers.worker.devices import local_devices
+    from workers.worker.devices import check_kernel, local_devices
 
     with ExitStack() as stack:
         if service.nameserver is not None:
             plan = local_devices(service.device, service.workers) if service.workers else []
+            check_kernel(service.kernel, plan)
             locate(service.nameserver, service.keys, wait_s=service.wait_s, stop=stop).close()
             cluster = Cluster(service, service.nameserver, own=False, plan=plan)
         else:
             if service.workers == 0:
                 raise InvalidValueError("without a nameserver a run needs local workers: 0 came, 1 or more is valid")
             plan = local_devices(service.device, service.workers)
+            check_kernel(service.kernel, plan)
             nameserver = stack.enter_context(NameServer(keys=service.keys))
             cluster = Cluster(service, nameserver.address, own=True, plan=plan)
         stack.callback(cluster.end_workers)

@@ -226,3 +226,36 @@ def test_what_the_machine_lacks_is_no_defect(arguments: Sequence[str], words: Se
     )
     assert_one_line_error(process, 1, *words)
     assert "defect" not in process.stderr
+
+
+@pytest.mark.parametrize("name", ["storage", "spaces", "workers"])
+def test_a_foreign_module_in_the_current_folder_is_named(name: str, tmp_path: Path) -> None:
+    """Python finds it first: the command and the function say which file it is, and what to do."""
+    (tmp_path / f"{name}.py").write_text("raise RuntimeError('not of das-hpo')\n")
+    process = das_hpo("runs", cwd=tmp_path)
+    assert_one_line_error(process, 2, str(tmp_path / f"{name}.py"), "rename it", "another folder")
+    code = "import das_hpo\ntry:\n    das_hpo.load_results('sqlite:///x.db')\nexcept ImportError as error:\n    print(error)"
+    said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert f"{name}.py" in said
+    assert "rename it" in said
+
+
+@pytest.mark.parametrize("name", ["das_hpo", "storage"])
+def test_a_foreign_module_that_workers_would_import_is_named(name: str, tmp_path: Path) -> None:
+    """A started script does not look into the current folder; ``python -m``, by which it starts workers, does."""
+    (tmp_path / f"{name}.py").write_text("raise RuntimeError('not of das-hpo')\n")
+    code = "import sys\nfrom das_hpo.__main__ import main\nsys.exit(main())"
+    arguments = ["run", "--objective", "one-shot", "--workers", "1", "--quiet"]
+    process = subprocess.run(
+        [sys.executable, "-P", "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert_one_line_error(process, 2, str(tmp_path / f"{name}.py"), "rename it")
+    assert [path.name for path in tmp_path.iterdir()] == [f"{name}.py"]
+
+
+def test_a_folder_of_the_name_is_no_module(tmp_path: Path) -> None:
+    """A folder called workers or storage, of whatever it is, is in nobody's way."""
+    for name in ("storage", "workers"):
+        (tmp_path / name).mkdir()
+    process = das_hpo("presets", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr

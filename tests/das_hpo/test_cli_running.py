@@ -93,6 +93,27 @@ def test_a_run_that_cannot_be_asked_for_is_refused(
 
 
 @pytest.mark.parametrize(
+    "verb",
+    [
+        GOOD,
+        ("resume", "nobody"),
+        ("worker", "--nameserver", "127.0.0.1:1"),
+        ("evaluate", "H1"),
+        ("baseline", "random"),
+        ("reproduce", "findings"),
+    ],
+    ids=lambda verb: verb[0],
+)
+@pytest.mark.parametrize("device", ["cuda", "cuda:0,cuda:1"])
+def test_fused_kernels_on_a_gpu_are_refused_at_the_start(verb: Sequence[str], device: str, tmp_path: Path) -> None:
+    """By every verb that computes, on any machine; not even a key is made."""
+    environment = {"DAS_HPO_KEY_FILE": str(tmp_path / ".key")}
+    process = das_hpo(*verb, "--kernel", "fused", "--device", device, cwd=tmp_path, environment=environment)
+    assert_one_line_error(process, 2, "fused", "CPUs alone", device.split(",")[0], "--device cpu", "--kernel auto")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--nameserver", "127.0.0.1:1"), ("no nameserver answers at 127.0.0.1:1", "das-hpo nameserver")),

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from spaces.errors import DeviceError, InvalidValueError
@@ -51,6 +52,16 @@ def check_device(device: str) -> str:
     if device not in (AUTO, CUDA) and len(devices) != 1:
         raise InvalidValueError(f"a worker has one device, {device!r} came: start a worker for each")
     return devices[0]
+
+
+def check_kernel(kernel: str, devices: Iterable[str]) -> None:
+    """Raises InvalidValueError where fused kernels, which are for CPUs alone, are asked for on a GPU."""
+    gpus = [device for device in devices if device.partition(":")[0] == CUDA]
+    if kernel == "fused" and gpus:
+        raise InvalidValueError(
+            f"the kernel fused computes on CPUs alone, and the device is {', '.join(dict.fromkeys(gpus))}: "
+            "use --device cpu, or --kernel auto or torch"
+        )
 
 
 def cpu_count() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spaces.errors import DeviceError, InvalidValueError
-from workers.worker.devices import check_device, cpu_count, local_devices
+from workers.worker.devices import check_device, check_kernel, cpu_count, local_devices
 
 torch = pytest.importorskip("torch")
 GPUS = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -64,3 +64,12 @@ def test_a_worker_has_one_device():
     assert check_device("cpu") == "cpu"
     with pytest.raises(InvalidValueError, match="a worker has one device, 'cpu,cpu' came"):
         check_device("cpu,cpu")
+
+
+def test_fused_kernels_are_for_cpus():
+    """A GPU that auto found is refused with the kernel fused, as is one that was named; nothing else is."""
+    for kernel, devices in (("fused", ["cpu"]), ("fused", ["auto"]), ("torch", ["cuda:0"]), ("auto", ["cuda:0"])):
+        check_kernel(kernel, devices)
+    for devices in (["cuda"], ["cuda:1"], ["cpu", "cuda:0", "cuda:0"]):
+        with pytest.raises(InvalidValueError, match=rf"fused .* {devices[-1]}: use --device cpu, or --kernel"):
+            check_kernel("fused", devices)
