@@ -31,8 +31,8 @@ from spaces.hyperparameters import preset
 from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET
+from spaces.inverse_1d.trial import InverseTrial
 from spaces.seeds import derive_seed
-from spaces.trial import TrialSpec
 
 UNIFORM = {"learnable-gradient-only": LEARNABLE_GRADIENT, "net-only": NET}
 
@@ -54,7 +54,7 @@ class Job:
         return self.setting, self.cell.name, self.trial
 
 
-def spec(job: Job, budget: float) -> TrialSpec:
+def spec(job: Job, budget: float) -> InverseTrial:
     """The trial of that number: equal numbers share seeds and random architectures."""
     cell = job.cell
     architecture: Architecture | None = None
@@ -63,7 +63,7 @@ def spec(job: Job, budget: float) -> TrialSpec:
     elif cell.method == "random":
         draw = random.Random(derive_seed(0, "random architecture", job.trial))
         architecture = Architecture.random(cell.space, cell.operations, draw)
-    return TrialSpec(
+    return InverseTrial(
         preset(cell.preset),
         budget,
         derive_seed(0, "calibration", job.trial),
@@ -85,8 +85,8 @@ def evaluate(job: Job, budget: float) -> tuple[Job, dict[str, object]]:
     torch.set_num_threads(1)
     outcome = run_trial(spec(job, budget))
     return job, {
-        "one_shot": outcome.one_shot_psnr,
-        "architecture_psnr": outcome.architecture_psnr,
+        "one_shot": outcome.one_shot_score,
+        "architecture_psnr": outcome.architecture_score,
         "architecture": outcome.architecture,
     }
 

@@ -153,6 +153,7 @@ def _configuration(key: int, run_id: int, iteration: int, number: int, choose: r
         "origin": choose.choice(("model", "random")),
         "info": {"model_based_pick": True},
         "created_at": _BEGIN,
+        "hyperparameters": point,
         **point,
     }
 
@@ -174,8 +175,8 @@ def _evaluation(
         "status": status,
         "sequence": sequence,
         "loss": None if psnr is None else -psnr,
-        "one_shot_psnr": psnr,
-        "architecture_psnr": None if psnr is None else psnr + choose.gauss(0, 2),
+        "one_shot_score": psnr,
+        "architecture_score": None if psnr is None else psnr + choose.gauss(0, 2),
         "architecture": "sequential:" + ",".join(choose.choices(("net", "learnable-gradient"), k=10)),
         "parameters": 970,
         "kernel": "fused",

@@ -36,7 +36,7 @@ from storage.entries import WorkerInfo
 from workers.transport.keys import KeyFile
 
 VERSION = "benchmark"
-SPEC = TrialSpec(hyperparameters=preset("H1"), budget=1.0, seed=0)
+SPEC = TrialSpec("inverse-1d", preset("H1").to_dict(), budget=1.0, seed=0)
 TRIVIAL = (sys.executable, "-m", "benchmarks.trivial_worker")
 
 

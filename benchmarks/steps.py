@@ -26,7 +26,7 @@ from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import POSITIONS, data_formation
 from spaces.inverse_1d.networks import discrete_network, relaxed_network
 from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, SEARCH_SPACES
-from spaces.trial import TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
 from workers.kernels import forward_for
 from workers.methods.alternating import AlternatingFirstOrder
 from workers.methods.softmax import Softmax
@@ -72,7 +72,7 @@ def steps(space: str, channels: int) -> Iterator[tuple[str, Callable[[], int], C
     choices = Choices(channels=channels)
     formation = data_formation("blur", choices)
     unit = 2.0 * choices.batch_size * POSITIONS * channels
-    spec = TrialSpec(preset("H1"), budget=1, seed=0, space=space, operations="all", choices=choices)
+    spec = InverseTrial(preset("H1"), budget=1, seed=0, space=space, operations="all", choices=choices)
 
     def batches(name: str, slots: int) -> Batches:
         return Batches(formation, [0], name, choices.batch_size, [range(slots)], slots, "cpu")

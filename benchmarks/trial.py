@@ -39,11 +39,11 @@ if hasattr(os, "sched_setaffinity"):
 import torch
 torch.set_num_threads(1)
 from spaces.hyperparameters import preset
-from spaces.trial import TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
 from workers.trials.pipeline import run_trial
 space, operations, data, seed, epochs = sys.argv[1:]
 def trial(budget):
-    spec = TrialSpec(preset("H1"), float(budget), int(seed), space=space, operations=operations, data=data)
+    spec = InverseTrial(preset("H1"), float(budget), int(seed), space=space, operations=operations, data=data)
     return run_trial(spec)
 trial(1 / 19)
 start_s = time.time() - float(os.environ["BEGAN"])
@@ -57,7 +57,7 @@ except ImportError:
 print(json.dumps({
     "start_s": start_s, "start_cpu_s": start_cpu_s, "wall_s": outcome.search_s + outcome.retrain_s,
     "cpu_s": time.process_time() - start_cpu_s, "memory_mb": memory_mb, "kernel": outcome.kernel,
-    "one_shot": outcome.one_shot_psnr, "architecture": outcome.architecture_psnr,
+    "one_shot": outcome.one_shot_score, "architecture": outcome.architecture_score,
 }))
 """
 

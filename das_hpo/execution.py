@@ -27,6 +27,7 @@ from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
 from spaces.errors import DasHpoError, InvalidValueError, RunExistsError, RunMissingError, UsageError
+from spaces.task_registry import DEFAULT_TASK, fingerprint, load_task
 from storage import queries, writes
 from storage.engine import Database, open_database
 from storage.entries import NewRun
@@ -62,22 +63,10 @@ def execute(
     from das_hpo.optimisers.queue import check_new_run
 
     check_new_run(settings)
-    new = NewRun(
-        name=settings.name,
-        kind="run",
-        objective=settings.objective,
-        space=settings.space,
-        operations=settings.operations,
-        data=settings.data,
-        method=settings.method,
-        optimizer=settings.optimizer,
-        seed=settings.seed,
-        settings=settings.to_dict(),
-        version=__version__,
-    )
+    new = run_of(settings)
     stop = stop or threading.Event()
     with (
-        cluster_of(service, stop) as cluster,
+        cluster_of(service.with_tasks(settings.task), stop) as cluster,
         open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
     ):
         if stop.is_set():
@@ -124,7 +113,7 @@ def execute_campaigns(
     stop = stop or threading.Event()
     summaries: list[Summary] = []
     with (
-        cluster_of(service, stop) as cluster,
+        cluster_of(service.with_tasks(*(campaign.task for campaign in campaigns)), stop) as cluster,
         open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
     ):
         for campaign in campaigns:
@@ -148,6 +137,7 @@ def _stored_campaign(database: Database, asked: CampaignSettings) -> tuple[RunRe
         with database.begin() as session:
             writes.create_run(session, asked.new_run())
         return queries.run(database, asked.name), True
+    require_same_code(stored, fingerprint(load_task(asked.task)))
     if stored.kind != "campaign" or not CampaignSettings.from_mapping(stored.settings).is_extended_by(asked):
         raise RunExistsError(
             f"the name {asked.name!r} is taken by a {stored.kind} with other settings: choose another --name"
@@ -188,6 +178,9 @@ def resume(
     stop = stop or threading.Event()
     with open_database(url, busy_timeout_s=BUSY_TIMEOUT_S) as database:
         record = queries.run(database, name)
+        door = str(record.settings.get("task", DEFAULT_TASK))
+        now = fingerprint(load_task(door))
+        require_same_code(record, now)
         extended = None if iterations is None else _extended(record, iterations)
         if record.status == "completed" and (extended is None or extended == record.settings):
             raise UsageError(
@@ -199,10 +192,46 @@ def resume(
 
             # A user's own may not be importable here: that is said before anything is changed.
             make_optimizer(RunSettings.from_mapping(extended or record.settings))
-        with cluster_of(service, stop) as cluster:
+        with cluster_of(service.with_tasks(door), stop) as cluster:
+            if record.fingerprint is None:  # it is older than fingerprints
+                with database.begin() as session:
+                    writes.set_run_fingerprint(session, record.id, now)
+                record = queries.run(database, name)
             make = make_campaign if record.kind == "campaign" else make_optimisation
             execution = Execution(database, record, make, cluster, stop, progress)
             return execution.run(time_limit_s, extended)
+
+
+def run_of(settings: RunSettings) -> NewRun:
+    """What is stored of a new run."""
+    task = settings.configured_task()
+    return NewRun(
+        name=settings.name,
+        kind="run",
+        objective=settings.objective,
+        optimizer=settings.optimizer,
+        seed=settings.seed,
+        settings=settings.to_dict(),
+        version=__version__,
+        task=task.name,
+        metric=task.metric,
+        task_settings=task.settings,
+        fingerprint=fingerprint(task),
+        **task.labels.to_dict(),
+    )
+
+
+def require_same_code(stored: RunRecord, now: str) -> None:
+    """Refuses to go on with a run whose task has other code by now.
+
+    Raises:
+        UsageError: Says what can be done.
+    """
+    if stored.fingerprint not in (None, now):
+        raise UsageError(
+            f"{stored.name!r} was begun with other code of the task {stored.task} ({stored.fingerprint}, now {now}): "
+            "numbers of both must not be mixed; put that code back, or begin anew under another --name"
+        )
 
 
 def _extended(record: RunRecord, iterations: int) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import UTC, datetime
 
 
 def default_run_name(objective: str, data: str) -> str:
     """Such as ``one-shot-blur-20261124-0500-ab12``: the problem, the minute (UTC), and four random digits."""
-    return f"{objective}-{data}-{datetime.now(UTC):%Y%m%d-%H%M}-{secrets.token_hex(2)}"
+    word = re.sub(r"[^A-Za-z0-9._-]+", "-", data)[:24]
+    return f"{objective}-{word}-{datetime.now(UTC):%Y%m%d-%H%M}-{secrets.token_hex(2)}"

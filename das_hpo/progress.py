@@ -27,7 +27,7 @@ class Snapshot:
 
     Attributes:
         run: The run's name.
-        objective: ``one-shot`` or ``architecture``: which PSNR ``best_psnr`` is.
+        objective: ``one-shot`` or ``architecture``: which score ``best_score`` is.
         finished: Evaluations with an end: completed, diverged or failed.
         expected: Evaluations of the whole run, as planned now.
         running: Evaluations that workers compute now.
@@ -35,7 +35,8 @@ class Snapshot:
         iteration: The latest iteration (bracket) begun, counted from 1; 0 before the first.
         iterations: Iterations of the whole run.
         budget: Epochs of the evaluation that was given out last: the rung; None before the first.
-        best_psnr: The best PSNR in dB of the objective so far; None before the first.
+        best_score: The best score of the objective so far; None before the first.
+        unit: Of the score; empty if there is none.
         epochs_done: Sum of the budgets of the finished evaluations.
         epochs_expected: Sum of the budgets of the whole run.
         diverged: Finished evaluations that diverged.
@@ -52,7 +53,8 @@ class Snapshot:
     iteration: int = 0
     iterations: int = 0
     budget: float | None = None
-    best_psnr: float | None = None
+    best_score: float | None = None
+    unit: str = ""
     epochs_done: float = 0.0
     epochs_expected: float = 0.0
     diverged: int = 0
@@ -65,8 +67,8 @@ def describe(now: Snapshot, first: Snapshot, elapsed_s: float) -> list[str]:
     words = []
     if now.budget is not None:
         words.append(f"rung of {now.budget:.3g} epochs")
-    if now.best_psnr is not None:
-        words.append(f"best {now.best_psnr:.2f} dB")
+    if now.best_score is not None:
+        words.append(f"best {shown_score(now.best_score, now.unit)}")
     if now.finished < now.expected:
         left_s = time_left(now, first, elapsed_s)
         if left_s is not None:
@@ -81,6 +83,11 @@ def describe(now: Snapshot, first: Snapshot, elapsed_s: float) -> list[str]:
     if now.failed:
         words.append(f"{now.failed} failed")
     return words
+
+
+def shown_score(value: float, unit: str) -> str:
+    """A score for people: two digits of a PSNR in dB, four significant ones of anything else."""
+    return f"{value:.2f} dB" if unit == "dB" else f"{value:.4g} {unit}".strip()
 
 
 def time_left(now: Snapshot, first: Snapshot, elapsed_s: float) -> float | None:

@@ -124,7 +124,11 @@ class Execution:
         settings = replay.run.settings
         with (
             self._cluster.dispatcher(
-                work, self._record.name, attempts, settings.get("evaluation_timeout_s"), self._stop
+                work,
+                self._record,
+                attempts,
+                settings.get("evaluation_timeout_s"),
+                self._stop,
             ) as dispatcher,
             self._cluster.serving(dispatcher),
         ):

@@ -11,9 +11,10 @@ from typing import Any
 from das_hpo.decisions import Decisions
 from das_hpo.durations import parse_duration, require_duration
 from das_hpo.optimizer_registry import check_optimizer
+from das_hpo.search_space import SearchSpace
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.hyperparameters import PRESETS, Hyperparameters, searched
-from spaces.inverse_1d.choices import Choices
+from spaces.task import Task
+from spaces.task_registry import DEFAULT_TASK, load_task
 from spaces.trial import OBJECTIVES, TrialSpec
 
 RETRAIN = ("auto", "always")
@@ -44,11 +45,9 @@ class RunSettings:
 
     Attributes:
         name: The run's unique name.
-        objective: ``one-shot`` or ``architecture``: the PSNR that is maximised.
-        space: ``sequential`` or ``cell``.
-        operations: ``good`` or ``all``.
-        data: ``blur`` or ``downsampling``.
-        method: ``das`` or ``das-single`` (which searches alpha's five hyperparameters only).
+        objective: ``one-shot`` or ``architecture``: whose score is optimised.
+        task: The task's door, as ``--task`` takes it.
+        settings: The task's settings by name; those that are not given have the task's defaults.
         optimizer: A name of :data:`das_hpo.optimizer_registry.OPTIMIZERS`, or ``package.module:function``.
         iterations: Brackets of successive halving.
         min_budget: Epochs of the lowest rung; the rungs are max_budget / eta**k.
@@ -56,11 +55,13 @@ class RunSettings:
         eta: One of eta configurations advances to the next rung.
         retrain: ``auto`` retrains for the objective ``architecture`` only, ``always`` for both.
         repeats: Trials, with different seeds, of which an evaluation's objective is the aggregate.
-        aggregate: ``mean``, ``median`` or ``max`` of the trials' PSNRs.
+        aggregate: ``mean``, ``median`` or ``max`` (the best) of the trials' scores.
         seed: From which every random number of the run is derived.
         parallel: Evaluations that may be open at a time; None is as many as workers ask for. With 1 the
             order of the evaluations is always the same.
-        choices: What the paper leaves open.
+        ranges: Bounds of hyperparameters, by name, in place of the task's.
+        fixed: Values of hyperparameters, by name, that are not searched.
+        space_file: What a file of ConfigSpace's format holds, in place of the task's space; None without one.
         decisions: How the optimiser decides.
         given: Configurations that are evaluated first.
         time_limit_s: Seconds after which the run ends, keeping what is done; None is no limit.
@@ -73,10 +74,8 @@ class RunSettings:
 
     name: str
     objective: str
-    space: str = "sequential"
-    operations: str = "good"
-    data: str = "blur"
-    method: str = "das"
+    task: str = DEFAULT_TASK
+    settings: Mapping[str, Any] = field(default_factory=dict)
     optimizer: str = "bohb"
     iterations: int = 128
     min_budget: float = 5.0
@@ -87,7 +86,9 @@ class RunSettings:
     aggregate: str = "mean"
     seed: int = 0
     parallel: int | None = None
-    choices: Choices = field(default_factory=Choices)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    space_file: Mapping[str, Any] | None = None
     decisions: Decisions = field(default_factory=Decisions)
     given: tuple[Given, ...] = ()
     time_limit_s: float | None = None
@@ -120,27 +121,38 @@ class RunSettings:
         for name, seconds in (("time-limit", self.time_limit_s), ("evaluation-timeout", self.evaluation_timeout_s)):
             if seconds is not None:
                 require_duration(name, seconds)
-        # Space, operations, data, method, their combination and the seed are checked where they are used.
-        searched(self.method)
-        self.spec(PRESETS["H1"], self.max_budget, self.seed)
+        if not 0 <= self.seed < 2**63:
+            raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
+        # Whatever the task has to say against its settings, it says now; they are stored with their defaults.
+        object.__setattr__(self, "settings", self.configured_task().settings)
+        self.search_space()
 
     @property
     def retrains(self) -> bool:
         """Whether evaluations retrain the architecture that they found."""
         return self.retrain == "always" or self.objective == "architecture"
 
-    def spec(self, hyperparameters: Hyperparameters, budget: float, seed: int) -> TrialSpec:
+    def configured_task(self) -> Task:
+        """The task with the run's settings.
+
+        Raises:
+            UsageError: If it cannot be loaded, or refuses the settings.
+        """
+        return load_task(self.task).configured(self.settings)
+
+    def search_space(self) -> SearchSpace:
+        """What is searched, and what is fixed."""
+        return SearchSpace(self.configured_task(), self.ranges, self.fixed, self.space_file)
+
+    def spec(self, hyperparameters: Mapping[str, Any], budget: float, seed: int) -> TrialSpec:
         """The trial of this run with these hyperparameters, epochs and seed."""
         return TrialSpec(
+            task=load_task(self.task).name,
             hyperparameters=hyperparameters,
             budget=budget,
             seed=seed,
-            space=self.space,
-            operations=self.operations,
-            data=self.data,
-            method=self.method,
             retrain=self.retrains,
-            choices=self.choices,
+            settings=self.settings,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,12 +167,11 @@ class RunSettings:
             UsageError: For an unknown setting, or a value that is not valid.
         """
         known = {entry.name for entry in fields(cls)}
-        for name in values:
+        read = with_task_settings(values)
+        for name in read:
             if name not in known:
                 raise UnknownNameError("setting", name, sorted(known))
-        read = dict(values)
-        if not isinstance(read.get("choices"), Choices):
-            read["choices"] = Choices.from_mapping(read.get("choices") or {})
+        read["ranges"] = {name: (float(low), float(high)) for name, (low, high) in (read.get("ranges") or {}).items()}
         if not isinstance(read.get("decisions"), Decisions):
             read["decisions"] = Decisions.from_mapping(read.get("decisions") or {})
         try:
@@ -175,6 +186,20 @@ class RunSettings:
             return cls(**read)
         except TypeError as error:
             raise InvalidValueError(f"not the settings of a run: {error}") from None
+
+
+#: Where the settings of ``inverse-1d`` were before there were other tasks.
+_OLD_TASK_SETTINGS = ("space", "operations", "data", "method")
+
+
+def with_task_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a run as of today: before there were other tasks, those of ``inverse-1d`` lay among the run's."""
+    read = dict(values)
+    old = {name: read.pop(name) for name in _OLD_TASK_SETTINGS if name in read and not isinstance(read[name], dict)}
+    choices = read.pop("choices", None) or {}
+    if old or choices:
+        read["settings"] = {**old, **choices, **(read.get("settings") or {})}
+    return read
 
 
 def check_run_name(name: str) -> None:

@@ -6,6 +6,7 @@
     │   │   └── UnknownPartError    of a part of a problem, which a plug-in may register
     │   ├── InvalidValueError       a value outside what is valid
     │   ├── PluginError             a plug-in cannot be imported, or adds what is not valid
+    │   ├── TaskError               a task that cannot be imported, or is none
     │   ├── RunExistsError          the name of a new run is taken
     │   └── RunMissingError         no run of that name
     ├── StorageError                the database cannot be used
@@ -16,7 +17,7 @@
     ├── ClusterError                nameserver, dispatcher or worker cannot be reached or trusted
     │   ├── UnreachableError        nobody answers at that address
     │   ├── AuthenticationError     the other side holds another key, or none
-    │   ├── VersionError            the other side runs another version of das-hpo
+    │   ├── VersionError            the other side runs another version of das-hpo, or other code of the task
     │   └── WireError               a message that is not of the agreed form
     └── DeviceError                 the device asked for is not on this machine
 
@@ -65,6 +66,10 @@ class InvalidValueError(UsageError):
 
 class PluginError(UsageError):
     """A plug-in cannot be imported, changes what is there, or adds what is not valid."""
+
+
+class TaskError(UsageError):
+    """A task that cannot be imported, or an object that is none."""
 
 
 class RunExistsError(UsageError):
@@ -129,7 +134,7 @@ class AuthenticationError(ClusterError):
 
 
 class VersionError(ClusterError):
-    """The other side runs another version of das-hpo."""
+    """The other side runs another version of das-hpo, or other code of the task."""
 
 
 class WireError(ClusterError):

@@ -9,23 +9,15 @@ from types import NoneType
 from typing import Any
 
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.hyperparameters import Hyperparameters
-from spaces.inverse_1d.architecture import Architecture, candidate_operations
-from spaces.inverse_1d.choices import Choices
-from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, entry
 from spaces.texts import is_clean
 
 OBJECTIVES = ("one-shot", "architecture")
 
-#: Mini-batches an epoch (section 5.1: 2,432 samples of 128).
-BATCHES_PER_EPOCH = 19
-
-#: The loss a model is told for a diverged trial: finite, and worse than any PSNR in float32 can be.
-WORST_LOSS = 1000.0
+#: The loss that an optimiser is told for a diverged trial: finite, and worse than the loss of any other trial.
+WORST_LOSS = 1e9
 
 COMPLETED = "completed"
 DIVERGED = "diverged"
-
 
 #: What differs between trials of equal shape.
 _OF_ONE_TRIAL = ("hyperparameters", "seed")
@@ -36,51 +28,38 @@ class TrialSpec:
     """One trial that is asked for: a DAS search and, where asked, the retraining of what it found.
 
     Attributes:
-        hyperparameters: The point of the hyperparameter space.
+        task: The name of the task.
+        hyperparameters: The point of the task's hyperparameter space, by name.
         budget: Epochs of the search, and of the retraining.
         seed: From which every random stream of the trial is derived by name.
-        space: The search space, such as ``sequential``; the names are those of spaces.inverse_1d.registries.
-        operations: The set of operations, such as ``good``.
-        data: The data formation, such as ``blur``.
-        method: The method of DAS, such as ``das``.
         retrain: Whether the architecture is retrained from scratch.
-        architecture: A canonical string: this architecture is trained, nothing is searched.
-        choices: What the paper leaves open.
+        settings: The task's own settings, by name; the task checks them.
+        architecture: This architecture is trained, and nothing is searched; None for a search.
 
     Raises:
-        UnknownNameError: For an unknown name.
-        InvalidValueError: For a budget that is not a positive number, a negative seed, a method outside
-            the spaces it is made for, or an architecture of another space.
+        InvalidValueError: For a budget that is not a positive number, a seed outside [0, 2**63), or a
+            mapping whose names are no text.
     """
 
-    hyperparameters: Hyperparameters
+    task: str
+    hyperparameters: Mapping[str, Any]
     budget: float
     seed: int
-    space: str = "sequential"
-    operations: str = "good"
-    data: str = "blur"
-    method: str = "das"
     retrain: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
     architecture: str | None = None
-    choices: Choices = field(default_factory=Choices)
 
     def __post_init__(self) -> None:
-        candidate_operations(self.space, self.operations)
-        entry("data formation", DATA_FORMATIONS, self.data)
-        spaces = entry("method", METHODS, self.method).spaces
+        if not isinstance(self.task, str) or not self.task:
+            raise InvalidValueError(f"a trial names its task, got {self.task!r}")
         if not 0 < self.budget < math.inf:
             raise InvalidValueError(f"a budget is a positive number of epochs, {self.budget} came")
         if not 0 <= self.seed < 2**63:
             raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
-        if spaces is not None and self.space not in spaces:
-            raise InvalidValueError(f"{self.method} needs the {' or '.join(spaces)} space, {self.space} came")
-        if self.architecture is not None and Architecture.parse(self.architecture).space != self.space:
-            raise InvalidValueError(f"the architecture {self.architecture!r} is none of the {self.space} space")
-
-    @property
-    def steps(self) -> int:
-        """Optimisation steps of the search (and of the retraining): ``round(19 * budget)``, at least 1."""
-        return max(1, round(BATCHES_PER_EPOCH * self.budget))
+        for name in ("hyperparameters", "settings"):
+            values = getattr(self, name)
+            if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+                raise InvalidValueError(f"{name} are values by name, got {values!r}")
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -91,18 +70,15 @@ class TrialSpec:
         """As builtin types, for the wire."""
         return {
             **_fields(self),
-            "hyperparameters": self.hyperparameters.to_dict(),
-            "choices": self.choices.to_dict(),
+            "hyperparameters": dict(self.hyperparameters),
+            "settings": dict(self.settings),
         }
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrialSpec:
         """Reads what :meth:`to_dict` wrote; raises as the constructor does."""
-        rest = dict(values)
-        hyperparameters = Hyperparameters.from_mapping(rest.pop("hyperparameters"))
-        choices = Choices.from_mapping(rest.pop("choices", {}))
         try:
-            return cls(hyperparameters=hyperparameters, choices=choices, **rest)
+            return cls(**values)
         except TypeError as error:
             raise InvalidValueError(f"not a trial: {error}") from None
 
@@ -112,21 +88,22 @@ class Epoch:
     """One point of a learning curve.
 
     Attributes:
-        phase: ``pretrain-learnable-gradient``, ``pretrain-net`` (das-single), ``search`` or ``retrain``.
+        phase: Of the trial; for ``inverse-1d`` ``pretrain-learnable-gradient``, ``pretrain-net`` (das-single),
+            ``search`` or ``retrain``.
         epoch: Counted from 1; the last may be a part of an epoch.
-        training_loss: Mean over the epoch's training batches, before each step (loss_scale * MSE).
-        training_psnr: Mean PSNR in dB over the same batches, batch norm in training mode.
-        validation_loss: The same over the alpha step's validation batches; None where there are none.
-        validation_psnr: The same; None where there are none.
+        training_loss: Mean over the epoch's training batches, before each step.
+        training_score: Mean of the task's metric over the same batches.
+        validation_loss: The same over the validation batches of the steps on alpha; None where there are none.
+        validation_score: The same; None where there are none.
         alpha: In ``search``: alpha after the epoch, [layer or edge][operation]; else None.
     """
 
     phase: str
     epoch: int
-    training_loss: float | None
-    training_psnr: float | None
+    training_loss: float | None = None
+    training_score: float | None = None
     validation_loss: float | None = None
-    validation_psnr: float | None = None
+    validation_score: float | None = None
     alpha: tuple[tuple[float, ...], ...] | None = None
 
 
@@ -135,33 +112,39 @@ class TrialOutcome:
     """What a trial gave.
 
     Attributes:
-        status: ``completed``, or ``diverged`` if a loss or PSNR became infinite or NaN.
-        one_shot_psnr: Validation PSNR in dB of the relaxed network; None if not searched or diverged.
-        architecture_psnr: Validation PSNR in dB of the retrained network; None if not retrained or diverged.
-        architecture: The canonical string of the chosen (or given) architecture; None if the search diverged.
+        status: ``completed``, or ``diverged`` if a loss or score became infinite or NaN.
+        one_shot_score: Validation score of the relaxed network (supernet) at the end of the search, in the unit
+            of the task's metric; None if nothing was searched, or the trial diverged.
+        architecture_score: Validation score of the discrete network, retrained; None if it was not retrained,
+            or the trial diverged.
+        architecture: The chosen (or given) architecture as text; None if the search diverged.
         parameters: Trainable weights of the discrete network; None if there is no architecture.
         epochs: Learning curves, in the order they were made.
-        kernel: ``torch`` or ``fused``: which implementation computed it.
+        kernel: Which implementation computed it; for ``inverse-1d`` ``torch`` or ``fused``.
         device: ``cpu`` or the name of the GPU.
         search_s: Seconds of the search with its validation.
         retrain_s: Seconds of the retraining with its validation.
         message: Why it diverged; None otherwise.
+        extras: Further finite numbers of the trial, by name.
+        fingerprint: Of the task's code that computed it; the worker fills it in.
     """
 
-    status: str
-    one_shot_psnr: float | None
-    architecture_psnr: float | None
-    architecture: str | None
-    parameters: int | None
+    status: str = COMPLETED
+    one_shot_score: float | None = None
+    architecture_score: float | None = None
+    architecture: str | None = None
+    parameters: int | None = None
     epochs: tuple[Epoch, ...] = ()
     kernel: str = "torch"
     device: str = "cpu"
     search_s: float = field(default=0.0, compare=False)
     retrain_s: float = field(default=0.0, compare=False)
     message: str | None = None
+    extras: Mapping[str, float] = field(default_factory=dict)
+    fingerprint: str | None = field(default=None, compare=False)
 
-    def loss(self, objective: str) -> float | None:
-        """What BOHB minimises: minus the objective's PSNR in dB; None without that PSNR, and for a diverged trial.
+    def score(self, objective: str) -> float | None:
+        """The objective's score; None without one, and for a diverged trial.
 
         A trial whose search went well and whose retraining diverged is a diverged one under both objectives.
 
@@ -170,12 +153,24 @@ class TrialOutcome:
         """
         if objective not in OBJECTIVES:
             raise UnknownNameError("objective", objective, OBJECTIVES)
-        psnr = self.one_shot_psnr if objective == "one-shot" else self.architecture_psnr
-        return None if psnr is None or self.status != COMPLETED else -psnr
+        score = self.one_shot_score if objective == "one-shot" else self.architecture_score
+        return score if self.status == COMPLETED else None
+
+    def loss(self, objective: str, larger_is_better: bool = True) -> float | None:
+        """What an optimiser minimises: the objective's score, negated where larger is better; see :meth:`score`.
+
+        Raises:
+            UnknownNameError: For an unknown objective.
+        """
+        return to_loss(self.score(objective), larger_is_better)
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, for the wire."""
-        return {**_fields(self), "epochs": tuple(_fields(epoch) for epoch in self.epochs)}
+        return {
+            **_fields(self),
+            "epochs": tuple(_fields(epoch) for epoch in self.epochs),
+            "extras": dict(self.extras),
+        }
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrialOutcome:
@@ -190,18 +185,24 @@ class TrialOutcome:
             outcome = cls(epochs=epochs, **rest)
         except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
             raise InvalidValueError(f"not an outcome: {error}") from None
-        if outcome.status not in (COMPLETED, DIVERGED):
-            raise UnknownNameError("status of an outcome", outcome.status, (COMPLETED, DIVERGED))
-        for psnr in (outcome.one_shot_psnr, outcome.architecture_psnr):
-            if psnr is not None and not (isinstance(psnr, float) and math.isfinite(psnr)):
-                raise InvalidValueError(f"a PSNR is a finite number or None, {psnr!r} came")
-        _check_types(outcome, _OUTCOME_TYPES)
-        for epoch in epochs:
-            _check_types(epoch, _EPOCH_TYPES)
-        if len({(epoch.phase, epoch.epoch) for epoch in epochs}) < len(epochs):
-            raise InvalidValueError("not an outcome: a phase has the same epoch twice")
+        missing = [name for name in _REQUIRED if name not in values]
+        if missing:
+            raise InvalidValueError(f"not an outcome: it has no {', '.join(missing)}")
+        check_outcome(outcome)
         return outcome
 
+
+def to_loss(score: float | None, larger_is_better: bool) -> float | None:
+    """The loss of a score; None stays None."""
+    return score if score is None or not larger_is_better else -score
+
+
+#: A loss becomes a score again by the same sign.
+to_score = to_loss
+
+
+#: What every outcome that crosses the wire says.
+_REQUIRED = ("status", "one_shot_score", "architecture_score", "architecture", "parameters")
 
 #: What the fields of an outcome, and of its epochs, may be; what is not named is checked apart.
 _OUTCOME_TYPES: Mapping[str, tuple[type, ...]] = {
@@ -212,24 +213,50 @@ _OUTCOME_TYPES: Mapping[str, tuple[type, ...]] = {
     "search_s": (float, int),
     "retrain_s": (float, int),
     "message": (str, NoneType),
+    "fingerprint": (str, NoneType),
 }
 _EPOCH_TYPES: Mapping[str, tuple[type, ...]] = {
     "phase": (str,),
     "epoch": (int,),
     "training_loss": (float, int, NoneType),
-    "training_psnr": (float, int, NoneType),
+    "training_score": (float, int, NoneType),
     "validation_loss": (float, int, NoneType),
-    "validation_psnr": (float, int, NoneType),
+    "validation_score": (float, int, NoneType),
 }
 
 
 #: How long the texts may be.
-_LENGTHS: Mapping[str, int] = {"kernel": 32, "phase": 64}
+_LENGTHS: Mapping[str, int] = {"kernel": 32, "phase": 64, "fingerprint": 64}
 _LENGTH = 65_536
 
 
+def check_outcome(outcome: TrialOutcome) -> None:
+    """Refuses what a database could not hold, before it gets there.
+
+    Raises:
+        UnknownNameError: For an unknown status.
+        InvalidValueError: For a field of another form, a score or an extra that is not a finite number, or a phase
+            that has the same epoch twice.
+    """
+    if outcome.status not in (COMPLETED, DIVERGED):
+        raise UnknownNameError("status of an outcome", outcome.status, (COMPLETED, DIVERGED))
+    for score in (outcome.one_shot_score, outcome.architecture_score):
+        if score is not None and not (isinstance(score, float) and math.isfinite(score)):
+            raise InvalidValueError(f"a score is a finite number or None, {score!r} came")
+    if not isinstance(outcome.extras, Mapping):
+        raise InvalidValueError(f"not an outcome: extras are numbers by name, got {outcome.extras!r}")
+    for name, value in outcome.extras.items():
+        named = type(name) is str and len(name) <= 64 and is_clean(name)
+        if not named or type(value) not in (float, int) or not math.isfinite(value):
+            raise InvalidValueError("not an outcome: extras are finite numbers by name")
+    _check_types(outcome, _OUTCOME_TYPES)
+    for epoch in outcome.epochs:
+        _check_types(epoch, _EPOCH_TYPES)
+    if len({(epoch.phase, epoch.epoch) for epoch in outcome.epochs}) < len(outcome.epochs):
+        raise InvalidValueError("not an outcome: a phase has the same epoch twice")
+
+
 def _check_types(datum: TrialOutcome | Epoch, types: Mapping[str, tuple[type, ...]]) -> None:
-    """Refuses what a database could not hold, before it gets there."""
     for name, valid in types.items():
         value = getattr(datum, name)
         if type(value) is int and int in valid and not 0 <= value < 2**31:  # not named: Python writes no long integers

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from spaces.hyperparameters import Hyperparameters
 from spaces.identity import ConfigurationId
+from spaces.task import PSNR, Metric
 
 RUN_KINDS = ("run", "campaign")
 RUN_STATUSES = ("running", "completed", "interrupted", "failed")
@@ -32,14 +33,18 @@ class NewRun:
         name: Unique in the database.
         kind: ``run`` (an optimisation) or ``campaign`` (trials of given configurations).
         objective: ``one-shot`` or ``architecture``.
-        space: ``sequential`` or ``cell``.
-        operations: ``good`` or ``all``.
-        data: ``blur`` or ``downsampling``.
-        method: ``das`` or ``das-single``.
+        space: The task's label of the search space.
+        operations: The task's label of the candidate operations.
+        data: The task's label of the data.
+        method: The task's label of the DAS method; of a baseline its name.
         optimizer: ``bohb``, ``hyperband``, ``random``; free text for a campaign.
         seed: From which every seed of the run is derived.
         settings: Everything needed to resume it, as builtin types (stored as JSON).
         version: The das-hpo that runs it.
+        task: The task's name.
+        metric: What the scores are.
+        task_settings: The task's own settings.
+        fingerprint: Of the task's code; None if it is not known.
     """
 
     name: str
@@ -53,6 +58,10 @@ class NewRun:
     seed: int
     settings: dict[str, Any]
     version: str = ""
+    task: str = "inverse-1d"
+    metric: Metric = PSNR
+    task_settings: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +72,14 @@ class NewConfiguration:
         configuration_id: Its id within the run.
         origin: ``model``, ``random``, ``preset`` or ``fixed``.
         info: hpbandster's configuration info as builtin types (``model_based_pick``, ...).
-        hyperparameters: The point.
+        hyperparameters: The point, by name, as builtin types.
         architecture: A fixed architecture to train instead of a search (baselines).
     """
 
     configuration_id: ConfigurationId
     origin: str
     info: dict[str, Any]
-    hyperparameters: Hyperparameters
+    hyperparameters: Mapping[str, Any]
     architecture: str | None = None
 
 

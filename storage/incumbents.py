@@ -12,14 +12,14 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
-from spaces.hyperparameters import HYPERPARAMETERS, Hyperparameters
-from spaces.trial import OBJECTIVES
+from spaces.task import Metric
+from spaces.trial import OBJECTIVES, to_loss, to_score
 from storage.engine import Database, Session
 from storage.entries import EVALUATION_STATUSES, FINISHED_STATUSES
 from storage.records import Incumbent
 from storage.statements import CONFIGURATIONS, EVALUATIONS, RUNS
 
-#: How the replicates of a configuration make one number.
+#: How the replicates of a configuration make one number; ``max`` is the best, whichever way that is.
 AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
     "mean": lambda values: sum(values) / len(values),
     "median": statistics.median,
@@ -31,8 +31,8 @@ def incumbents(database: Database, run: str, objective: str | None = None, top: 
     """The best configurations of a run, the best first.
 
     Those compete that were evaluated at the largest budget for which there is any result, with all replicates
-    finished; PSNRs are aggregated as the run was told to (``settings["aggregate"]``, else the mean). A failed
-    replicate does not count; a diverged one counts as minus infinity, so that it only can be outweighed under
+    finished; scores are aggregated as the run was told to (``settings["aggregate"]``, else the mean). A failed
+    replicate does not count; a diverged one counts as infinitely bad, so that it only can be outweighed under
     ``max`` and, in the minority, under ``median``.
 
     Args:
@@ -51,30 +51,35 @@ def incumbents(database: Database, run: str, objective: str | None = None, top: 
     if top < 1:
         raise InvalidValueError(f"top is 1 or more, {top} came")
     with database.read() as session:
-        row = session.execute(select(RUNS.c.id, RUNS.c.objective, RUNS.c.settings).where(RUNS.c.name == run)).first()
+        columns = [
+            RUNS.c[name] for name in ("id", "objective", "settings", "metric", "metric_unit", "larger_is_better")
+        ]
+        row = session.execute(select(*columns).where(RUNS.c.name == run)).first()
         if row is None:
             raise RunMissingError(f"no run is named {run!r} in this database: `das-hpo runs` lists them")
         how = row.settings.get("aggregate", "mean")
         objective = objective or row.objective
+        metric = Metric(row.metric, row.metric_unit, row.larger_is_better)
         for budget in _budgets(session, row.id):
-            best = _ranked(session, row.id, budget, objective, how, top)
+            best = _ranked(session, row.id, budget, objective, how, metric, top)
             if best:
-                return _records(session, best, budget, objective, how)
+                return _records(session, best, budget, objective, how, metric)
     return []
 
 
-def aggregate(psnrs: Sequence[float | None], how: str) -> float | None:
-    """One number from the PSNRs of replicates; None stands for a diverged one, and for a result that is none.
+def aggregate(scores: Sequence[float | None], how: str, larger_is_better: bool = True) -> float | None:
+    """One number from the scores of replicates; None stands for a diverged one, and for a result that is none.
 
     Raises:
         UnknownNameError: If ``how`` is none of :data:`AGGREGATES`.
     """
     if how not in AGGREGATES:
         raise UnknownNameError("aggregate", how, AGGREGATES)
-    if not psnrs:
+    if not scores:
         return None
-    value = AGGREGATES[how]([-math.inf if psnr is None else psnr for psnr in psnrs])
-    return value if math.isfinite(value) else None
+    sign = 1.0 if larger_is_better else -1.0
+    value = AGGREGATES[how]([-math.inf if score is None else sign * score for score in scores])
+    return sign * value if math.isfinite(value) else None
 
 
 def _budgets(session: Session, run_id: int) -> list[float]:
@@ -83,11 +88,11 @@ def _budgets(session: Session, run_id: int) -> list[float]:
 
 
 def _ranked(
-    session: Session, run_id: int, budget: float, objective: str, how: str, top: int
+    session: Session, run_id: int, budget: float, objective: str, how: str, metric: Metric, top: int
 ) -> list[tuple[float, int]]:
-    """The best configurations as (PSNR, id in the database): only what decides is read of all of them."""
-    psnr_column = EVALUATIONS.c.one_shot_psnr if objective == "one-shot" else EVALUATIONS.c.architecture_psnr
-    query = select(EVALUATIONS.c.configuration_id, EVALUATIONS.c.status, psnr_column).where(
+    """The best configurations as (score, id in the database): only what decides is read of all of them."""
+    score_column = EVALUATIONS.c.one_shot_score if objective == "one-shot" else EVALUATIONS.c.architecture_score
+    query = select(EVALUATIONS.c.configuration_id, EVALUATIONS.c.status, score_column).where(
         EVALUATIONS.c.run_id == run_id,
         # Every status, named: so the index by run, status and budget finds the rows.
         EVALUATIONS.c.status.in_(EVALUATION_STATUSES),
@@ -95,21 +100,25 @@ def _ranked(
     )
     replicates: dict[int, list[float | None]] = defaultdict(list)
     unfinished = set()
-    for configuration_id, status, psnr in session.execute(query):
+    for configuration_id, status, score in session.execute(query):
         if status not in FINISHED_STATUSES:
             unfinished.add(configuration_id)
         elif status != "failed":
-            replicates[configuration_id].append(psnr if status == "completed" else None)
+            replicates[configuration_id].append(score if status == "completed" else None)
     ranked = []
-    for configuration_id, psnrs in replicates.items():
-        value = None if configuration_id in unfinished else aggregate(psnrs, how)
-        if value is not None:
-            ranked.append((-value, configuration_id))
-    return [(-loss, configuration_id) for loss, configuration_id in heapq.nsmallest(top, ranked)]
+    for configuration_id, scores in replicates.items():
+        value = None if configuration_id in unfinished else aggregate(scores, how, metric.larger_is_better)
+        loss = to_loss(value, metric.larger_is_better)
+        if loss is not None:
+            ranked.append((loss, configuration_id))
+    return [
+        (to_score(loss, metric.larger_is_better) or 0.0, configuration_id)
+        for loss, configuration_id in heapq.nsmallest(top, ranked)
+    ]
 
 
 def _records(
-    session: Session, best: list[tuple[float, int]], budget: float, objective: str, how: str
+    session: Session, best: list[tuple[float, int]], budget: float, objective: str, how: str, metric: Metric
 ) -> list[Incumbent]:
     """The same configurations with everything that is known of them."""
     ids = [configuration_id for _, configuration_id in best]
@@ -125,9 +134,15 @@ def _records(
     for row in session.execute(counted.order_by(EVALUATIONS.c.replicate)):
         replicates[row.configuration_id].append(row)
     records = []
-    for rank, (psnr, configuration_id) in enumerate(best, start=1):
+    larger = metric.larger_is_better
+
+    def loss(row: Row[Any]) -> float:
+        value = to_loss(_score(row, objective), larger)
+        return math.inf if value is None else value
+
+    for rank, (score, configuration_id) in enumerate(best, start=1):
         configuration, rows = configurations[configuration_id], replicates[configuration_id]
-        best_row = max(rows, key=lambda row: -math.inf if (value := _psnr(row, objective)) is None else value)
+        best_row = min(rows, key=loss)
         records.append(
             Incumbent(
                 rank=rank,
@@ -135,20 +150,21 @@ def _records(
                 stage=configuration.stage,
                 number=configuration.number,
                 budget=budget,
-                psnr=psnr,
-                one_shot_psnr=aggregate([_psnr(row, "one-shot") for row in rows], how),
-                architecture_psnr=aggregate([_psnr(row, "architecture") for row in rows], how),
+                score=score,
+                one_shot_score=aggregate([_score(row, "one-shot") for row in rows], how, larger),
+                architecture_score=aggregate([_score(row, "architecture") for row in rows], how, larger),
                 replicates=len(rows),
                 architecture=best_row.architecture or configuration.architecture,
                 origin=configuration.origin,
-                hyperparameters=Hyperparameters(**{name: configuration._mapping[name] for name in HYPERPARAMETERS}),
+                hyperparameters=configuration.hyperparameters,
+                metric=metric,
             )
         )
     return records
 
 
-def _psnr(row: Row[Any], objective: str) -> float | None:
+def _score(row: Row[Any], objective: str) -> float | None:
     if row.status != "completed":
         return None
-    psnr: float | None = row.one_shot_psnr if objective == "one-shot" else row.architecture_psnr
-    return psnr
+    score: float | None = row.one_shot_score if objective == "one-shot" else row.architecture_score
+    return score

@@ -33,13 +33,14 @@ from sqlalchemy import (
     UniqueConstraint,
     event,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from storage.entries import ATTEMPT_STATUSES, EVALUATION_STATUSES, ORIGINS, RUN_KINDS, RUN_STATUSES
 
 #: Schema revisions, the oldest first; the last is the one this das-hpo reads and writes.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 
 #: SQLite only numbers rows by itself where the key is declared INTEGER (which there holds 64 bits).
 Id = BigInteger().with_variant(Integer(), "sqlite")
@@ -114,6 +115,12 @@ class Run(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     message: Mapped[str | None] = mapped_column(String())
+    task: Mapped[str] = mapped_column(String(64), server_default=text("'inverse-1d'"))
+    metric: Mapped[str] = mapped_column(String(64), server_default=text("'PSNR'"))
+    metric_unit: Mapped[str] = mapped_column(String(64), server_default=text("'dB'"))
+    larger_is_better: Mapped[bool] = mapped_column(server_default=true())
+    task_settings: Mapped[dict[str, Any]] = mapped_column(JSON(), server_default=text("'{}'"))
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
 
 
 class Configuration(Base):
@@ -134,16 +141,18 @@ class Configuration(Base):
     number: Mapped[int] = mapped_column(Integer())
     origin: Mapped[str] = mapped_column(String(16))
     info: Mapped[dict[str, Any]] = mapped_column(JSON())
-    parameter_learning_rate: Mapped[float] = mapped_column(Double())
-    parameter_weight_decay: Mapped[float] = mapped_column(Double())
-    parameter_warm_up: Mapped[bool]
-    alpha_learning_rate: Mapped[float] = mapped_column(Double())
-    alpha_weight_decay: Mapped[float] = mapped_column(Double())
-    alpha_warm_up: Mapped[bool]
-    alpha_scheduler: Mapped[str] = mapped_column(String(32))
-    alpha_optimizer: Mapped[str] = mapped_column(String(32))
     architecture: Mapped[str | None] = mapped_column(String())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    hyperparameters: Mapped[dict[str, Any]] = mapped_column(JSON(), server_default=text("'{}'"))
+    # Those of inverse-1d once more, as SQL of users reads them; NULL where the task has no such hyperparameter.
+    parameter_learning_rate: Mapped[float | None] = mapped_column(Double())
+    parameter_weight_decay: Mapped[float | None] = mapped_column(Double())
+    parameter_warm_up: Mapped[bool | None]
+    alpha_learning_rate: Mapped[float | None] = mapped_column(Double())
+    alpha_weight_decay: Mapped[float | None] = mapped_column(Double())
+    alpha_warm_up: Mapped[bool | None]
+    alpha_scheduler: Mapped[str | None] = mapped_column(String(32))
+    alpha_optimizer: Mapped[str | None] = mapped_column(String(32))
 
 
 class Worker(Base):
@@ -196,8 +205,8 @@ class Evaluation(Base):
     status: Mapped[str] = mapped_column(String(16))
     sequence: Mapped[int | None] = mapped_column(Integer())
     loss: Mapped[float | None] = mapped_column(Double())
-    one_shot_psnr: Mapped[float | None] = mapped_column(Double())
-    architecture_psnr: Mapped[float | None] = mapped_column(Double())
+    one_shot_score: Mapped[float | None] = mapped_column(Double())
+    architecture_score: Mapped[float | None] = mapped_column(Double())
     architecture: Mapped[str | None] = mapped_column(String())
     parameters: Mapped[int | None] = mapped_column(Integer())
     kernel: Mapped[str | None] = mapped_column(String(32))
@@ -211,6 +220,8 @@ class Evaluation(Base):
     search_s: Mapped[float | None] = mapped_column(Double())
     retrain_s: Mapped[float | None] = mapped_column(Double())
     message: Mapped[str | None] = mapped_column(String())
+    extras: Mapped[dict[str, float]] = mapped_column(JSON(), server_default=text("'{}'"))
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
 
 
 class Attempt(Base):
@@ -259,7 +270,7 @@ class Epoch(Base):
     phase: Mapped[str] = mapped_column(String(64), primary_key=True)
     epoch: Mapped[int] = mapped_column(Integer(), primary_key=True)
     training_loss: Mapped[float | None] = mapped_column(Double())
-    training_psnr: Mapped[float | None] = mapped_column(Double())
+    training_score: Mapped[float | None] = mapped_column(Double())
     validation_loss: Mapped[float | None] = mapped_column(Double())
-    validation_psnr: Mapped[float | None] = mapped_column(Double())
+    validation_score: Mapped[float | None] = mapped_column(Double())
     alpha: Mapped[list[list[float | None]] | None] = mapped_column(JSON(none_as_null=True))

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
-from spaces.hyperparameters import HYPERPARAMETERS, Hyperparameters
+from spaces.task import Metric
 from storage.clock import database_now
 from storage.engine import Database, Session
 from storage.entries import EVALUATION_STATUSES, WorkerInfo
@@ -51,6 +51,8 @@ __all__ = [
 
 _RUN_COLUMNS: list[ColumnElement[Any]] = [
     *(RUNS.c[name] for name in RunRecord.__dataclass_fields__ if name != "active"),
+    RUNS.c.metric_unit,
+    RUNS.c.larger_is_better,
     RUNS.c.lease_expires_at,
     RUNS.c.lease_owner,
 ]
@@ -136,7 +138,11 @@ def results(
             query = query.where(RUNS.c.id == run_id)
             if limit is None:  # All of them: found by their run, where the first few are found by configuration.
                 query = query.where(EVALUATIONS.c.run_id == run_id)
-        return [ResultRecord(*row) for row in session.execute(query.limit(limit))]
+        settings: dict[str, dict[str, Any]] = dict(session.execute(select(RUNS.c.name, RUNS.c.task_settings)).all())
+        return [
+            ResultRecord(**{**row, "settings": settings[row["run"]]})
+            for row in session.execute(query.limit(limit)).mappings()
+        ]
 
 
 def replay(database: Database, run_id: int) -> Replay:
@@ -149,12 +155,11 @@ def replay(database: Database, run_id: int) -> Replay:
         row = session.execute(select(*_RUN_COLUMNS).where(RUNS.c.id == run_id)).first()
         if row is None:
             raise RunMissingError(f"no run has the id {run_id} in {database.location.name}")
-        configurations = session.execute(
-            select(CONFIGURATIONS).where(CONFIGURATIONS.c.run_id == run_id).order_by(*_ID)
-        ).all()
+        columns = [CONFIGURATIONS.c[name] for name in ConfigurationRecord.__dataclass_fields__]
+        configurations = session.execute(select(*columns).where(CONFIGURATIONS.c.run_id == run_id).order_by(*_ID)).all()
         return Replay(
             run=_run(row, database_now(session)),
-            configurations=tuple(_configuration(configuration) for configuration in configurations),
+            configurations=tuple(ConfigurationRecord(*configuration) for configuration in configurations),
             evaluations=tuple(_evaluations(session, run_id)),
             attempts=tuple(_attempts(session, run_id, ATTEMPTS.c.status == "running")),
         )
@@ -178,8 +183,8 @@ def epochs(
     Raises:
         RunMissingError: If no run has that name.
     """
-    points = [EPOCHS.c[name] for name in ("phase", "epoch", "training_loss", "training_psnr")]
-    points += [EPOCHS.c[name] for name in ("validation_loss", "validation_psnr", "alpha")]
+    points = [EPOCHS.c[name] for name in ("phase", "epoch", "training_loss", "training_score")]
+    points += [EPOCHS.c[name] for name in ("validation_loss", "validation_score", "alpha")]
     query = (
         select(EVALUATIONS.c.id, *_ID, EVALUATIONS.c.budget, EVALUATIONS.c.replicate, *points)
         .join(EPOCHS, EPOCHS.c.evaluation_id == EVALUATIONS.c.id)
@@ -255,16 +260,10 @@ def _summaries(session: Session, query: Select[Any]) -> list[RunSummary]:
 def _run(row: Row[Any], now: datetime) -> RunRecord:
     values = dict(row._mapping)
     expires_at, owner = values.pop("lease_expires_at"), values.pop("lease_owner")
+    values["metric"] = Metric(values["metric"], values.pop("metric_unit"), values.pop("larger_is_better"))
     # A master of this machine that was killed is known at once; one of another, when its lease has run out.
     active = owner is not None and expires_at is not None and expires_at > now and lives(owner) is not False
     return RunRecord(active=active, **values)
-
-
-def _configuration(row: Row[Any]) -> ConfigurationRecord:
-    values = dict(row._mapping)
-    del values["run_id"]
-    hyperparameters = Hyperparameters(**{name: values.pop(name) for name in HYPERPARAMETERS})
-    return ConfigurationRecord(hyperparameters=hyperparameters, **values)
 
 
 def _evaluations(session: Session, run_id: int) -> list[EvaluationRecord]:

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from spaces.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from spaces.identity import ConfigurationId
+from spaces.task import Metric
+from spaces.trial import to_score
 from storage.entries import EVALUATION_STATUSES, WorkerInfo
 
 
@@ -45,6 +46,10 @@ class RunRecord:
     created_at: datetime
     finished_at: datetime | None
     message: str | None
+    task: str
+    metric: Metric
+    task_settings: dict[str, Any]
+    fingerprint: str | None
 
     @property
     def state(self) -> str:
@@ -92,10 +97,10 @@ class RunSummary:
         return sum(self.counts.values())
 
     @property
-    def best_psnr(self) -> float | None:
-        """The best PSNR in dB, by the run's own objective, of one evaluation at the largest budget that has any."""
+    def best_score(self) -> float | None:
+        """The best score, by the run's own objective, of one evaluation at the largest budget that has any."""
         losses = [budget.best_loss for budget in self.budgets if budget.best_loss is not None]
-        return -losses[-1] if losses else None
+        return to_score(losses[-1], self.run.metric.larger_is_better) if losses else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ class ConfigurationRecord:
     number: int
     origin: str
     info: dict[str, Any]
-    hyperparameters: Hyperparameters
+    hyperparameters: dict[str, Any]
     architecture: str | None
     created_at: datetime
 
@@ -132,9 +137,9 @@ class EvaluationRecord:
         seed: The trial's seed.
         status: ``queued``, ``running``, ``completed``, ``diverged`` or ``failed``.
         sequence: Place in the order in which the run's evaluations were finished, from 1; None if unfinished.
-        loss: What the model was told (minus a PSNR); None if diverged, failed or unfinished.
-        one_shot_psnr: In dB.
-        architecture_psnr: In dB.
+        loss: What the model was told; None if diverged, failed or unfinished.
+        one_shot_score: In the unit of the run's metric.
+        architecture_score: The same.
         attempts: How many attempts were started.
         failures: How many of them were lost or ended in an error (handed-back ones do not count).
         started_at: When the last attempt, or the one that gave the outcome, started.
@@ -153,8 +158,8 @@ class EvaluationRecord:
     status: str
     sequence: int | None
     loss: float | None
-    one_shot_psnr: float | None
-    architecture_psnr: float | None
+    one_shot_score: float | None
+    architecture_score: float | None
     attempts: int
     failures: int
     started_at: datetime | None
@@ -206,9 +211,9 @@ class EpochRecord:
     phase: str
     epoch: int
     training_loss: float | None
-    training_psnr: float | None
+    training_score: float | None
     validation_loss: float | None
-    validation_psnr: float | None
+    validation_score: float | None
     alpha: tuple[tuple[float, ...], ...] | None
 
 
@@ -271,24 +276,27 @@ class ResultRecord:
     started_at: datetime | None
     finished_at: datetime | None
     duration_s: float | None
-    parameter_learning_rate: float
-    parameter_weight_decay: float
-    parameter_warm_up: bool
-    alpha_learning_rate: float
-    alpha_weight_decay: float
-    alpha_warm_up: bool
-    alpha_scheduler: str
-    alpha_optimizer: str
+    parameter_learning_rate: float | None
+    parameter_weight_decay: float | None
+    parameter_warm_up: bool | None
+    alpha_learning_rate: float | None
+    alpha_weight_decay: float | None
+    alpha_warm_up: bool | None
+    alpha_scheduler: str | None
+    alpha_optimizer: str | None
     message: str | None
     kernel: str | None
     device: str | None
     parameters: int | None
     sequence: int | None
-
-    @property
-    def hyperparameters(self) -> Hyperparameters:
-        """The eight hyperparameter columns as one point."""
-        return Hyperparameters(**{name: getattr(self, name) for name in HYPERPARAMETERS})
+    task: str
+    metric: str
+    one_shot_score: float | None
+    architecture_score: float | None
+    settings: dict[str, Any]
+    hyperparameters: dict[str, Any]
+    extras: dict[str, float]
+    fingerprint: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Column name to value, in the view's order."""
@@ -309,13 +317,14 @@ class Incumbent:
         stage: Second part.
         number: Third part.
         budget: The largest budget that the run has results for; only configurations evaluated there compete.
-        psnr: What ranks it, in dB: the aggregate over the replicates of the PSNR of the objective asked for.
-        one_shot_psnr: The same aggregate of the one-shot PSNRs; None where there are none.
-        architecture_psnr: The same aggregate of the architecture PSNRs; None where there are none.
+        score: What ranks it: the aggregate over the replicates of the score of the objective asked for.
+        one_shot_score: The same aggregate of the one-shot scores; None where there are none.
+        architecture_score: The same aggregate of the architecture scores; None where there are none.
         replicates: Over how many completed or diverged evaluations it is taken.
-        architecture: That of the replicate with the best PSNR.
+        architecture: That of the replicate with the best score.
         origin: ``model``, ``random``, ``preset`` or ``fixed``.
         hyperparameters: The point.
+        metric: What the scores are.
     """
 
     rank: int
@@ -323,13 +332,14 @@ class Incumbent:
     stage: int
     number: int
     budget: float
-    psnr: float
-    one_shot_psnr: float | None
-    architecture_psnr: float | None
+    score: float
+    one_shot_score: float | None
+    architecture_score: float | None
     replicates: int
     architecture: str | None
     origin: str
-    hyperparameters: Hyperparameters
+    hyperparameters: dict[str, Any]
+    metric: Metric
 
     @property
     def configuration_id(self) -> ConfigurationId:

@@ -8,6 +8,7 @@ transaction has the database for itself, in PostgreSQL because rows are locked b
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +31,7 @@ from storage.entries import (
     WorkerInfo,
 )
 from storage.models import Evaluation, Run
+from storage.view import HYPERPARAMETER_COLUMNS
 
 
 def create_run(session: Session, new: NewRun) -> int:
@@ -45,6 +47,8 @@ def create_run(session: Session, new: NewRun) -> int:
         status, active = taken
         raise RunExistsError(_taken(new.name, status, bool(active)))
     values = {name: getattr(new, name) for name in NewRun.__dataclass_fields__}
+    metric = new.metric
+    values |= {"metric": metric.name, "metric_unit": metric.unit, "larger_is_better": metric.larger_is_better}
     return _insert(session, statements.RUNS, status="running", created_at=_now(), **values)
 
 
@@ -88,6 +92,17 @@ def set_run_settings(session: Session, run_id: int, settings: dict[str, Any]) ->
         raise RunMissingError(f"no run has the id {run_id} in this database")
 
 
+def set_run_fingerprint(session: Session, run_id: int, fingerprint: str) -> None:
+    """Writes by which code of its task a run goes on.
+
+    Raises:
+        RunMissingError: If there is no such run.
+    """
+    change = update(Run).where(Run.id == run_id).values(fingerprint=fingerprint).returning(Run.id)
+    if session.execute(change).first() is None:
+        raise RunMissingError(f"no run has the id {run_id} in this database")
+
+
 def add_configuration(session: Session, run_id: int, new: NewConfiguration, *, again: bool = False) -> int:
     """Adds a configuration to a run and returns the database's id of it.
 
@@ -111,7 +126,8 @@ def add_configuration(session: Session, run_id: int, new: NewConfiguration, *, a
         info=new.info,
         architecture=new.architecture,
         created_at=_now(),
-        **new.hyperparameters.to_dict(),
+        hyperparameters=dict(new.hyperparameters),
+        **_columns(new.hyperparameters),
     )
 
 
@@ -230,13 +246,13 @@ def record_outcome(session: Session, token: str, outcome: TrialOutcome, loss: fl
 
     Raises:
         StorageError: If no attempt has that token.
-        InvalidValueError: If a PSNR, the loss or the duration is not finite.
+        InvalidValueError: If a score, the loss or the duration is not finite.
     """
     for name, value in (
         ("loss", loss),
         ("duration_s", duration_s),
-        ("one_shot_psnr", outcome.one_shot_psnr),
-        ("architecture_psnr", outcome.architecture_psnr),
+        ("one_shot_score", outcome.one_shot_score),
+        ("architecture_score", outcome.architecture_score),
     ):
         if value is not None and not math.isfinite(value):
             raise InvalidValueError(f"{name} must be a finite number, {value} came")
@@ -262,8 +278,8 @@ def record_outcome(session: Session, token: str, outcome: TrialOutcome, loss: fl
         status=outcome.status,
         sequence=_next_sequence(session, evaluation_id),
         loss=loss if outcome.status == "completed" else None,
-        one_shot_psnr=outcome.one_shot_psnr,
-        architecture_psnr=outcome.architecture_psnr,
+        one_shot_score=outcome.one_shot_score,
+        architecture_score=outcome.architecture_score,
         architecture=outcome.architecture,
         parameters=outcome.parameters,
         kernel=outcome.kernel,
@@ -275,6 +291,8 @@ def record_outcome(session: Session, token: str, outcome: TrialOutcome, loss: fl
         search_s=_finite(outcome.search_s),
         retrain_s=_finite(outcome.retrain_s),
         message=outcome.message,
+        extras=dict(outcome.extras),
+        fingerprint=outcome.fingerprint,
     )
     if outcome.epochs:
         points = [_epoch(evaluation_id, point) for point in outcome.epochs]
@@ -388,6 +406,15 @@ def _scalar(session: Session, statement: Select[Any] | Update | Insert, **values
     return session.execute(statement, values).scalar()
 
 
+def _columns(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters that have a column of their own, where the value is of its type."""
+    return {
+        name: value if type(value) is kind or (kind is float and type(value) is int) else None
+        for name, kind in HYPERPARAMETER_COLUMNS.items()
+        for value in (hyperparameters.get(name),)
+    }
+
+
 def _epoch(evaluation_id: int, point: Point) -> dict[str, Any]:
     alpha = None if point.alpha is None else [[_finite(value) for value in row] for row in point.alpha]
     return {
@@ -395,9 +422,9 @@ def _epoch(evaluation_id: int, point: Point) -> dict[str, Any]:
         "phase": point.phase,
         "epoch": point.epoch,
         "training_loss": _finite(point.training_loss),
-        "training_psnr": _finite(point.training_psnr),
+        "training_score": _finite(point.training_score),
         "validation_loss": _finite(point.validation_loss),
-        "validation_psnr": _finite(point.validation_psnr),
+        "validation_score": _finite(point.validation_score),
         "alpha": alpha,
     }
 

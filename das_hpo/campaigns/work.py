@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from das_hpo.campaigns.campaign import RETRAINING, CampaignSettings
+from das_hpo.campaigns.campaign import DRAWN, RETRAINING, CampaignSettings
 from das_hpo.service.queue import Attempt, Evaluation
 from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
-from spaces.hyperparameters import PRESETS
 from spaces.identity import ConfigurationId
-from spaces.trial import WORST_LOSS
+from spaces.trial import WORST_LOSS, to_loss, to_score
 from storage.entries import NewConfiguration, NewEvaluation
 from storage.records import Replay
 
@@ -22,7 +21,8 @@ class CampaignQueue(RecordedQueue):
     """
 
     def __init__(self, settings: CampaignSettings, recorder: Recorder) -> None:
-        super().__init__(settings.name, settings.objective, recorder, None)
+        self._task = settings.configured_task()
+        super().__init__(settings.name, settings.objective, recorder, None, self._task.metric)
         self.settings = settings
         self.expected = settings.trials * settings.evaluations_per_trial
         self.epochs_expected = self.expected * settings.budget
@@ -55,8 +55,8 @@ class CampaignQueue(RecordedQueue):
             running = attempts.get(record.id)
             if record.sequence is not None:
                 one_shot = self.objective == "one-shot"
-                psnr = record.one_shot_psnr if one_shot else record.architecture_psnr
-                loss = None if psnr is None else -psnr
+                score = record.one_shot_score if one_shot else record.architecture_score
+                loss = to_loss(score, self.metric.larger_is_better)
                 if record.status == "diverged":
                     loss = WORST_LOSS
                 self.learn_again(evaluation, record.status, loss, record.message)
@@ -75,13 +75,14 @@ class CampaignQueue(RecordedQueue):
         trial, draw = divmod(self._next, per_trial)
         identifier, replicate = self._names(trial, draw)
         configuration = None
+        of_preset = not self.settings.is_baseline and self.settings.label in self._task.presets
         if identifier not in self._configured:
             configuration = NewConfiguration(
                 identifier,
-                origin="fixed" if self.settings.is_baseline or self.settings.label not in PRESETS else "preset",
+                origin="preset" if of_preset else "fixed",
                 info={"label": self.settings.label},
                 hyperparameters=self.settings.hyperparameters,
-                architecture=self.settings.architecture(trial, draw),
+                architecture=self.settings.architecture(self._task, trial, draw),
             )
         seed = self.settings.trial_seed(trial, draw)
         new = NewEvaluation(identifier, self.settings.budget, replicate, seed)
@@ -91,27 +92,28 @@ class CampaignQueue(RecordedQueue):
         return [self._evaluation(row, trial, draw)]
 
     def _position(self) -> tuple[int, int, float | None]:
-        best_psnr = None if self._best_loss is None else -self._best_loss
+        best = to_score(self._best_loss, self.metric.larger_is_better)
         begun = min(self._next // self.settings.evaluations_per_trial + 1, self.settings.trials)
-        return begun, self.settings.trials, best_psnr
+        return begun, self.settings.trials, best
 
     def _evaluation(self, row: int, trial: int, draw: int, failures: int = 0) -> Evaluation:
         identifier, replicate = self._names(trial, draw)
-        return Evaluation(row, identifier, self.settings.budget, replicate, self.settings.spec(trial, draw), failures)
+        spec = self.settings.spec(self._task, trial, draw)
+        return Evaluation(row, identifier, self.settings.budget, replicate, spec, failures)
 
     def _names(self, trial: int, draw: int) -> tuple[ConfigurationId, int]:
         """The configuration's id and the replicate of one evaluation."""
-        if self.settings.method in ("random", "random-search"):
+        if self.settings.kind in DRAWN:
             return ConfigurationId(trial, 0, draw), 0
-        if self.settings.method == RETRAINING:
+        if self.settings.kind == RETRAINING:
             return ConfigurationId(trial, 0, 0), draw
         return ConfigurationId(0, 0, 0), trial
 
     def _place(self, identifier: ConfigurationId, replicate: int) -> tuple[int, int]:
         """The trial and the draw of a stored evaluation."""
-        if self.settings.method in ("random", "random-search"):
+        if self.settings.kind in DRAWN:
             return identifier.iteration, identifier.number
-        if self.settings.method == RETRAINING:
+        if self.settings.kind == RETRAINING:
             return identifier.iteration, replicate
         return replicate, 0
 

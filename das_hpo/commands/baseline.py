@@ -6,12 +6,13 @@ import argparse
 from typing import TYPE_CHECKING
 
 from das_hpo.analysis.reproduction import paper
-from das_hpo.commands.campaigns import add_trials, compute, problems
+from das_hpo.commands.campaigns import add_trials, campaign_name, compute, problems
 from das_hpo.commands.command import Command, database, positive
-from das_hpo.commands.evaluate import DEFAULTS, EPOCHS
-from das_hpo.commands.problem import choices
-from spaces.errors import InvalidValueError
-from spaces.hyperparameters import PRESETS
+from das_hpo.commands.evaluate import EPOCHS
+from das_hpo.commands.problem import task_of
+from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.task import Task
+from spaces.task_registry import DEFAULT_TASK, fingerprint
 
 if TYPE_CHECKING:
     from das_hpo.campaigns.campaign import CampaignSettings
@@ -22,15 +23,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names",
         nargs="+",
-        choices=paper.BASELINES,
         metavar="NAME",
-        help=f"one or several of {', '.join(paper.BASELINES)}",
+        help=f"one or several of {', '.join(paper.BASELINES)}, or of the task's own",
     )
     parser.add_argument(
         "--preset",
-        choices=tuple(PRESETS),
-        default="H1",
-        help="whose learning rate, weight decay and warm-up of the weights train the architectures",
+        metavar="NAME",
+        help="whose learning rate, weight decay and warm-up of the weights train the architectures (default: the "
+        "task's first preset, of inverse-1d H1)",
     )
     parser.add_argument(
         "--draws",
@@ -53,32 +53,38 @@ def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
     from das_hpo.campaigns.campaign import CampaignSettings
 
     epochs = EPOCHS if args.epochs is None else args.epochs
-    return [
-        CampaignSettings.from_mapping(
-            {
-                "name": "-".join([name, *problem.values(), *([args.preset] if args.preset != "H1" else [])])[:64],
-                "method": name,
-                "hyperparameters": PRESETS[args.preset],
-                "label": args.preset,
-                "trials": args.trials,
-                "budget": epochs,
-                "draws": args.draws or _draws_in_the_time_of_das(args, problem, epochs),
-                "seed": args.seed,
-                "choices": choices(args),
-                "time_limit_s": args.time_limit,
-                "evaluation_timeout_s": args.evaluation_timeout,
-                **problem,
-            }
+    base = task_of(args, dict(args.choices or ()))
+    preset: str = args.preset or next(iter(base.presets), "")
+    if preset not in base.presets:
+        raise UnknownNameError(f"preset of {base.name}", preset, base.presets)
+    first = preset == next(iter(base.presets))
+    found = []
+    for settings in problems(args, base.settings):
+        task = base.configured(settings)
+        found.append(
+            CampaignSettings(
+                name=campaign_name(name, task, "" if first else preset),
+                kind=name,
+                task=args.task or DEFAULT_TASK,
+                settings=task.settings,
+                hyperparameters=task.presets[preset],
+                label=preset,
+                trials=args.trials,
+                budget=epochs,
+                draws=args.draws or _draws_in_the_time_of_das(args, task, epochs, preset),
+                seed=args.seed,
+                time_limit_s=args.time_limit,
+                evaluation_timeout_s=args.evaluation_timeout,
+            )
         )
-        for problem in problems(args, DEFAULTS)
-    ]
+    return found
 
 
 def _draws(text: str) -> int | None:
     return None if text == "auto" else positive(text)
 
 
-def _draws_in_the_time_of_das(args: argparse.Namespace, problem: dict[str, str], epochs: float) -> int:
+def _draws_in_the_time_of_das(args: argparse.Namespace, task: Task, epochs: float, preset: str) -> int:
     """How many random architectures are trained in the median time of a DAS search and retraining.
 
     Raises:
@@ -88,20 +94,24 @@ def _draws_in_the_time_of_das(args: argparse.Namespace, problem: dict[str, str],
     from spaces.errors import DatabaseMissingError
 
     url = database(args)
+    labels = task.labels.to_dict()
+    searching = labels.pop("method")
     try:
-        rows = load_campaigns(url, run_records(url), problem)
+        records = run_records(url)
+        same_code = {name: one for name, one in records.items() if one.fingerprint in (None, fingerprint(task))}
+        rows = load_campaigns(url, same_code, {**labels, "task": task.name})
     except DatabaseMissingError:
         rows = None
     seconds = {}
-    for method, verb in (("das", f"evaluate {args.preset}"), ("random", "baseline random")):
+    for method, verb in ((searching, f"evaluate {preset}"), ("random", "baseline random")):
         same = None if rows is None else rows[(rows["method"] == method) & (rows["budget"] == epochs)]
         if same is None or same["duration_s"].notna().sum() == 0:
-            options = " ".join(f"--{name} {value}" for name, value in problem.items())
+            options = " ".join(f"--{name} {value}" for name, value in labels.items())
             raise InvalidValueError(
                 f"--draws auto needs trials of {method} in the database, and there are none: das-hpo {verb} {options}"
             )
         seconds[method] = float(same["duration_s"].median())
-    return max(1, round(seconds["das"] / seconds["random"]))
+    return max(1, round(seconds[searching] / seconds["random"]))
 
 
 COMMAND = Command(
@@ -109,7 +119,7 @@ COMMAND = Command(
     description="Trains architectures that were not searched, with many seeds: learnable-gradient-only and net-only "
     "have one operation everywhere, random draws the architecture of each trial, and a trial of random-search is the "
     "best of K of them. Trial r has the seed of trial r of das-hpo evaluate, so that both pair up. What the "
-    "database has already is not computed again. PSNRs are in dB; duration_s is the mean of one training.",
+    "database has already is not computed again. duration_s is the mean of one training.",
     examples=(
         "das-hpo baseline random --trials 20 --operations all",
         "das-hpo baseline learnable-gradient-only net-only --data blur downsampling",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -25,16 +26,21 @@ from das_hpo.commands.command import (
 )
 from das_hpo.commands.command import number as a_number
 from das_hpo.commands.connecting import add_service, service, stop_on_signals
-from das_hpo.commands.problem import add_choices, words
+from das_hpo.commands.problem import PROBLEM, add_choices, add_task, words
 from das_hpo.output import Table
 from das_hpo.progress import Progress, Snapshot
 from das_hpo.settings import check_run_name
-from spaces.inverse_1d.registries import DATA_FORMATIONS, OPERATION_SETS, SEARCH_SPACES
+from spaces.task import PSNR
+from spaces.task_registry import DEFAULT_TASK
 
 if TYPE_CHECKING:
     import pandas
 
     from das_hpo.campaigns.campaign import CampaignSettings
+    from spaces.task import Task
+
+#: Settings of ``inverse-1d`` of which several values make several campaigns.
+SEVERAL = ("space", "operations", "data")
 
 COLUMNS = (
     "campaign",
@@ -83,12 +89,9 @@ def add_trials(parser: argparse.ArgumentParser, *, epochs_default: str) -> None:
         help="every random number follows from it; campaigns of one seed are paired, trial by trial",
     )
     problem = parser.add_argument_group("the problem (several values make several campaigns)")
-    registries: dict[str, Mapping[str, object]] = {
-        "space": SEARCH_SPACES,
-        "operations": OPERATION_SETS,
-        "data": DATA_FORMATIONS,
-    }
-    for name, registry in registries.items():
+    add_task(problem, f"{DEFAULT_TASK}, or that of the run that is evaluated")
+    for name in SEVERAL:
+        registry = PROBLEM[name][1]
         problem.add_argument(
             f"--{name}",
             nargs="+",
@@ -119,17 +122,26 @@ def add_trials(parser: argparse.ArgumentParser, *, epochs_default: str) -> None:
     add_format(parser)
 
 
-def problems(args: argparse.Namespace, defaults: dict[str, str]) -> list[dict[str, str]]:
-    """Every combination of the values of ``--space``, ``--operations`` and ``--data``."""
-    names = ("space", "operations", "data")
-    given = [getattr(args, name) or [defaults[name]] for name in names]
-    return [dict(zip(names, values, strict=True)) for values in product(*(dict.fromkeys(each) for each in given))]
+def problems(args: argparse.Namespace, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Those settings of a task, with every combination of the values of ``--space``, ``--operations`` and ``--data``.
+
+    ``--set`` has been read into the settings by the caller.
+    """
+    given = {name: dict.fromkeys(getattr(args, name)) for name in SEVERAL if getattr(args, name)}
+    return [{**settings, **dict(zip(given, values, strict=True))} for values in product(*given.values())]
+
+
+def campaign_name(what: str, task: Task, suffix: str = "") -> str:
+    """The name of a campaign that was given none: what is evaluated, and on which problem."""
+    words = [task.labels.space, task.labels.operations, task.labels.data] if task.name == DEFAULT_TASK else [task.name]
+    text = "-".join([what, *words, *([suffix] if suffix else [])])
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:64]
 
 
 def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int:
     """Computes what is missing of the campaigns, and prints their numbers; the exit status."""
     url = database(args)
-    campaigns = _named(args, url, wanted)
+    campaigns = _named(args, url, [campaign.check() for campaign in wanted])
     where = service(args)
     from das_hpo import execution
 
@@ -152,14 +164,14 @@ def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int
 def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings]) -> list[CampaignSettings]:
     """The campaigns under their names, those that are in the database already under the names they have there."""
     from das_hpo.analysis.comparison.lookup import run_records
-    from das_hpo.campaigns.campaign import CampaignSettings
+    from das_hpo.campaigns.campaign import stored_campaigns
     from spaces.errors import DatabaseMissingError
 
     try:
         records = run_records(url)
     except DatabaseMissingError:
         records = {}
-    stored = CampaignSettings.known(records.values())
+    stored = stored_campaigns(records.values())
     taken = set(records)
     campaigns: list[CampaignSettings] = []
     for one in wanted:
@@ -183,13 +195,18 @@ def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings
 
 
 def numbers(url: str, names: Sequence[str]) -> Table:
-    """The statistics of campaigns, one row each; PSNRs without a prefix are of architectures, in dB."""
+    """The statistics of campaigns, one row each; scores without a prefix are of architectures."""
     from storage.frames import load_results
 
-    return Table.of([_row(name, load_results(url, name)) for name in names], COLUMNS, SHORT)
+    frames = {name: load_results(url, name) for name in names}
+    metrics = {metric for frame in frames.values() for metric in frame["metric"]}
+    word = "psnr" if metrics <= {PSNR.name} else "score"
+    rows = [_row(name, frame, word) for name, frame in frames.items()]
+    columns, short = (tuple(c.replace("psnr", word) for c in some) for some in (COLUMNS, SHORT))
+    return Table.of(rows, columns, short)
 
 
-def _row(name: str, frame: pandas.DataFrame) -> dict[str, Any]:
+def _row(name: str, frame: pandas.DataFrame, word: str) -> dict[str, Any]:
     from das_hpo.analysis.comparison.rows import finished, trials_of
     from das_hpo.analysis.statistics import correlation, summarise
 
@@ -202,17 +219,17 @@ def _row(name: str, frame: pandas.DataFrame) -> dict[str, Any]:
         **{status: int(counts.get(status, 0)) for status in ("completed", "diverged", "failed")},
         "duration_s": float(done["duration_s"].mean()) if len(done) else None,
     }
-    for prefix, column in (("one_shot_", "one_shot_psnr"), ("", "architecture_psnr")):
+    for prefix, column in (("one_shot_", "one_shot_score"), ("", "architecture_score")):
         if done[column].notna().any():
             found = summarise(done[column])
             row |= {
-                f"{prefix}max_psnr": found.maximum,
-                f"{prefix}mean_psnr": found.mean,
-                f"{prefix}median_psnr": found.median,
-                f"{prefix}std_psnr": found.standard_deviation,
+                f"{prefix}max_{word}": found.maximum,
+                f"{prefix}mean_{word}": found.mean,
+                f"{prefix}median_{word}": found.median,
+                f"{prefix}std_{word}": found.standard_deviation,
             }
-    if (done["one_shot_psnr"].notna() & done["architecture_psnr"].notna()).sum() > 2:
-        row["correlation"] = correlation(done["one_shot_psnr"], done["architecture_psnr"]).coefficient
+    if (done["one_shot_score"].notna() & done["architecture_score"].notna()).sum() > 2:
+        row["correlation"] = correlation(done["one_shot_score"], done["architecture_score"]).coefficient
     return row
 
 

@@ -9,8 +9,10 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, database, print_table
+from das_hpo.commands.problem import add_task, task_of
 from das_hpo.output import Table, as_json, as_text
 from spaces.errors import InvalidValueError
+from spaces.task import PSNR, Metric
 
 if TYPE_CHECKING:
     from das_hpo.analysis.comparison.compare import Report
@@ -37,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_problem_filter(parser: argparse.ArgumentParser) -> None:
     """Adds options that say which trials of a preset are meant; read them with :func:`problem_filter`."""
+    add_task(parser)
     for name in OPTIONS:
         parser.add_argument(
             f"--{name}",
@@ -81,7 +84,8 @@ def execute(args: argparse.Namespace) -> int:
     if repeated:
         raise InvalidValueError(f"each name once is enough: {', '.join(repeated)} came again")
     report = compare_subjects(
-        load_subjects(database(args), args.names, problem_filter(args), level=args.level), level=args.level
+        load_subjects(database(args), args.names, problem_filter(args), level=args.level, task=task_of(args)),
+        level=args.level,
     )
     said = verdicts(report)
     if args.format == "json":
@@ -110,7 +114,7 @@ def sections(report: Report, said: list[str]) -> list[str]:
     columns = ("", *(subject.name for subject in report.subjects))
     blocks = [as_text(Table(columns, tuple((name, *(record[name] for record in records)) for name in records[0])))]
     if report.comparisons:
-        rows = [test_row(comparison) for comparison in report.comparisons]
+        rows = [test_row(comparison, report.subjects[0].metric) for comparison in report.comparisons]
         blocks.append(as_text(Table.of(rows, tuple(rows[0]))))
     paragraphs = [textwrap.fill(f"- {text}", WIDTH, subsequent_indent="  ", break_on_hyphens=False) for text in said]
     blocks.append("verdict\n" + "\n".join(paragraphs) + "\n")
@@ -121,7 +125,9 @@ def reading_record(subject: Subject) -> dict[str, Any]:
     """One subject for people: few lines, numbers with their intervals."""
     from das_hpo.output import decibels
 
-    summary, cost = subject.summary, subject.cost
+    summary, cost, metric = subject.summary, subject.cost, subject.metric
+    unit = f" ({metric.unit})" if metric.unit else ""
+    form = metric.digits
     record: dict[str, Any] = {
         "kind": subject.kind + (f", {subject.optimizer}" if subject.kind == "run" else ""),
         "objective": subject.objective,
@@ -130,10 +136,9 @@ def reading_record(subject: Subject) -> dict[str, Any]:
     for objective in ("one-shot", "architecture"):
         best = next((best for best in subject.best if best.objective == objective), None)
         record[f"best by {objective}"] = best and (f"{best.configuration} of {best.rivals} at {best.budget:g} epochs")
-        record[f"  its one-shot PSNR{' ' * (objective == 'architecture')}"] = best and decibels(best.one_shot_psnr)
-        record[f"  its architecture PSNR{' ' * (objective == 'architecture')}"] = best and decibels(
-            best.architecture_psnr
-        )
+        again = " " * (objective == "architecture")  # each name once
+        record[f"  its one-shot {metric.name}{again}"] = best and metric.text(best.one_shot_score)
+        record[f"  its architecture {metric.name}{again}"] = best and metric.text(best.architecture_score)
     return record | {
         "evaluations": f"{cost.evaluations}" + (f", {cost.failed} failed" if cost.failed else ""),
         "epochs": cost.epochs,
@@ -141,10 +146,10 @@ def reading_record(subject: Subject) -> dict[str, Any]:
         "wall time (s)": unknown(cost.wall_s),
         "the tests use": f"{summary.trials} {subject.source}",
         "diverged": summary.diverged,
-        "maximum (dB)": decibels(summary.maximum),
-        "mean (dB)": f"{decibels(summary.mean)} {summary.mean_interval}",
-        "median (dB)": f"{decibels(summary.median)} {summary.median_interval}",
-        "IQR, SD (dB)": f"{decibels(summary.iqr)}, {decibels(summary.standard_deviation)}",
+        f"maximum{unit}": metric.text(summary.maximum),
+        f"mean{unit}": f"{metric.text(summary.mean)} {summary.mean_interval:{form}}",
+        f"median{unit}": f"{metric.text(summary.median)} {summary.median_interval:{form}}",
+        f"IQR, SD{unit}": f"{metric.text(summary.iqr)}, {metric.text(summary.standard_deviation)}",
         "Pearson's r": f"{decibels(subject.correlation.coefficient)} {subject.correlation.interval}",
         "Spearman's": f"{decibels(subject.rank_correlation.coefficient)} {subject.rank_correlation.interval}",
     }
@@ -153,6 +158,7 @@ def reading_record(subject: Subject) -> dict[str, Any]:
 def subject_record(subject: Subject) -> dict[str, Any]:
     """One subject as names and values, all builtin."""
     summary, found, ranks = subject.summary, subject.correlation, subject.rank_correlation
+    word = "psnr" if subject.metric == PSNR else "score"
     record: dict[str, Any] = {
         "name": subject.name,
         "kind": subject.kind,
@@ -160,13 +166,14 @@ def subject_record(subject: Subject) -> dict[str, Any]:
         "optimizer": subject.optimizer or None,
         "problem": subject.problem,
         "method": subject.method,
+        "metric": str(subject.metric),
     }
     for objective in ("one-shot", "architecture"):
         best = next((best for best in subject.best if best.objective == objective), None)
         prefix = f"best_by_{objective.replace('-', '_')}"
         record[prefix] = None if best is None else str(best.configuration)
-        record[f"{prefix}_one_shot_psnr"] = None if best is None else best.one_shot_psnr
-        record[f"{prefix}_architecture_psnr"] = None if best is None else best.architecture_psnr
+        record[f"{prefix}_one_shot_{word}"] = None if best is None else best.one_shot_score
+        record[f"{prefix}_architecture_{word}"] = None if best is None else best.architecture_score
     record |= {
         "evaluations": subject.cost.evaluations,
         "failed": subject.cost.failed,
@@ -211,17 +218,19 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
     return {name: unknown(value) for name, value in record.items()}
 
 
-def test_row(comparison: Comparison) -> dict[str, Any]:
+def test_row(comparison: Comparison, metric: Metric) -> dict[str, Any]:
     """One test as a row of the table for people."""
-    from das_hpo.output import decibels, signed
+    from das_hpo.output import decibels
 
+    unit = f" ({metric.unit})" if metric.unit else ""
     return {
         "A": comparison.first,
         "B": comparison.second,
         "test": comparison.test + (f" ({comparison.pairs} pairs)" if comparison.pairs else ""),
         "p (Holm)": unknown(comparison.p_holm),
         "P(A better)": f"{decibels(comparison.improvement)} {comparison.improvement_interval}",
-        "median A - B (dB)": f"{signed(comparison.difference)} {comparison.difference_interval:+.2f}",
+        f"median A - B{unit}": f"{metric.text(comparison.difference, '+')} "
+        f"{comparison.difference_interval:+{metric.digits}}",
     }
 
 
@@ -230,11 +239,12 @@ def equal_cost_record(report: Report) -> dict[str, Any] | None:
     equal = report.equal_cost
     if equal is None:
         return None
-    psnr = {name: unknown(value) for name, value in equal.psnr.items()}
+    scores = {name: unknown(value) for name, value in equal.score.items()}
+    word = "psnr" if report.subjects[0].metric == PSNR else "score"
     return {
         "worker_s": equal.worker_s,
         "objective": equal.objective,
-        "psnr": psnr,
+        word: scores,
         "optimizers": [comparison_record(comparison) for comparison in equal.optimizers],
     }
 
@@ -252,8 +262,8 @@ def unknown(value: Any) -> Any:
 COMMAND = Command(
     summary="statistics of runs, campaigns or presets side by side, with a verdict in words",
     description="Compares runs, campaigns (das-hpo evaluate, das-hpo baseline) and the trials of presets: the best "
-    "configuration under each objective with both PSNRs in dB, cost in evaluations, epochs and seconds, the signed "
-    "correlation of one-shot and architecture PSNR, tests between the trials (paired Wilcoxon where they share seeds, "
+    "configuration under each objective with both scores, cost in evaluations, epochs and seconds, the signed "
+    "correlation of one-shot and architecture score, tests between the trials (paired Wilcoxon where they share seeds, "
     "else Mann-Whitney; Holm) and what the data support. A run takes part with the trials of its incumbent "
     "where das-hpo evaluate made some, else with its evaluations at the largest budget. csv has one row per subject.",
     examples=(

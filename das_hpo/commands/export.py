@@ -9,7 +9,7 @@ from pathlib import Path
 from das_hpo.commands.command import Command, add_database, say
 from das_hpo.commands.reading import reading
 from das_hpo.files import write_file
-from das_hpo.output import Table, render
+from das_hpo.output import Table, csv_cell, render
 from spaces.errors import InvalidValueError, UnknownNameError
 from storage.records import RESULT_COLUMNS, ResultRecord
 
@@ -51,18 +51,27 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def write_parquet(table: Table, path: Path) -> None:
-    """Writes typed columns, those of a view without rows included."""
+    """Writes typed columns, those of a view without rows included; what is JSON in the database is text."""
     import pyarrow as pa
     from pyarrow import parquet
 
     kinds = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     fields = []
     for name, kind in typing.get_type_hints(ResultRecord).items():
-        plain = next(part for part in (typing.get_args(kind) or (kind,)) if part is not type(None))
+        is_json = typing.get_origin(kind) is dict
+        plain = str if is_json else next(part for part in (typing.get_args(kind) or (kind,)) if part is not type(None))
         fields.append(pa.field(name, kinds.get(plain, pa.timestamp("us", tz="UTC"))))
     columns = list(zip(*table.rows, strict=True)) or [()] * len(fields)
-    arrays = [pa.array(column, type=field.type) for column, field in zip(columns, fields, strict=True)]
+    arrays = [
+        pa.array([json_text(value) for value in column], type=field.type)
+        for column, field in zip(columns, fields, strict=True)
+    ]
     parquet.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path)
+
+
+def json_text(value: object) -> object:
+    """A mapping as JSON; anything else as it is."""
+    return csv_cell(value) if isinstance(value, dict) else value
 
 
 COMMAND = Command(

@@ -9,31 +9,20 @@ from das_hpo.commands.command import Command, add_database, add_format, positive
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table, text_cell
 from spaces.errors import InvalidValueError
-from spaces.hyperparameters import HYPERPARAMETERS
+from spaces.task import PSNR
 from spaces.trial import OBJECTIVES
 
 if TYPE_CHECKING:
     from storage.records import Incumbent, RunRecord
-
-COLUMNS = (
-    "rank",
-    "configuration",
-    "budget",
-    "psnr",
-    "one_shot_psnr",
-    "architecture_psnr",
-    "replicates",
-    "origin",
-    *HYPERPARAMETERS,
-    "architecture",
-)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("run", metavar="RUN", help="name of the run (see das-hpo runs)")
     parser.add_argument(
-        "--objective", choices=OBJECTIVES, help="which PSNR ranks the configurations (default: the run's own objective)"
+        "--objective",
+        choices=OBJECTIVES,
+        help="which score ranks the configurations (default: the run's own objective)",
     )
     parser.add_argument("--top", type=positive, default=1, metavar="N", help="how many configurations, the best first")
     add_database(parser)
@@ -53,23 +42,25 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def require_computed(run: RunRecord, objective: str | None) -> None:
-    """Refuses an objective whose PSNR a run never computes, however long it goes on.
+    """Refuses an objective whose score a run never computes, however long it goes on.
 
     Raises:
         InvalidValueError: If it is such a one; says which is valid.
     """
-    from das_hpo.campaigns.campaign import BASELINES, RETRAINING
+    # A campaign has its kind among its settings, or, before there were other tasks than inverse-1d, its method.
+    from das_hpo.campaigns.campaign import SEARCH, kind_of
 
-    searches = run.method not in (*BASELINES, RETRAINING)  # a method may be a plug-in's, which is not needed here
+    searches = run.kind == "run" or kind_of(run.settings, run.method) == SEARCH
     retrains = run.objective == "architecture" or run.settings.get("retrain") == "always"
     if objective == "architecture" and not retrains:
         raise InvalidValueError(
-            f"the run {run.name!r} retrains nothing and has no architecture PSNR: valid is --objective one-shot; "
-            "a run with --retrain always has both"
+            f"the run {run.name!r} retrains nothing and has no architecture {run.metric.name}: valid is "
+            "--objective one-shot; a run with --retrain always has both"
         )
     if objective == "one-shot" and not searches:
         raise InvalidValueError(
-            f"the campaign {run.name!r} searches nothing and has no one-shot PSNR: valid is --objective architecture"
+            f"the campaign {run.name!r} searches nothing and has no one-shot {run.metric.name}: valid is "
+            "--objective architecture"
         )
 
 
@@ -78,7 +69,7 @@ def print_best(best: list[Incumbent], args: argparse.Namespace, *, architecture:
     if best or args.format != "table":
         print_table(listed(best, args.format, architecture=architecture), args)
     else:
-        say("no configuration has a PSNR at the largest budget yet")
+        say("no configuration has a score at the largest budget yet")
 
 
 def listed(best: list[Incumbent], output_format: str, *, architecture: bool = True) -> Table:
@@ -86,43 +77,59 @@ def listed(best: list[Incumbent], output_format: str, *, architecture: bool = Tr
 
     ``architecture`` is whether to read that, too, which has a line of its own length, where there is only one.
     """
-    return (
-        turned(best, architecture and len(best) == 1)
-        if output_format == "table"
-        else Table.of([record(one) for one in best], COLUMNS)
-    )
+    if output_format == "table":
+        return turned(best, architecture and len(best) == 1)
+    records = [record(one) for one in best]
+    return Table.of(records, tuple(dict.fromkeys(name for values in records for name in values)) or ("rank",))
 
 
 def record(one: Incumbent) -> dict[str, Any]:
-    """One configuration as a row."""
+    """One configuration as a row; where the metric is PSNR, the scores have their old names, too."""
+    scores = {
+        "score": one.score,
+        "one_shot_score": one.one_shot_score,
+        "architecture_score": one.architecture_score,
+    }
     return {
         "rank": one.rank,
         "configuration": str(one.configuration_id),
         "budget": one.budget,
-        "psnr": one.psnr,
-        "one_shot_psnr": one.one_shot_psnr,
-        "architecture_psnr": one.architecture_psnr,
+        **({name.replace("score", "psnr"): value for name, value in scores.items()} if one.metric == PSNR else {}),
+        "metric": one.metric.name,
+        **scores,
         "replicates": one.replicates,
         "origin": one.origin,
-        **one.hyperparameters.to_dict(),
+        **one.hyperparameters,
         "architecture": one.architecture,
     }
 
 
+def reading_record(one: Incumbent) -> dict[str, Any]:
+    """One configuration for people: each score once, under the name of its metric."""
+    values = record(one)
+    hidden = ("metric", "score", "one_shot_score", "architecture_score") if one.metric == PSNR else ()
+    return {name: value for name, value in values.items() if name not in hidden}
+
+
 def turned(best: list[Incumbent], architecture: bool) -> Table:
     """One column per configuration, with the architectures or without."""
-    records = [record(one) for one in best]
-    names = [name for name in COLUMNS[1:] if architecture or name != "architecture"]
+    records = [reading_record(one) for one in best]
+    names = [name for name in dict.fromkeys(name for values in records for name in values) if name != "rank"]
     return Table(
         ("rank", *(str(one.rank) for one in best)),
-        tuple((name, *(text_cell(values[name], name) for values in records)) for name in names),
+        tuple(
+            (name, *(text_cell(values.get(name), name) for values in records))
+            for name in names
+            if architecture or name != "architecture"
+        ),
     )
 
 
 COMMAND = Command(
     summary="the best configurations of a run, with their hyperparameters",
-    description="Prints the best configurations of a run by PSNR in dB. Only configurations that were evaluated at "
-    "the run's largest budget compete. A run that stored both PSNRs can be read under both objectives.",
+    description="Prints the best configurations of a run by score, which for inverse-1d is the PSNR in dB. Only "
+    "configurations that were evaluated at the run's largest budget compete. A run that stored both scores can be "
+    "read under both objectives.",
     examples=("das-hpo incumbent my-run", "das-hpo incumbent my-run --objective architecture --top 5 -f json"),
     configure=configure,
     execute=execute,

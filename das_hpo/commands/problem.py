@@ -3,51 +3,50 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import add_duration, checked, natural, number, positive
 from das_hpo.decisions import Decisions
+from das_hpo.names import default_run_name
 from das_hpo.optimizer_registry import OPTIMIZERS, check_optimizer
+from das_hpo.search_space import read_space_file
 from das_hpo.settings import AGGREGATES, RETRAIN, RunSettings, check_run_name
 from spaces.errors import InvalidValueError
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, OPERATION_SETS, SEARCH_SPACES
+from spaces.task_registry import DEFAULT_TASK
 from spaces.trial import OBJECTIVES
 
+if TYPE_CHECKING:
+    from spaces.task import Task
+
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(RunSettings)}
+
+#: Settings of ``inverse-1d`` that have options of their own, with what they mean and their words.
+PROBLEM: dict[str, tuple[str, Mapping[str, object]]] = {
+    "space": ("the architectures: sequential has 10 layers, cell has 2 cells of 15 edges", SEARCH_SPACES),
+    "operations": (
+        "what a layer or edge chooses from: good is learnable-gradient and net, all adds roll and noise",
+        OPERATION_SETS,
+    ),
+    "data": ("the data formation: blur, or downsampling, which is blur and every 4th sample", DATA_FORMATIONS),
+    "method": (
+        "das, or das-single, which learns alpha alone on pre-trained networks and tunes its 5 hyperparameters",
+        METHODS,
+    ),
+}
 
 
 def add_problem(parser: argparse.ArgumentParser) -> None:
     """Adds what is searched and on which data; :func:`settings` reads it."""
     group = parser.add_argument_group("the problem")
-    group.add_argument(
-        "--space",
-        metavar="NAME",
-        default=_DEFAULTS["space"],
-        help=f"{words(SEARCH_SPACES)}: the architectures: sequential has 10 layers, cell has 2 cells of 15 edges",
-    )
-    group.add_argument(
-        "--operations",
-        metavar="NAME",
-        default=_DEFAULTS["operations"],
-        help=f"{words(OPERATION_SETS)}: "
-        "what a layer or edge chooses from: good is learnable-gradient and net, all adds roll and noise",
-    )
-    group.add_argument(
-        "--data",
-        metavar="NAME",
-        default=_DEFAULTS["data"],
-        help=f"{words(DATA_FORMATIONS)}: the data formation, blur, or blur and every 4th sample",
-    )
-    group.add_argument(
-        "--method",
-        metavar="NAME",
-        default=_DEFAULTS["method"],
-        help=f"{words(METHODS)}: "
-        "das, or das-single, which learns alpha alone on pre-trained networks and tunes its 5 hyperparameters",
-    )
+    add_task(group)
+    for name, (meaning, registry) in PROBLEM.items():
+        text = f"{words(registry)}: {meaning}; a setting of inverse-1d (default: {next(iter(registry))})"
+        group.add_argument(f"--{name}", metavar="NAME", help=text)
     add_choices(group)
 
 
@@ -56,25 +55,80 @@ def words(registry: Mapping[str, object]) -> str:
     return f"{', '.join(registry)}, or that of a --plugin"
 
 
+def add_task(group: argparse.ArgumentParser | argparse._ArgumentGroup, default: str = DEFAULT_TASK) -> None:
+    """Adds ``--task``; :func:`task_of` reads it."""
+    group.add_argument(
+        "--task",
+        metavar="TASK",
+        help="what is searched and scored: inverse-1d, an installed task by its name, or one of your own as "
+        f"package.module:object (see docs/own-task.md) (default: {default})",
+    )
+
+
 def add_choices(group: argparse._ArgumentGroup) -> None:
-    """Adds ``--set``; :func:`choices` reads it."""
+    """Adds ``--set``; :func:`choices` and :func:`given_settings` read it."""
     group.add_argument(
         "--set",
         dest="choices",
         action="append",
         type=checked(_pair),
         metavar="NAME=VALUE",
-        help=f"a choice that the paper leaves open; may be repeated; names with their defaults: {_listed(Choices())}",
+        help="a setting of the task; may be repeated; of inverse-1d, what the paper leaves open, with the defaults "
+        f"{_listed(Choices())}",
     )
 
 
 def choices(args: argparse.Namespace) -> Choices:
-    """What ``--set`` was given, over the defaults.
+    """What ``--set`` was given of ``inverse-1d``, over the defaults.
 
     Raises:
         UsageError: For an unknown choice, or a value that is not valid.
     """
     return Choices.from_mapping(dict(args.choices or ()))
+
+
+def given_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The task's settings that were given, by ``--set`` and by the options of their own."""
+    named = {name: getattr(args, name) for name in PROBLEM if getattr(args, name, None) is not None}
+    return {**named, **dict(args.choices or ())}
+
+
+def task_of(args: argparse.Namespace, settings: Mapping[str, Any] | None = None) -> Task:
+    """The task of ``--task`` with those settings.
+
+    Raises:
+        UsageError: If it cannot be loaded, or refuses the settings.
+    """
+    from spaces.task_registry import load_task
+
+    return load_task(args.task or DEFAULT_TASK).configured(settings or {})
+
+
+def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
+    """Adds how the hyperparameter space is changed; :func:`settings` reads it."""
+    group = parser.add_argument_group("the hyperparameters")
+    group.add_argument(
+        "--range",
+        dest="ranges",
+        action="append",
+        type=checked(_range),
+        metavar="NAME=LOW:HIGH",
+        help="search a hyperparameter in this range; may be repeated (default: the task's ranges)",
+    )
+    group.add_argument(
+        "--fix",
+        dest="fixed",
+        action="append",
+        type=checked(_pair),
+        metavar="NAME=VALUE",
+        help="do not search a hyperparameter, but give it this value; may be repeated (default: all are searched)",
+    )
+    group.add_argument(
+        "--space-file",
+        metavar="FILE",
+        help="search the space in this file, as ConfigurationSpace.to_json or to_yaml of ConfigSpace writes it; it may "
+        "have hyperparameters of your own where the task takes them (default: the task's space)",
+    )
 
 
 def add_optimisation(parser: argparse.ArgumentParser) -> None:
@@ -84,8 +138,8 @@ def add_optimisation(parser: argparse.ArgumentParser) -> None:
         "--objective",
         choices=OBJECTIVES,
         required=True,
-        help="the validation PSNR in dB that is maximised: one-shot, of the relaxed network at the end of the search, "
-        "or architecture, of the discrete network retrained from scratch",
+        help="the validation score that is optimised: one-shot, of the relaxed network at the end of the search, "
+        "or architecture, of the discrete network retrained from scratch; of inverse-1d the PSNR in dB",
     )
     group.add_argument(
         "--optimizer",
@@ -127,8 +181,8 @@ def add_optimisation(parser: argparse.ArgumentParser) -> None:
         "--retrain",
         choices=RETRAIN,
         default=_DEFAULTS["retrain"],
-        help="auto retrains for the objective architecture alone; always gives both PSNRs, so that the run can be read "
-        "under both objectives",
+        help="auto retrains for the objective architecture alone; always gives both scores, so that the run can be "
+        "read under both objectives",
     )
     group.add_argument(
         "--repeats",
@@ -141,7 +195,7 @@ def add_optimisation(parser: argparse.ArgumentParser) -> None:
         "--aggregate",
         choices=AGGREGATES,
         default=_DEFAULTS["aggregate"],
-        help="of the repeats' PSNRs: mean or median for the average case, max for the best case",
+        help="of the repeats' scores: mean or median for the average case, max for the best case",
     )
     group.add_argument(
         "--seed",
@@ -198,8 +252,8 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def settings(args: argparse.Namespace, name: str) -> RunSettings:
-    """The settings that the options of this module give.
+def settings(args: argparse.Namespace, name: str | None) -> RunSettings:
+    """The settings that the options of this module give; without a name the run gets one of its own.
 
     Raises:
         UsageError: If they are not valid together.
@@ -207,18 +261,30 @@ def settings(args: argparse.Namespace, name: str) -> RunSettings:
     values = {
         field.name: getattr(args, field.name)
         for field in fields(RunSettings)
-        if hasattr(args, field.name) and field.name not in ("choices", "decisions", "given", "name")
+        if hasattr(args, field.name) and field.name not in _READ_HERE
     }
-    return RunSettings.from_mapping(
+    file = args.space_file
+    asked = RunSettings.from_mapping(
         {
             **values,
-            "name": name,
-            "choices": dict(args.choices or ()),
+            "name": name or "unnamed",
+            "task": args.task or DEFAULT_TASK,
+            "settings": given_settings(args),
+            "ranges": dict(args.ranges or ()),
+            "fixed": dict(args.fixed or ()),
+            "space_file": None if file is None else read_space_file(file),
             "decisions": dict(args.decisions or ()),
             "time_limit_s": args.time_limit,
             "evaluation_timeout_s": args.evaluation_timeout,
         }
     )
+    if name is None:
+        asked = replace(asked, name=default_run_name(asked.objective, asked.configured_task().labels.data))
+    return asked
+
+
+#: Settings whose options are not simply values.
+_READ_HERE = ("name", "task", "settings", "ranges", "fixed", "space_file", "decisions", "given")
 
 
 def _listed(defaults: Choices | Decisions) -> str:
@@ -238,6 +304,18 @@ def _pair(text: str) -> tuple[str, str]:
 def _optimizer(text: str) -> str:
     check_optimizer(text)
     return text
+
+
+def _range(text: str) -> tuple[str, tuple[float, float]]:
+    name, value = _pair(text)
+    low, colon, high = value.partition(":")
+    try:
+        bounds = (float(low), float(high))
+    except ValueError:
+        bounds = (math.nan, math.nan)
+    if not colon or not math.isfinite(bounds[0]) or not math.isfinite(bounds[1]) or bounds[0] >= bounds[1]:
+        raise InvalidValueError(f"NAME=LOW:HIGH is needed, two numbers of which LOW is the smaller, {text!r} came")
+    return name, bounds
 
 
 def _run_name(text: str) -> str:

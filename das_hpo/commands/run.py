@@ -13,9 +13,8 @@ from das_hpo import logs
 from das_hpo.commands.command import Command, add_database, add_format, database, natural, say
 from das_hpo.commands.connecting import add_service, service, stop_on_signals
 from das_hpo.commands.incumbent import print_best
-from das_hpo.commands.problem import add_limits, add_optimisation, add_problem, settings
+from das_hpo.commands.problem import add_hyperparameters, add_limits, add_optimisation, add_problem, settings
 from das_hpo.commands.reading import reading
-from das_hpo.names import default_run_name
 from das_hpo.progress import Progress, Snapshot
 from spaces.errors import InvalidValueError, RunExistsError
 
@@ -28,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     add_optimisation(parser)
     add_problem(parser)
+    add_hyperparameters(parser)
     add_limits(parser)
     add_service(parser)
     parser.add_argument(
@@ -50,7 +50,7 @@ def execute(args: argparse.Namespace) -> int:
     """Runs, watched, until the end or a signal."""
     if args.resume and args.name is None:
         raise InvalidValueError("--resume needs --name: which run is to be continued if it is there")
-    asked = settings(args, args.name or default_run_name(args.objective, args.data))
+    asked = settings(args, args.name)
     url = database(args)
     stored = find(url, asked.name)
     if stored is not None and not args.resume:
@@ -157,6 +157,8 @@ COMMAND = Command(
         "das-hpo run --objective architecture --data downsampling --operations all --name lab --nameserver host:9090",
         "das-hpo run --objective one-shot --set channels=32 --decide brackets=ceiling --time-limit 2h",
         "das-hpo run --objective one-shot --optimizer tpe --init presets --init first --name second",
+        "das-hpo run --objective one-shot --range alpha_learning_rate=1e-3:0.1 --fix alpha_optimizer=adam",
+        "das-hpo run --objective one-shot --task examples.digits:TASK --min-budget 1 --max-budget 9 --workers 2",
     ),
     configure=configure,
     execute=execute,

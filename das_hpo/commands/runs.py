@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from das_hpo.commands.command import Command, add_database, add_format, print_table
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table
+from spaces.task import PSNR, Metric
 
 if TYPE_CHECKING:
     from storage.records import RunSummary
@@ -33,8 +34,19 @@ COLUMNS = (
     "finished_at",
     "version",
     "message",
+    "task",
+    "metric",
+    "best_score",
 )
 SHORT = ("run", "objective", "data", "status", "configurations", "evaluations", "finished", "best_psnr", "created_at")
+
+#: What fits a terminal where some run has another metric than PSNR.
+SHORT_OF_TASKS = ("run", "task", "objective", "status", "evaluations", "finished", "best_score", "metric", "created_at")
+
+
+def best_column(metric: Metric) -> str:
+    """The name of a column of best scores of one metric."""
+    return "best_psnr" if metric == PSNR else "best_score"
 
 
 def row(summary: RunSummary) -> dict[str, Any]:
@@ -56,11 +68,14 @@ def row(summary: RunSummary) -> dict[str, Any]:
         "finished": counts["completed"] + counts["diverged"] + counts["failed"],
         "diverged": counts["diverged"],
         "failed": counts["failed"],
-        "best_psnr": summary.best_psnr,
+        "best_psnr": summary.best_score if run.metric == PSNR else None,
         "created_at": run.created_at,
         "finished_at": run.finished_at,
         "version": run.version,
         "message": run.message,
+        "task": run.task,
+        "metric": run.metric.name,
+        "best_score": summary.best_score,
     }
 
 
@@ -76,15 +91,16 @@ def execute(args: argparse.Namespace) -> int:
     from storage import queries
 
     with reading(args) as database:
-        rows = [row(summary) for summary in queries.runs(database)]
-    print_table(Table.of(rows, COLUMNS, None if args.all else SHORT), args)
+        found = queries.runs(database)
+    short = SHORT if all(summary.run.metric == PSNR for summary in found) else SHORT_OF_TASKS
+    print_table(Table.of([row(summary) for summary in found], COLUMNS, None if args.all else short), args)
     return 0
 
 
 COMMAND = Command(
     summary="the runs in the database",
-    description="Prints one row per run: its settings, its status, how many evaluations it has and the best PSNR in "
-    "dB, by the run's own objective, at its largest budget. A run whose master died is 'interrupted'. The table "
+    description="Prints one row per run: its settings, its status, how many evaluations it has and the best score, "
+    "by the run's own objective, at its largest budget. A run whose master died is 'interrupted'. The table "
     "shows the columns that fit a terminal; --all, json and csv have all of them.",
     examples=("das-hpo runs", "das-hpo runs --db sqlite:///lab.db -f json"),
     configure=configure,

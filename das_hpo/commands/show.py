@@ -7,15 +7,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, print_table
-from das_hpo.commands.incumbent import record
+from das_hpo.commands.incumbent import reading_record, record
 from das_hpo.commands.reading import reading
-from das_hpo.commands.runs import row
+from das_hpo.commands.runs import best_column, row
 from das_hpo.output import Table, as_json, as_text, text_cell
+from spaces.trial import to_score
 
 if TYPE_CHECKING:
     from storage.records import Incumbent, RunSummary
 
-RUNGS = ("budget", "queued", "running", "completed", "diverged", "failed", "best_psnr")
+RUNGS = ("budget", "queued", "running", "completed", "diverged", "failed")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +33,15 @@ def execute(args: argparse.Namespace) -> int:
     with reading(args) as database:
         summary = queries.show(database, args.run)
         best = queries.incumbents(database, args.run)
-    rungs = Table.of(_rungs(summary), RUNGS)
+    best_name = best_column(summary.run.metric)
+    rungs = Table.of(_rungs(summary, best_name), (*RUNGS, best_name))
     if args.format == "json":
         sys.stdout.write(
             as_json(
                 {
                     **row(summary),
                     "settings": summary.run.settings,
-                    "rungs": _rungs(summary),
+                    "rungs": _rungs(summary, best_name),
                     "best": [record(one) for one in best],
                 }
             )
@@ -51,12 +53,12 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rungs(summary: RunSummary) -> list[dict[str, Any]]:
+def _rungs(summary: RunSummary, best_name: str) -> list[dict[str, Any]]:
     return [
         {
             "budget": budget.budget,
-            **{status: budget.counts.get(status, 0) for status in RUNGS[1:-1]},
-            "best_psnr": None if budget.best_loss is None else -budget.best_loss,
+            **{status: budget.counts.get(status, 0) for status in RUNGS[1:]},
+            best_name: to_score(budget.best_loss, summary.run.metric.larger_is_better),
         }
         for budget in summary.budgets
     ]
@@ -64,7 +66,7 @@ def _rungs(summary: RunSummary) -> list[dict[str, Any]]:
 
 def _sections(summary: RunSummary, rungs: Table, best: tuple[Incumbent, ...] | list[Incumbent]) -> list[str]:
     run = {name: value for name, value in row(summary).items() if value is not None}
-    nested = ("choices", "decisions")
+    nested = ("settings", "choices", "decisions", "ranges", "fixed", "space_file")
     apart = (*run, *nested, "name", "given")
     settings = {name: value for name, value in summary.run.settings.items() if name not in apart}
     given = summary.run.settings.get("given")
@@ -75,7 +77,7 @@ def _sections(summary: RunSummary, rungs: Table, best: tuple[Incumbent, ...] | l
         if summary.run.settings.get(name):
             sections.append(as_text(pairs(summary.run.settings[name], name)))
     sections.append(as_text(rungs))
-    sections += [as_text(pairs(record(one), "best")) for one in best]
+    sections += [as_text(pairs(reading_record(one), "best")) for one in best]
     return sections
 
 
@@ -87,7 +89,7 @@ def pairs(values: dict[str, Any], title: str = "") -> Table:
 COMMAND = Command(
     summary="one run in full: settings, rungs, best configuration",
     description="Prints a run's settings, the evaluations of each rung (budget in epochs) by status with the best "
-    "PSNR in dB there, and the best configuration. csv has the rungs alone.",
+    "score there, and the best configuration. csv has the rungs alone.",
     examples=("das-hpo show one-shot-blur-20261124-0500-ab12", "das-hpo show my-run -f json"),
     configure=configure,
     execute=execute,

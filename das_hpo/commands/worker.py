@@ -15,6 +15,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("--nameserver", metavar="HOST:PORT", required=True, help="where to ask for runs")
     add_computing(parser)
+    parser.add_argument(
+        "--task",
+        dest="tasks",
+        action="append",
+        metavar="TASK",
+        help="a task that it may run, as das-hpo run --task takes it; may be repeated; runs of other tasks are left to "
+        "other workers (default: the environment's DAS_HPO_TASKS, comma-separated, else inverse-1d)",
+    )
     parser.add_argument("--run", metavar="RUN", help="serve this run alone (default: all runs, in turns)")
     add_duration(parser, "idle-timeout", help="end after so long without work, as in 10m (default: never)")
     add_waiting(parser)
@@ -29,11 +37,16 @@ def execute(args: argparse.Namespace) -> int:
         # A run's own worker: its terminal shows the run's progress, not each of its workers' comings and goings.
         logs.start(verbose=args.verbose, least=logging.WARNING)
     local.die_with_parent()
+    from spaces.task_registry import DEFAULT_TASK, doors_of_environment, load_task
+    from workers.inverse_1d import with_kernel
     from workers.transport.wire import parse_address
     from workers.worker.device_slots import DeviceSlot
     from workers.worker.devices import AUTO, CPU, CUDA, check_device, check_kernel, local_devices
     from workers.worker.worker import Worker
 
+    tasks = [
+        with_kernel(load_task(door), args.kernel) for door in args.tasks or doors_of_environment() or [DEFAULT_TASK]
+    ]
     key_file = keys(args, parse_address(args.nameserver)[0])
     spread = args.device in (AUTO, CUDA)
     devices = list(dict.fromkeys(local_devices(args.device))) if spread else [check_device(args.device)]
@@ -44,7 +57,7 @@ def execute(args: argparse.Namespace) -> int:
             key_file,
             version=__version__,
             device=place.device,
-            kernel=args.kernel,
+            tasks=tasks,
             capacity=args.capacity or (1 if place.device == CPU else GPU_CAPACITY),
             run=args.run,
             idle_timeout_s=args.idle_timeout,

@@ -6,16 +6,18 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from das_hpo.durations import require_duration
 from spaces.errors import InvalidValueError
+from spaces.task_registry import DEFAULT_TASK
 
 if TYPE_CHECKING:
     from das_hpo.launching.local import LocalWorkers
     from das_hpo.service.dispatcher import Dispatcher
     from das_hpo.service.queue import Attempt, EvaluationQueue
+    from storage.records import RunRecord
     from workers.transport.keys import KeyFile
 
 
@@ -36,6 +38,7 @@ class Service:
         lease_s: A worker that is silent for so long has lost its evaluation.
         failing_s: A run whose commits have failed for so long (disk full, database locked) is stopped.
         command: What is started as a local worker, without its options.
+        tasks: Doors of the tasks that local workers may run; none is ``inverse-1d``.
 
     Raises:
         InvalidValueError: If a time is not valid; :data:`das_hpo.durations.RANGES` says what is.
@@ -53,6 +56,11 @@ class Service:
     lease_s: float = 30.0
     failing_s: float = 120.0
     command: tuple[str, ...] = (sys.executable, "-m", "das_hpo", "worker")
+    tasks: tuple[str, ...] = ()
+
+    def with_tasks(self, *doors: str) -> Service:
+        """The same for those tasks."""
+        return replace(self, tasks=tuple(dict.fromkeys(doors)))
 
     def __post_init__(self) -> None:
         for name, seconds in (("wait", self.wait_s), ("lease", self.lease_s), ("failing", self.failing_s)):
@@ -95,7 +103,7 @@ class Cluster:
     def dispatcher(
         self,
         queue: EvaluationQueue,
-        run: str,
+        run: RunRecord,
         attempts: Sequence[Attempt],
         timeout_s: float | None,
         stop: threading.Event,
@@ -104,7 +112,7 @@ class Cluster:
 
         Args:
             queue: What to evaluate.
-            run: The run's name.
+            run: The run.
             attempts: What a master before this one left running.
             timeout_s: An evaluation that takes longer is lost; None leaves it to what is usual.
             stop: Ends waiting for the nameserver when it is set.
@@ -113,7 +121,7 @@ class Cluster:
 
         return Dispatcher(
             queue,
-            run,
+            run.name,
             nameserver=self.address,
             keys=self.service.keys,
             host=self.service.host,
@@ -122,6 +130,7 @@ class Cluster:
             attempts=attempts,
             wait_s=self.service.wait_s,
             stop=stop,
+            task=None if run.fingerprint is None else (run.task, run.fingerprint),
         )
 
     @contextmanager
@@ -150,6 +159,8 @@ class Cluster:
         options = ["--kernel", self.service.kernel] if self.service.kernel != "auto" else []
         for plugin in self.service.plugins:
             options += ["--plugin", plugin]
+        if set(self.service.tasks) - {DEFAULT_TASK}:
+            options += [word for door in self.service.tasks for word in ("--task", door)]
         if self.service.capacity is not None:
             options += ["--capacity", str(self.service.capacity)]
         local = LocalWorkers(

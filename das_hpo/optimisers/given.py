@@ -23,7 +23,6 @@ from ConfigSpace.hyperparameters import IntegerHyperparameter, NumericalHyperpar
 from das_hpo.optimisers.queue import make_optimizer
 from das_hpo.settings import Given, RunSettings
 from spaces.errors import DatabaseMissingError, InvalidValueError, RunMissingError
-from spaces.hyperparameters import PRESETS, configuration_space, to_configuration
 
 #: The word for the paper's presets.
 ALL_PRESETS = "presets"
@@ -43,7 +42,7 @@ def with_given(settings: RunSettings, words: Sequence[str], url: str) -> RunSett
     Raises:
         UsageError: If one cannot be found or read, or does not fit the run.
     """
-    space = configuration_space(settings.method)
+    space = settings.search_space().space
     given: list[Given] = []
     for word in words:
         for each in _read(word, settings, space, url):
@@ -65,7 +64,9 @@ def first_rung(settings: RunSettings) -> int:
 
 def _read(word: str, settings: RunSettings, space: ConfigurationSpace, url: str) -> Iterable[Given]:
     if word == ALL_PRESETS:
-        points = {name: to_configuration(point, settings.method) for name, point in PRESETS.items()}
+        search_space = settings.search_space()
+        presets = settings.configured_task().presets
+        points = {name: search_space.configuration(point) for name, point in presets.items()}
         return [Given(_checked(space, point, name), "preset", name) for name, point in points.items()]
     if word.lower().endswith(FILES):
         path = Path(word)
@@ -93,7 +94,8 @@ def _of_run(run: str, settings: RunSettings, space: ConfigurationSpace, url: str
             f"the run {run!r} has no configuration with a score of the objective {settings.objective} to begin with"
         )
     labels = [f"{run} {one.configuration_id}" for one in best]
-    points = [to_configuration(one.hyperparameters, settings.method) for one in best]
+    search_space = settings.search_space()
+    points = [search_space.configuration(one.hyperparameters) for one in best]
     return [Given(_checked(space, point, label), "fixed", label) for point, label in zip(points, labels, strict=True)]
 
 

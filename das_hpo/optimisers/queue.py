@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from das_hpo.optimisers.protocol import Observation, Optimizer, Problem, Proposal
 from das_hpo.optimizer_registry import check_decisions, find_optimizer
@@ -20,10 +21,9 @@ from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
 from spaces.errors import DasHpoError, InvalidValueError, StorageError
-from spaces.hyperparameters import Hyperparameters, configuration_space, from_configuration, to_configuration
 from spaces.identity import ConfigurationId
 from spaces.seeds import evaluation_seed
-from spaces.trial import WORST_LOSS
+from spaces.trial import WORST_LOSS, to_loss, to_score
 from storage import incumbents
 from storage.entries import NewConfiguration, NewEvaluation
 from storage.records import EvaluationRecord, Replay
@@ -49,7 +49,7 @@ class Pending:
     """
 
     proposal: Proposal
-    hyperparameters: Hyperparameters
+    hyperparameters: Mapping[str, Any]
     losses: dict[int, float | None] = field(default_factory=dict)
 
 
@@ -66,7 +66,9 @@ class OptimisationQueue(RecordedQueue):
     def __init__(
         self, settings: RunSettings, optimizer: Optimizer, recorder: Recorder, *, parallel: int | None = None
     ) -> None:
-        super().__init__(settings.name, settings.objective, recorder, settings.parallel or parallel)
+        metric = settings.configured_task().metric
+        super().__init__(settings.name, settings.objective, recorder, settings.parallel or parallel, metric)
+        self._search_space = settings.search_space()
         self.settings = settings
         self.optimizer = optimizer
         self._next: Proposal | None = None  # asked for, and not yet recorded
@@ -160,8 +162,8 @@ class OptimisationQueue(RecordedQueue):
         if self._failure is not None:
             raise self._failure
         largest = max(self._best, default=None)
-        best_psnr = None if largest is None else -self._best[largest]
-        return self._iterations_begun, self.settings.iterations, best_psnr
+        best = None if largest is None else to_score(self._best[largest], self.metric.larger_is_better)
+        return self._iterations_begun, self.settings.iterations, best
 
     def _ask(self) -> Proposal | None:
         """The optimiser's next proposal, kept until it is recorded; None if there is none at present."""
@@ -192,7 +194,7 @@ class OptimisationQueue(RecordedQueue):
         """The entry of a proposal that is being evaluated from now on; the same one until it has ended."""
         key = (proposal.configuration_id, proposal.budget)
         if key not in self._pending:
-            hyperparameters = from_configuration(proposal.configuration, self.settings.method)
+            hyperparameters = self._search_space.hyperparameters(proposal.configuration)
             self._pending[key] = Pending(proposal, hyperparameters)
             self._asked.add(key)
         return self._pending[key]
@@ -215,10 +217,12 @@ class OptimisationQueue(RecordedQueue):
             return Observation(pending.proposal, None)
         how = self.settings.aggregate
         # As the incumbent is chosen: a mean with a diverged replicate is no score.
-        psnr = incumbents.aggregate([None if each == WORST_LOSS else -each for each in losses], how)
-        if psnr is not None:
+        larger = self.metric.larger_is_better
+        scores = [None if each == WORST_LOSS else to_score(each, larger) for each in losses]
+        best = to_loss(incumbents.aggregate(scores, how, larger), larger)
+        if best is not None:
             budget = pending.proposal.budget
-            self._best[budget] = min(-psnr, self._best.get(budget, math.inf))
+            self._best[budget] = min(best, self._best.get(budget, math.inf))
         return Observation(pending.proposal, aggregate(losses, how))
 
     def _restore_optimizer(self, replay: Replay) -> None:
@@ -251,7 +255,7 @@ class OptimisationQueue(RecordedQueue):
         """The proposals of a stored run, in the order in which they were asked for."""
         configurations = {record.configuration_id: record for record in replay.configurations}
         points = {
-            identifier: to_configuration(record.hyperparameters, self.settings.method)
+            identifier: self._search_space.configuration(record.hyperparameters)
             for identifier, record in configurations.items()
         }
         proposals: dict[tuple[ConfigurationId, float], Proposal] = {}
@@ -268,8 +272,9 @@ class OptimisationQueue(RecordedQueue):
         """What was learned of a finished evaluation."""
         if record.status == "failed":
             return None
-        psnr = record.one_shot_psnr if self.objective == "one-shot" else record.architecture_psnr
-        return WORST_LOSS if psnr is None or record.status == "diverged" else -psnr
+        score = record.one_shot_score if self.objective == "one-shot" else record.architecture_score
+        loss = to_loss(score, self.metric.larger_is_better)
+        return WORST_LOSS if loss is None or record.status == "diverged" else loss
 
     def _evaluation(self, record: EvaluationRecord) -> Evaluation:
         hyperparameters = self._pending[_key(record)].hyperparameters
@@ -308,7 +313,7 @@ def make_optimizer(settings: RunSettings) -> Optimizer:
     """
     make = find_optimizer(settings.optimizer)
     problem = Problem(
-        space=configuration_space(settings.method),
+        space=settings.search_space().space,
         seed=settings.seed,
         iterations=settings.iterations,
         min_budget=settings.min_budget,

@@ -57,6 +57,7 @@ class Dispatcher:
         attempts: What a master before this one left running.
         wait_s: How long to wait for the nameserver at the start.
         stop: Ends that waiting when it is set.
+        task: The name and the fingerprint of the run's task: workers that lack it get no work; None for no check.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Dispatcher:
         wait_s: float = 0.0,
         stop: threading.Event | None = None,
         version: str = __version__,
+        task: tuple[str, str] | None = None,
     ) -> None:
         parse_address(nameserver)
         self.host = host
@@ -89,6 +91,7 @@ class Dispatcher:
             lease_s=lease_s,
             deadlines=Deadlines(evaluation_timeout_s),
             attempts=attempts,
+            task=task,
         )
         self._stop = threading.Event()
         self._registration = Registration(run_name, self._probe, stop or self._stop)

@@ -52,6 +52,7 @@ class LeaseManager:
         lease_s: An attempt is lost if its worker is silent for so long.
         deadlines: An attempt is lost if it takes longer.
         attempts: What a master before this one left running.
+        task: The name and the fingerprint of the run's task; None for no check.
     """
 
     def __init__(
@@ -63,8 +64,11 @@ class LeaseManager:
         lease_s: float,
         deadlines: Deadlines,
         attempts: Sequence[Attempt] = (),
+        task: tuple[str, str] | None = None,
     ) -> None:
         self.paused = False
+        self._task = task
+        self._refused: set[str] = set()
         self._queue = queue
         self._run_name = run_name
         self._version = version
@@ -82,12 +86,12 @@ class LeaseManager:
 
     def claim(self, caller: Caller, capacity: int) -> Answer:
         """Work, or how long to wait."""
-        if caller.version != self._version:
-            return Answer(
-                REFUSED,
-                message=f"run {self._run_name} is of das-hpo {self._version}, worker {caller.name} of "
-                f"{caller.version}: install the same version on both",
-            )
+        refusal = self._refusal(caller)
+        if refusal is not None:
+            if caller.session not in self._refused:  # it asks again and again
+                self._refused.add(caller.session)
+                log.warning("a worker is given no work: %s", refusal)
+            return Answer(REFUSED, message=refusal)
         with self._queue.condition:
             self._hear(caller)
             return self._next(caller, capacity, "")
@@ -98,9 +102,32 @@ class LeaseManager:
         What is reported while a commit goes on is taken in with the next one, all together, by the first of the
         threads that wait; the others find their reports answered.
         """
-        if caller.version != self._version:
+        if self._refusal(caller) is not None:
             capacity = 0
         return self._reports.answer(Report(caller, token, outcome, duration_s, capacity))
+
+    def _refusal(self, caller: Caller) -> str | None:
+        """Why a worker gets no work of this run, in one line that says what to do; None if it may have some."""
+        if caller.version != self._version:
+            return (
+                f"run {self._run_name} is of das-hpo {self._version}, worker {caller.name} of "
+                f"{caller.version}: install the same version on both"
+            )
+        if self._task is None:
+            return None
+        name, expected = self._task
+        found = caller.tasks.get(name)
+        if found is None:
+            return (
+                f"run {self._run_name} is of the task {name}, which worker {caller.name} was not told of: start it "
+                f"with --task and where the task is, package.module:object"
+            )
+        if found != expected:
+            return (
+                f"run {self._run_name} is of the task {name} with the code {expected}, worker {caller.name} has the "
+                f"code {found}: give both the same version of the task's files, and start the worker again"
+            )
+        return None
 
     def hand_back(self, caller: Caller, tokens: tuple[str, ...], result: str, message: str) -> Answer:
         """A worker gives evaluations up, or computing them raised."""
@@ -369,7 +396,7 @@ class LeaseManager:
         return session in task.failed_on and self._registry.lives_one_beside(task.failed_on)
 
     def _takes_too_long(self, lease: Lease, now: float) -> bool:
-        """Whether an attempt's worker is believed to hang, by what is usual now: it may have begun before that was known."""
+        """Whether an attempt's worker is believed to hang, by what is usual now, though not yet when it began."""
         return now - lease.started > self._deadlines.timeout_s(lease.task.evaluation.budget, lease.together)
 
     def _say_what_waits(self, now: float) -> None:

@@ -11,6 +11,7 @@ from das_hpo.progress import Snapshot
 from das_hpo.service.queue import HANDED_BACK, Attempt, Evaluation
 from das_hpo.service.recorder import Recorder
 from spaces import clock
+from spaces.task import Metric
 from spaces.trial import WORST_LOSS, TrialOutcome
 from storage.entries import WorkerInfo
 
@@ -23,12 +24,14 @@ class RecordedQueue(ABC):
         objective: ``one-shot`` or ``architecture``.
         recorder: Writes what happens; its transactions are this queue's.
         parallel: Evaluations that may be open at a time; None is as many as are asked for.
+        metric: What the scores are.
     """
 
-    def __init__(self, name: str, objective: str, recorder: Recorder, parallel: int | None) -> None:
+    def __init__(self, name: str, objective: str, recorder: Recorder, parallel: int | None, metric: Metric) -> None:
         self.condition = clock.condition()
         self.name = name
         self.objective = objective
+        self.metric = metric
         self.recorder = recorder
         self.stopped: str | None = None
         """Why there is no more new work; None while there may be."""
@@ -71,7 +74,7 @@ class RecordedQueue(ABC):
 
     @abstractmethod
     def _position(self) -> tuple[int, int, float | None]:
-        """The latest iteration, from 1; how many there are; the best PSNR in dB so far, if there is one."""
+        """The latest iteration, from 1; how many there are; the best score so far, if there is one."""
 
     # The EvaluationQueue: what the dispatcher calls with the condition held.
 
@@ -116,7 +119,7 @@ class RecordedQueue(ABC):
 
     def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
         """The outcome is recorded, and learned from if it is the first of its evaluation."""
-        loss = outcome.loss(self.objective)
+        loss = outcome.loss(self.objective, self.metric.larger_is_better)
         self.recorder.outcome(token, outcome, loss, duration_s)
         if self._open.pop(evaluation.id, None) is not None:
             self._count(evaluation.budget, outcome.status)
@@ -129,7 +132,8 @@ class RecordedQueue(ABC):
 
     def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
         """An outcome came and could not be recorded; the worker reports it again, if both of us live so long."""
-        self.recorder.keep(token, outcome, outcome.loss(self.objective), duration_s)
+        loss = outcome.loss(self.objective, self.metric.larger_is_better)
+        self.recorder.keep(token, outcome, loss, duration_s)
 
     # What the execution and the resume call.
 
@@ -161,7 +165,7 @@ class RecordedQueue(ABC):
     def snapshot(self, workers: int = 0, deadline_s: float | None = None) -> Snapshot:
         """Where the run is."""
         with self.condition:
-            iteration, iterations, best_psnr = self._position()
+            iteration, iterations, best_score = self._position()
             return Snapshot(
                 run=self.name,
                 objective=self.objective,
@@ -172,7 +176,8 @@ class RecordedQueue(ABC):
                 iteration=iteration,
                 iterations=iterations,
                 budget=self.latest_budget,
-                best_psnr=best_psnr,
+                best_score=best_score,
+                unit=self.metric.unit,
                 epochs_done=self._epochs_done,
                 epochs_expected=self.epochs_expected,
                 diverged=self._counts["diverged"],

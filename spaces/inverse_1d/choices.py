@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.values import read_value
 
 #: Settings that take one of a few words, with the words.
 WORDS: dict[str, tuple[str, ...]] = {
@@ -14,9 +15,6 @@ WORDS: dict[str, tuple[str, ...]] = {
     "scheduler": ("linear", "step"),
     "warm_up": ("fraction", "gradual"),
 }
-
-#: How a message calls the types of settings.
-KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +94,5 @@ class Choices:
         for name, value in values.items():
             if name not in defaults:
                 raise UnknownNameError("setting", name, defaults)
-            read[name] = _read(name, value, type(defaults[name]))
+            read[name] = read_value(name, value, type(defaults[name]))
         return cls(**read)
-
-
-def _read(name: str, value: object, kind: type) -> object:
-    """One value as the setting's type; numbers may come as text."""
-    try:
-        if kind is bool:
-            if isinstance(value, bool):
-                return value
-            return {"true": True, "false": False}[str(value).lower()]
-        if kind is str:
-            return str(value)
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError
-        if kind is int and isinstance(value, float) and not value.is_integer():
-            raise ValueError
-        return kind(value)
-    except (KeyError, ValueError):
-        raise InvalidValueError(f"{name} takes {KINDS[kind]}, {value!r} came") from None

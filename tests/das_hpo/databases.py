@@ -69,7 +69,7 @@ def store(url: str, *runs: Run) -> None:
                             session,
                             run_id,
                             NewConfiguration(
-                                ConfigurationId(0, 0, trial.number), trial.origin, {}, trial.hyperparameters
+                                ConfigurationId(0, 0, trial.number), trial.origin, {}, trial.hyperparameters.to_dict()
                             ),
                         )
                     _evaluation(session, run, run_id, index, trial)

@@ -110,5 +110,7 @@ def _frame(rows: list[dict[str, object]], name: str, objective: str) -> pd.DataF
     frame["attempts"] = 1
     for column in ("one_shot_psnr", "architecture_psnr", "duration_s"):
         frame[column] = frame[column].astype(float)
+    frame["one_shot_score"], frame["architecture_score"] = frame["one_shot_psnr"], frame["architecture_psnr"]
+    frame["task"], frame["metric"] = "inverse-1d", "PSNR"
     frame["loss"] = -frame["one_shot_psnr" if objective == "one-shot" else "architecture_psnr"]
     return frame

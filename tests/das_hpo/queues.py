@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from das_hpo.execution import run_of
 from das_hpo.optimisers.queue import OptimisationQueue, make_optimisation
 from das_hpo.service.queue import Attempt, Evaluation, EvaluationQueue
 from das_hpo.service.recorder import Recorder
@@ -30,18 +31,7 @@ def settings(**changes: Any) -> RunSettings:
 
 def new_run(asked: RunSettings) -> NewRun:
     """What is stored of it."""
-    return NewRun(
-        name=asked.name,
-        kind="run",
-        objective=asked.objective,
-        space=asked.space,
-        operations=asked.operations,
-        data=asked.data,
-        method=asked.method,
-        optimizer=asked.optimizer,
-        seed=asked.seed,
-        settings=asked.to_dict(),
-    )
+    return run_of(asked)
 
 
 class Driver:

@@ -234,7 +234,8 @@ def test_a_foreign_module_in_the_current_folder_is_named(name: str, tmp_path: Pa
     (tmp_path / f"{name}.py").write_text("raise RuntimeError('not of das-hpo')\n")
     process = das_hpo("runs", cwd=tmp_path)
     assert_one_line_error(process, 2, str(tmp_path / f"{name}.py"), "rename it", "another folder")
-    code = "import das_hpo\ntry:\n    das_hpo.load_results('sqlite:///x.db')\nexcept ImportError as error:\n    print(error)"
+    code = "import das_hpo\ntry:\n    das_hpo.load_results('sqlite:///x.db')\n"
+    code += "except ImportError as error:\n    print(error)"
     said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert f"{name}.py" in said
     assert "rename it" in said

@@ -58,16 +58,18 @@ def test_the_best_configuration_of_a_run_is_evaluated(tmp_path: Path) -> None:
         (best,) = queries.incumbents(database, "tuned")
         campaign = queries.run(database, "tuned-sequential-good-downsampling")
         rows = queries.results(database, campaign.name)
-    assert {(r.hyperparameters, r.budget, r.data, r.origin) for r in rows} == {
-        (best.hyperparameters, best.budget, "downsampling", "fixed")
+    assert {(*r.hyperparameters.values(), r.budget, r.data, r.origin) for r in rows} == {
+        (*best.hyperparameters.values(), best.budget, "downsampling", "fixed")
     }
-    assert campaign.settings["choices"]["tau"] == 0.05
+    assert campaign.settings["settings"]["tau"] == 0.05
 
 
 def test_what_cannot_be_evaluated_is_said(tmp_path: Path) -> None:
     """A name that is no preset and no run, and a name that is taken by other trials."""
     environment = {"DAS_HPO_DB": f"sqlite:///{tmp_path}/x.db", "DAS_HPO_KEY_FILE": str(tmp_path / "key")}
-    assert_one_line_error(das_hpo("evaluate", "H9", environment=environment), 2, "no preset (H1, H2", "no database")
+    assert_one_line_error(
+        das_hpo("evaluate", "H9", environment=environment), 2, "no preset of inverse-1d (H1, H2", "no database"
+    )
     assert_one_line_error(das_hpo("baseline", "nothing", environment=environment), 2, "net-only")
     assert_one_line_error(
         das_hpo("baseline", "random-search", "--draws", "auto", environment=environment), 2, "das-hpo evaluate H1"

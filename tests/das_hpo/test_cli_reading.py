@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             run = writes.create_run(session, new_run("lab"))
             for number, name in enumerate(("H1", "H2", "BOHB-Blur", "BOHB-one-shot-DS")):
                 configuration = NewConfiguration(
-                    ConfigurationId(0, 0, number), "model" if number == 1 else "random", {}, preset(name)
+                    ConfigurationId(0, 0, number), "model" if number == 1 else "random", {}, preset(name).to_dict()
                 )
                 writes.add_configuration(session, run, configuration)
             for index, (number, budget, one_shot, architecture) in enumerate(ROWS):
@@ -188,14 +188,14 @@ def test_an_objective_that_is_never_computed_is_refused(
     shutil.copy(folder / "das-hpo.db", tmp_path / "das-hpo.db")
     store(f"sqlite:///{tmp_path}/das-hpo.db", Run("random", trials([20.0, 21.0]), method="random"))
     with sqlite3.connect(tmp_path / "das-hpo.db") as connection:
-        connection.execute("update evaluations set one_shot_psnr = null")
+        connection.execute("update evaluations set one_shot_score = null")
     connection.close()
     for verb in (("incumbent", run), ("evaluate", run)):
         process = das_hpo(*verb, "--objective", objective, cwd=tmp_path)
         assert_one_line_error(process, 2, *words)
     process = das_hpo("incumbent", "new", "--objective", "one-shot", cwd=tmp_path)
     assert (process.returncode, process.stdout) == (0, "")
-    assert "no configuration has a PSNR at the largest budget yet" in process.stderr
+    assert "no configuration has a score at the largest budget yet" in process.stderr
 
 
 def test_query_reads_and_cannot_write(folder: Path) -> None:
@@ -234,7 +234,9 @@ def test_an_export_holds_what_load_results_gives(ending: str, folder: Path, tmp_
         assert str(found["parameter_warm_up"].dtype) == "bool"
     else:
         found = pd.read_csv(target) if ending == "csv" else pd.DataFrame(json.loads(target.read_text()))
-    assert list(found.columns) == list(expected.columns)
+    assert tuple(found.columns) == RESULT_COLUMNS
+    point = found["hyperparameters"].iloc[0]
+    assert (point if ending == "json" else json.loads(point)) == preset("H1").to_dict()
     for name in ("number", "budget", "seed", "status", "one_shot_psnr", "alpha_weight_decay", "parameter_warm_up"):
         left, right = found[name].astype(object), expected[name].astype(object)
         assert left.where(left.notna(), None).tolist() == right.where(right.notna(), None).tolist(), name

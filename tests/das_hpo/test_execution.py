@@ -63,7 +63,7 @@ def rows(url: str, run: str = "run") -> list[tuple[Any, ...]]:
     with open_database(url) as database:
         return [
             (
-                *r.hyperparameters.to_dict().values(),
+                *r.hyperparameters.values(),
                 r.iteration,
                 r.stage,
                 r.number,

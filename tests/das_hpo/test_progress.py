@@ -16,7 +16,16 @@ from das_hpo.progress import Progress, Snapshot, describe, time_left
 
 FIRST = Snapshot("demo", "one-shot", finished=0, expected=27, iterations=2, epochs_expected=90.0)
 LATER = replace(
-    FIRST, finished=9, running=2, workers=2, iteration=1, budget=3.0, best_psnr=21.5, epochs_done=30.0, diverged=1
+    FIRST,
+    finished=9,
+    running=2,
+    workers=2,
+    iteration=1,
+    budget=3.0,
+    best_score=21.5,
+    unit="dB",
+    epochs_done=30.0,
+    diverged=1,
 )
 
 

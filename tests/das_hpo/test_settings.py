@@ -13,12 +13,11 @@ from das_hpo.decisions import Decisions
 from das_hpo.settings import RunSettings, check_run_name
 from spaces.errors import InvalidValueError, UnknownNameError, UsageError
 from spaces.hyperparameters import PRESETS
-from spaces.inverse_1d.choices import Choices
 
 
 def settings(**changes: Any) -> RunSettings:
     """Valid settings with changes."""
-    return RunSettings(**{"name": "run", "objective": "one-shot", **changes})
+    return RunSettings.from_mapping({"name": "run", "objective": "one-shot", **changes})
 
 
 @pytest.mark.parametrize(
@@ -88,7 +87,7 @@ def test_settings_survive_json(
         seed=seed,
         repeats=repeats,
         time_limit_s=limit,
-        choices=Choices(channels=channels),
+        choices={"channels": channels},
         decisions=Decisions(brackets=brackets),
     )
     assert RunSettings.from_mapping(json.loads(json.dumps(asked.to_dict()))) == asked
@@ -116,8 +115,10 @@ def test_unknown_and_missing_settings_are_named() -> None:
 )
 def test_trials_retrain_where_the_objective_needs_it(objective: str, retrain: str, expected: bool) -> None:
     """``auto`` retrains for the architecture objective alone, ``always`` for both."""
-    spec = settings(objective=objective, retrain=retrain, space="cell", data="downsampling").spec(PRESETS["H1"], 5.0, 3)
-    assert (spec.retrain, spec.space, spec.data, spec.budget, spec.seed) == (expected, "cell", "downsampling", 5.0, 3)
+    asked = settings(objective=objective, retrain=retrain, space="cell", data="downsampling")
+    spec = asked.spec(PRESETS["H1"].to_dict(), 5.0, 3)
+    assert (spec.task, spec.retrain, spec.budget, spec.seed) == ("inverse-1d", expected, 5.0, 3)
+    assert (spec.settings["space"], spec.settings["data"], spec.settings["channels"]) == ("cell", "downsampling", 8)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from spaces.trial import TrialSpec
+from spaces.hyperparameters import Hyperparameters
+from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.trial import InverseTrial
 from tests.golden.evaluations import PATH, evaluate, machine
 
 TABLE = json.loads(PATH.read_text())
@@ -24,10 +26,16 @@ def close(found: Any, stored: Any) -> Any:
     return pytest.approx(stored, rel=RELATIVE, abs=ABSOLUTE) if isinstance(stored, float) else stored
 
 
+def read(values: dict[str, Any]) -> InverseTrial:
+    """A trial of the table."""
+    points = Hyperparameters.from_mapping(values["hyperparameters"])
+    return InverseTrial(**{**values, "hyperparameters": points, "choices": Choices.from_mapping(values["choices"])})
+
+
 @pytest.mark.parametrize("row", TABLE["evaluations"], ids=range(len(TABLE["evaluations"])))
 def test_evaluations_are_what_they_were(row: dict[str, Any]) -> None:
     """The same numbers bit for bit on the kind of machine that made the table, within rounding on any other."""
-    spec = TrialSpec.from_mapping(row["spec"])
+    spec = read(row["spec"])
     found = evaluate(spec, row["kernel"])
     assert found["kernel"] == row["kernel"]
     if machine() == TABLE["machine"]:

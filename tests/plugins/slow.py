@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spaces.trial import TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
 from workers.trials.batches import Batches, generators
 
 #: Operations with a learned map, in the order of the maps of one edge; those with noise; shapes of own weights.
@@ -32,7 +32,7 @@ class SlowNetwork:
         matrix: A, float32.
     """
 
-    def __init__(self, spec: TrialSpec, edges: Sequence[tuple[str, ...]], matrix: Tensor) -> None:
+    def __init__(self, spec: InverseTrial, edges: Sequence[tuple[str, ...]], matrix: Tensor) -> None:
         self.spec, self.edges, self.matrix = spec, edges, matrix
         self.maps = [(edge, name) for edge, names in enumerate(edges) for name in MAPS if name in names]
         self.noises = [(edge, name) for edge, names in enumerate(edges) for name in NOISY if name in names]

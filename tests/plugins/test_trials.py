@@ -17,8 +17,8 @@ from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import data_formation
 from spaces.inverse_1d.networks import discrete_network, relaxed_network
 from spaces.inverse_1d.registries import OPERATION_SETS, OPERATIONS, REGISTRIES, Operation
+from spaces.inverse_1d.trial import InverseTrial
 from spaces.plugins import load_plugins
-from spaces.trial import TrialSpec
 from tests.plugins.isolation import registries_as_they_are
 from tests.plugins.slow import Relax, SlowNetwork, gumbel, slow_retrain, slow_search
 from workers import kernels
@@ -48,9 +48,9 @@ def plugins() -> Iterator[None]:
         yield
 
 
-def spec(**values: Any) -> TrialSpec:
+def spec(**values: Any) -> InverseTrial:
     """A short trial of few channels."""
-    return TrialSpec(**{"hyperparameters": POINT, "budget": 0.4, "seed": 6, "choices": CHOICES, **values})
+    return InverseTrial(**{"hyperparameters": POINT, "budget": 0.4, "seed": 6, "choices": CHOICES, **values})
 
 
 def slow_matrix(data: str) -> torch.Tensor:
@@ -71,7 +71,7 @@ def slow_matrix(data: str) -> torch.Tensor:
     return rows
 
 
-def slow_trial(one: TrialSpec) -> tuple[float, Architecture, float]:
+def slow_trial(one: InverseTrial) -> tuple[float, Architecture, float]:
     """One-shot PSNR, architecture and its PSNR, by the slow trial."""
     formation = data_formation(one.data, one.choices)
     matrix, candidates = slow_matrix(one.data), candidate_operations(one.space, one.operations)
@@ -124,9 +124,9 @@ def test_a_trial_gives_the_numbers_of_the_slow_one(
     assert outcome.kernel == ("fused" if served and kernel != "torch" else "torch")
     assert ("torch computes what the fused kernels cannot" in caplog.text) == (not served and kernel != "torch")
     one_shot, architecture, retrained = slow_trial(one)
-    assert outcome.one_shot_psnr == pytest.approx(one_shot, abs=0.01)
+    assert outcome.one_shot_score == pytest.approx(one_shot, abs=0.01)
     assert outcome.architecture == str(architecture)
-    assert outcome.architecture_psnr == pytest.approx(retrained, abs=0.01)
+    assert outcome.architecture_score == pytest.approx(retrained, abs=0.01)
 
 
 @pytest.mark.parametrize("values", [{"operations": "own"}, {"method": "gumbel-one-level"}, {"space": "skip"}], ids=str)
@@ -141,8 +141,8 @@ def test_trials_of_a_batch_are_as_alone(values: dict[str, str]) -> None:
         alone = run_trial(one, kernel="torch")
         assert outcome.architecture == alone.architecture
         assert outcome.parameters == alone.parameters
-        assert outcome.one_shot_psnr == pytest.approx(alone.one_shot_psnr, rel=1e-4)
-        assert outcome.architecture_psnr == pytest.approx(alone.architecture_psnr, rel=1e-4)
+        assert outcome.one_shot_score == pytest.approx(alone.one_shot_score, rel=1e-4)
+        assert outcome.architecture_score == pytest.approx(alone.architecture_score, rel=1e-4)
 
 
 def test_das_single_pretrains_what_a_plugin_trains() -> None:

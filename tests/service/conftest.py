@@ -28,7 +28,7 @@ from workers.transport.keys import KeyFile
 
 ROOT = Path(__file__).parents[2]
 
-SPEC = TrialSpec(hyperparameters=preset("H1"), budget=1.0, seed=0)
+SPEC = TrialSpec("inverse-1d", preset("H1").to_dict(), budget=1.0, seed=0)
 
 
 class ListDesk:

@@ -126,8 +126,8 @@ def run(url: str, nameserver: NameServer, keys: KeyFile) -> Iterator[Run]:
 
 GOOD = {
     "status": "completed",
-    "one_shot_psnr": 20.0,
-    "architecture_psnr": None,
+    "one_shot_score": 20.0,
+    "architecture_score": None,
     "architecture": None,
     "parameters": None,
     "epochs": (),
@@ -144,14 +144,14 @@ def shown_outcome(values: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, shown(value)) for name, value in values.items() if name not in GOOD or value is not GOOD[name]]
 
 
-EPOCH = {"phase": "search", "epoch": 1, "training_loss": 1.0, "training_psnr": 1.0, "alpha": ((1.0,),)}
+EPOCH = {"phase": "search", "epoch": 1, "training_loss": 1.0, "training_score": 1.0, "alpha": ((1.0,),)}
 
 
 def bad_outcomes() -> Iterator[dict[str, Any]]:
     """Outcomes with one field that no database, or no arithmetic, can take."""
     for name, values in {
         **dict.fromkeys(("message", "architecture", "kernel", "device", "status"), BAD_TEXTS),
-        **dict.fromkeys(("one_shot_psnr", "parameters", "search_s"), BAD_NUMBERS),
+        **dict.fromkeys(("one_shot_score", "parameters", "search_s"), BAD_NUMBERS),
     }.items():
         for value in values:
             if (name, value) != ("search_s", 2**31):

@@ -92,8 +92,8 @@ def test_a_duplicate_report_changes_nothing(serve):
     work, client, _ = serve(1)
     token = client.claim().work[0].token
     assert client.report(token).report == "recorded"
-    assert client.report(token, replace(OUTCOME, one_shot_psnr=99.0)).report == "duplicate"
-    assert work.outcomes[0].one_shot_psnr == 21.0
+    assert client.report(token, replace(OUTCOME, one_shot_score=99.0)).report == "duplicate"
+    assert work.outcomes[0].one_shot_score == 21.0
     assert not work.twice
 
 
@@ -222,7 +222,7 @@ def test_an_outcome_that_is_none_counts_as_an_error(serve):
     """A worker's mistake is the worker's: the evaluation is offered again."""
     work, client, _ = serve(1)
     token = client.claim().work[0].token
-    client.report(token, {"status": "completed", "one_shot_psnr": float("nan")})
+    client.report(token, {"status": "completed", "one_shot_score": float("nan")})
     assert [(result, final) for _, result, _, final in work.losses] == [("error", False)]
     assert not work.outcomes
 

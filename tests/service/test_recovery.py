@@ -28,7 +28,7 @@ def test_two_workers_share_the_work(queue, nameserver, keys, workers):
         workers.start()
         work.wait_for(lambda: work.done)
     assert sorted(work.outcomes) == list(range(40))
-    assert work.outcomes[7].one_shot_psnr == 20.007
+    assert work.outcomes[7].one_shot_score == 20.007
     assert len(work.attempts) == 40
     assert len({name for _, _, name in work.attempts}) == 2
     assert not work.twice

@@ -528,7 +528,7 @@ def _psnr(row: Any) -> float:
 
 def campaign(scenario: Scenario) -> CampaignSettings:
     """A campaign's fixed trials."""
-    return CampaignSettings(name=RUN, label="H1", hyperparameters=PRESETS["H1"], trials=12, budget=1.0)
+    return CampaignSettings(name=RUN, label="H1", hyperparameters=PRESETS["H1"].to_dict(), trials=12, budget=1.0)
 
 
 @cache

@@ -99,7 +99,7 @@ class Samples:
 
     def configuration(self, number: int = 0, **changes: Any) -> NewConfiguration:
         """The configuration (0, 0, number)."""
-        hyperparameters = list(PRESETS.values())[number % len(PRESETS)]
+        hyperparameters = list(PRESETS.values())[number % len(PRESETS)].to_dict()
         values: dict[str, Any] = {
             "configuration_id": ConfigurationId(0, 0, number),
             "origin": "model",
@@ -112,8 +112,8 @@ class Samples:
         """A completed trial with two points of a learning curve."""
         values: dict[str, Any] = {
             "status": "completed",
-            "one_shot_psnr": psnr,
-            "architecture_psnr": psnr - 1.0,
+            "one_shot_score": psnr,
+            "architecture_score": psnr - 1.0,
             "architecture": "sequential:" + ",".join(["net"] * 10),
             "parameters": 970,
             "epochs": (

@@ -38,7 +38,7 @@ with open_database(url, create=True) as database:
         token = f"{name}-{number}"
         with database.begin() as session:
             identifier = ConfigurationId(0, 0, number)
-            point = NewConfiguration(identifier, "random", {}, PRESETS["H1"])
+            point = NewConfiguration(identifier, "random", {}, PRESETS["H1"].to_dict())
             writes.add_configuration(session, run_id, point)
             evaluation = writes.queue_evaluation(session, run_id, NewEvaluation(identifier, 5.0, 0, number))
             writes.start_attempt(session, evaluation, token, worker)

@@ -87,7 +87,7 @@ class History:
         if new:
             model.attempts = ["superseded" if status == "running" else status for status in model.attempts]
             model.attempts[place] = "completed"
-            model.psnr = outcome.one_shot_psnr
+            model.psnr = outcome.one_shot_score
             self._finish(model, outcome.status)
 
     def _finish(self, model: Model, status: str) -> None:
@@ -103,7 +103,7 @@ class History:
             attempts[attempt.evaluation_id].append(attempt.status)
         for evaluation, model in zip(replay.evaluations, self.models.values(), strict=True):
             assert (evaluation.status, evaluation.sequence) == (model.status, model.sequence)
-            assert evaluation.one_shot_psnr == model.psnr
+            assert evaluation.one_shot_score == model.psnr
             assert evaluation.attempts == len(model.attempts)
             assert evaluation.failures == sum(status in ("lost", "error") for status in model.attempts)
             assert attempts[evaluation.id] == model.attempts

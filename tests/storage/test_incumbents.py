@@ -49,7 +49,7 @@ def test_replicates_are_aggregated(database: Database, samples: Any, how: str, n
     found = queries.incumbents(database, "first", top=9)
     assert [incumbent.number for incumbent in found] == numbers
     assert [incumbent.rank for incumbent in found] == [1, 2, 3]
-    assert (found[0].psnr, found[0].one_shot_psnr, found[0].architecture_psnr) == (best, best, best - 1)
+    assert (found[0].score, found[0].one_shot_score, found[0].architecture_score) == (best, best, best - 1)
     assert [incumbent.replicates for incumbent in found] == [3, 3, 3]
     assert found[0].hyperparameters == samples.configuration(numbers[0]).hyperparameters
     assert queries.incumbents(database, "first") == found[:1]
@@ -76,12 +76,12 @@ def test_one_run_can_be_read_under_both_objectives(database: Database, samples: 
     with database.begin() as session:
         run_id = writes.create_run(session, samples.run())
         for number, (one_shot, architecture) in enumerate([(22.0, 18.0), (20.0, 21.0), (23.0, None)]):
-            outcome = samples.outcome(one_shot, architecture_psnr=architecture)
+            outcome = samples.outcome(one_shot, architecture_score=architecture)
             samples.finish(session, samples.queue(session, run_id, number), outcome)
     assert [row.number for row in queries.incumbents(database, "first", top=5)] == [2, 0, 1]
     assert [row.number for row in queries.incumbents(database, "first", "one-shot", top=5)] == [2, 0, 1]
     found = queries.incumbents(database, "first", "architecture", top=5)
-    assert [(row.number, row.psnr, row.one_shot_psnr) for row in found] == [(1, 21.0, 20.0), (0, 18.0, 22.0)]
+    assert [(row.number, row.score, row.one_shot_score) for row in found] == [(1, 21.0, 20.0), (0, 18.0, 22.0)]
 
 
 def test_the_largest_budget_with_a_result_counts(database: Database, samples: Any) -> None:
@@ -95,7 +95,7 @@ def test_the_largest_budget_with_a_result_counts(database: Database, samples: An
             samples.finish(session, samples.queue(session, run_id, number, 15.0), samples.outcome(psnr))
         samples.finish(session, samples.queue(session, run_id, 2, 45.0), samples.diverged())
     found = queries.incumbents(database, "first", top=9)
-    assert [(row.number, row.budget, row.psnr) for row in found] == [(2, 15.0, 22.0), (1, 15.0, 21.0)]
+    assert [(row.number, row.budget, row.score) for row in found] == [(2, 15.0, 22.0), (1, 15.0, 21.0)]
 
 
 def test_the_architecture_is_the_best_replicates(database: Database, samples: Any) -> None:

@@ -27,8 +27,8 @@ psnrs = st.none() | st.floats(-50, 50)
 outcomes = st.builds(
     TrialOutcome,
     status=st.sampled_from(["completed", "diverged"]),
-    one_shot_psnr=psnrs,
-    architecture_psnr=psnrs,
+    one_shot_score=psnrs,
+    architecture_score=psnrs,
     architecture=st.none() | texts,
     parameters=st.none() | st.integers(0, 10**6),
     epochs=st.lists(
@@ -37,7 +37,7 @@ outcomes = st.builds(
             phase=st.sampled_from(["search", "retrain"]),
             epoch=st.integers(1, 99),
             training_loss=psnrs,
-            training_psnr=psnrs,
+            training_score=psnrs,
             alpha=st.none() | st.just(((0.25, 0.75), (1e-300, 1.0))),
         ),
         unique_by=lambda epoch: (epoch.phase, epoch.epoch),

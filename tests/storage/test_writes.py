@@ -138,7 +138,7 @@ def test_what_is_unique_is_refused_twice(
         "UPDATE evaluations SET configuration_id = 99",
         "UPDATE evaluations SET worker_id = 99",
         "UPDATE configurations SET origin = 'guess'",
-        "UPDATE configurations SET alpha_warm_up = NULL",
+        "UPDATE configurations SET hyperparameters = NULL",
         "UPDATE runs SET lease_owner = 'me'",
         "INSERT INTO epochs (evaluation_id, phase, epoch) VALUES (99, 'search', 1)",
     ],
@@ -212,7 +212,9 @@ def test_curves_of_a_diverged_trial_hold_no_infinities(
     with database.begin() as session:
         writes.start_attempt(session, evaluation, "token", samples.worker)
         writes.record_outcome(session, "token", outcome, None, 0.1)
-    assert raw("SELECT training_loss, training_psnr, validation_loss, validation_psnr FROM epochs ORDER BY epoch") == [
+    assert raw(
+        "SELECT training_loss, training_score, validation_loss, validation_score FROM epochs ORDER BY epoch"
+    ) == [
         (None, None, None, 1.0),
         (1.0, 2.0, None, None),
     ]

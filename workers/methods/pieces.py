@@ -22,7 +22,7 @@ from torch import Tensor
 
 from spaces.inverse_1d.data_formation import DataFormation
 from spaces.inverse_1d.layout import Layout
-from spaces.trial import TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
 from workers.trials.batches import Batch
 from workers.trials.curves import Curves
 
@@ -109,7 +109,7 @@ class Start:
         kernel: ``auto``, ``torch`` or ``fused``.
     """
 
-    specs: Sequence[TrialSpec]
+    specs: Sequence[InverseTrial]
     layout: Layout
     formation: DataFormation
     curves: Curves

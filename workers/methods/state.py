@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spaces.inverse_1d.layout import Buffers
 from spaces.inverse_1d.network import Forward, Network
-from spaces.trial import TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
 from workers.methods.pieces import Moment, Relaxation
 from workers.trials.batches import Batch, Batches, generators
 from workers.trials.cuda_graphs import Step, replayed
@@ -42,7 +42,7 @@ class SearchState:
 
     def __init__(
         self,
-        specs: Sequence[TrialSpec],
+        specs: Sequence[InverseTrial],
         network: tuple[Network, Forward],
         relaxation: Relaxation,
         weights: tuple[Float[Tensor, "T P"], Buffers],

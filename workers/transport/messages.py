@@ -15,10 +15,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from spaces.errors import DasHpoError, UnknownPartError, WireError
+from spaces.errors import DasHpoError, WireError
 from spaces.texts import cleaned
 from spaces.trial import TrialSpec
 from workers.transport.wire import checked, finite, mapping, native, text
@@ -45,6 +45,9 @@ MAX_CAPACITY = 4096
 
 MAX_MESSAGE_LENGTH = 8000
 
+#: A worker names no more tasks than this.
+MAX_TASKS = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -58,6 +61,7 @@ class Caller:
         version: Version of das-hpo.
         session: Random; another one under the same name means that the process was restarted.
         holding: The tokens that it computes or has yet to report.
+        tasks: The fingerprint of each task that it can run, by the task's name.
     """
 
     name: str
@@ -67,10 +71,11 @@ class Caller:
     version: str
     session: str
     holding: tuple[str, ...] = ()
+    tasks: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**{name: getattr(self, name) for name in self.__dataclass_fields__}, "tasks": dict(self.tasks)}
 
     @classmethod
     def from_mapping(cls, values: Any) -> Caller:
@@ -84,7 +89,11 @@ class Caller:
         pid = found.get("pid")
         if type(pid) is not int or not 0 <= pid < 2**31:
             raise WireError("pid must be a whole number in [0, 2**31)")
-        return cls(pid=pid, holding=tokens(found.get("holding")), **words)
+        tasks = mapping(found.get("tasks", {}), "the caller's tasks")
+        if len(tasks) > MAX_TASKS:
+            raise WireError(f"a worker names at most {MAX_TASKS} tasks")
+        named = {text(name, "a task"): text(value, "a fingerprint", most=64) for name, value in tasks.items()}
+        return cls(pid=pid, holding=tokens(found.get("holding")), tasks=named, **words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +145,6 @@ class Answer:
         """Reads and checks what :meth:`to_dict` wrote.
 
         Raises:
-            UnknownWorkError: If the work names what no registry of this process holds.
             WireError: If it is not of that form.
         """
         found = mapping(values, "the answer")
@@ -146,32 +154,12 @@ class Answer:
         items = found.get("work", ())
         if type(items) not in (list, tuple):
             raise WireError("the answer's work must be a list")
-        try:
-            work = tuple(_work(item) for item in items)
-        except UnknownPartError as error:
-            given = tuple(str(item.get("token")) for item in items if isinstance(item, Mapping))
-            raise UnknownWorkError(error, given) from None
         return cls(
             status=status,
-            work=work,
+            work=tuple(_work(item) for item in items),
             wait_s=finite(found.get("wait_s", 0.0), "wait_s", least=0, most=3600),
             message=str(found.get("message", "")),
             report=str(found.get("report", NOTHING)),
-        )
-
-
-class UnknownWorkError(WireError):
-    """Work that names what this process does not know.
-
-    Attributes:
-        tokens: The attempts that the answer gives.
-    """
-
-    def __init__(self, error: UnknownPartError, tokens: tuple[str, ...]) -> None:
-        self.tokens = tokens
-        super().__init__(
-            f"this worker does not know a part of the problem ({error}): "
-            "start it with the same --plugin as the run, or set DAS_HPO_PLUGINS"
         )
 
 
@@ -211,8 +199,6 @@ def _work(values: Any) -> Work:
     found: Mapping[str, Any] = mapping(values, "a piece of work")
     try:
         spec = TrialSpec.from_mapping(checked(found["spec"]))
-    except UnknownPartError:
-        raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, DasHpoError) as error:
         raise WireError(f"the answer's work is no trial: {error}") from None
     return Work(

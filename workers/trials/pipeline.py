@@ -12,19 +12,20 @@ from spaces.errors import DeviceError, InvalidValueError
 from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.data_formation import data_formation
 from spaces.inverse_1d.networks import discrete_network
-from spaces.trial import COMPLETED, DIVERGED, TrialOutcome, TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
+from spaces.trial import COMPLETED, DIVERGED, TrialOutcome
 from workers.kernels import kernel_of
 from workers.trials.curves import Curves
 from workers.trials.retrain import retrain
 from workers.trials.search import search
 
 
-def run_trial(spec: TrialSpec, *, device: str = "cpu", kernel: str = "auto") -> TrialOutcome:
+def run_trial(spec: InverseTrial, *, device: str = "cpu", kernel: str = "auto") -> TrialOutcome:
     """Runs one trial; see :func:`run_trials`."""
     return run_trials([spec], device=device, kernel=kernel)[0]
 
 
-def run_trials(specs: Sequence[TrialSpec], *, device: str = "cpu", kernel: str = "auto") -> list[TrialOutcome]:
+def run_trials(specs: Sequence[InverseTrial], *, device: str = "cpu", kernel: str = "auto") -> list[TrialOutcome]:
     """Runs trials of equal ``shape`` as one batch; each gives the numbers it would give alone.
 
     The numbers depend on the specification, the kind of device and the number of threads, and neither on global
@@ -47,14 +48,14 @@ def run_trials(specs: Sequence[TrialSpec], *, device: str = "cpu", kernel: str =
     if not specs:
         return []
     if any(spec.shape != specs[0].shape for spec in specs):
-        raise InvalidValueError("trials of different shapes cannot share a batch: group them by TrialSpec.shape")
+        raise InvalidValueError("trials of different shapes cannot share a batch: group them by InverseTrial.shape")
     name = device_name(device)
     # What torch does on "the current device" (streams, graphs, generators) has to be where the tensors are.
     with contextlib.nullcontext() if device == "cpu" else torch.cuda.device(device):
         return _outcomes(specs, name, device, kernel)
 
 
-def _outcomes(specs: Sequence[TrialSpec], name: str, device: str, kernel: str) -> list[TrialOutcome]:
+def _outcomes(specs: Sequence[InverseTrial], name: str, device: str, kernel: str) -> list[TrialOutcome]:
     """:func:`run_trials` of at least one trial, on a device that exists and is the current one."""
     first = specs[0]
     formation = data_formation(first.data, first.choices, device)
@@ -68,7 +69,7 @@ def _outcomes(specs: Sequence[TrialSpec], name: str, device: str, kernel: str) -
         architectures = [Architecture.parse(first.architecture)] * len(specs)
     else:
         found = search(specs, formation, curves, device, kernel)
-        one_shot, architectures = found.one_shot_psnr, found.architecture
+        one_shot, architectures = found.one_shot_score, found.architecture
         kernels.append(found.kernel)
         search_s = (time.perf_counter() - start) / len(specs)
 
@@ -81,7 +82,7 @@ def _outcomes(specs: Sequence[TrialSpec], name: str, device: str, kernel: str) -
         result = retrain([specs[trial] for trial in going], chosen, formation, part, device, kernel)
         curves.put(going, part)
         kernels.append(result.kernel)
-        for trial, psnr_db in zip(going, result.architecture_psnr, strict=True):
+        for trial, psnr_db in zip(going, result.architecture_score, strict=True):
             retrained[trial] = psnr_db
         retrain_s = (time.perf_counter() - start) / len(going)
 
@@ -93,8 +94,8 @@ def _outcomes(specs: Sequence[TrialSpec], name: str, device: str, kernel: str) -
         outcomes.append(
             TrialOutcome(
                 status=COMPLETED if curves.messages[trial] is None else DIVERGED,
-                one_shot_psnr=one_shot[trial],
-                architecture_psnr=retrained[trial],
+                one_shot_score=one_shot[trial],
+                architecture_score=retrained[trial],
                 architecture=None if architecture is None else str(architecture),
                 parameters=size,
                 epochs=tuple(curves.epochs[trial]),

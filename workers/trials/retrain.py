@@ -14,7 +14,7 @@ from spaces.inverse_1d.data_formation import DataFormation
 from spaces.inverse_1d.layout import Layout
 from spaces.inverse_1d.network import Network
 from spaces.inverse_1d.networks import discrete_network, shared_network
-from spaces.trial import TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
 from workers.kernels import forward_for
 from workers.trials.batches import Batches
 from workers.trials.curves import Curves
@@ -27,16 +27,16 @@ class Retrained:
     """What retraining gave.
 
     Attributes:
-        architecture_psnr: Of each trial in dB; None if it diverged.
+        architecture_score: Of each trial in dB; None if it diverged.
         kernel: ``torch`` or ``fused``.
     """
 
-    architecture_psnr: list[float | None]
+    architecture_score: list[float | None]
     kernel: str
 
 
 def retrain(
-    specs: Sequence[TrialSpec],
+    specs: Sequence[InverseTrial],
     architectures: Sequence[Architecture],
     formation: DataFormation,
     curves: Curves,
@@ -88,14 +88,14 @@ def retrain(
     return Retrained([score if ok else None for score, ok in zip(scores, alive, strict=True)], used)
 
 
-def one_hot(spec: TrialSpec, architectures: Sequence[Architecture]) -> Float32[Tensor, "T E O"]:
+def one_hot(spec: InverseTrial, architectures: Sequence[Architecture]) -> Float32[Tensor, "T E O"]:
     """The mix that picks each architecture's operations."""
     candidates = candidate_operations(spec.space, spec.operations)
     chosen = [[candidates.index(operation) for operation in one.operations] for one in architectures]
     return torch.nn.functional.one_hot(torch.tensor(chosen), len(candidates)).float()
 
 
-def shared_weights(specs: Sequence[TrialSpec], layouts: Sequence[Layout], shared: Layout) -> Float32[Tensor, "T P"]:
+def shared_weights(specs: Sequence[InverseTrial], layouts: Sequence[Layout], shared: Layout) -> Float32[Tensor, "T P"]:
     """Each trial's initial weights in the shared layout; the maps a trial does not use are 0 and stay so."""
     weights = torch.zeros(len(specs), shared.size)
     for trial, (spec, layout) in enumerate(zip(specs, layouts, strict=True)):

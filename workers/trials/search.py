@@ -16,8 +16,8 @@ from spaces.inverse_1d.data_formation import DataFormation
 from spaces.inverse_1d.layout import Layout
 from spaces.inverse_1d.networks import relaxed_network
 from spaces.inverse_1d.registries import METHODS, entry
+from spaces.inverse_1d.trial import InverseTrial
 from spaces.references import resolve
-from spaces.trial import TrialSpec
 from workers.kernels import forward_for
 from workers.methods.pieces import Start, Update
 from workers.methods.state import SearchState
@@ -32,18 +32,18 @@ class Found:
     """What the search gave, for each trial of the batch.
 
     Attributes:
-        one_shot_psnr: PSNR of the relaxed network in dB; None if the trial diverged.
+        one_shot_score: PSNR of the relaxed network in dB; None if the trial diverged.
         architecture: The operation chosen everywhere; None if the trial diverged.
         kernel: ``torch`` or ``fused``.
     """
 
-    one_shot_psnr: list[float | None]
+    one_shot_score: list[float | None]
     architecture: list[Architecture | None]
     kernel: str
 
 
 def search(
-    specs: Sequence[TrialSpec], formation: DataFormation, curves: Curves, device: str = "cpu", kernel: str = "auto"
+    specs: Sequence[InverseTrial], formation: DataFormation, curves: Curves, device: str = "cpu", kernel: str = "auto"
 ) -> Found:
     """Searches an architecture for every trial of a batch; what diverges is marked in ``curves``.
 
@@ -108,14 +108,14 @@ def learn(state: SearchState, update: Update, curves: Curves) -> None:
             break
 
 
-def initial_alpha(specs: Sequence[TrialSpec], layout: Layout) -> Float32[Tensor, "T E O"]:
+def initial_alpha(specs: Sequence[InverseTrial], layout: Layout) -> Float32[Tensor, "T E O"]:
     """Alpha's initial values: ``alpha_init_std`` times standard normal numbers."""
     shape = (len(layout.edges), len(layout.edges[0]))
     streams = generators([spec.seed for spec in specs], "cpu", "alpha")
     return specs[0].choices.alpha_init_std * torch.stack([torch.randn(shape, generator=stream) for stream in streams])
 
 
-def discretise(spec: TrialSpec, chosen: Int[Tensor, "T E"]) -> list[Architecture]:
+def discretise(spec: InverseTrial, chosen: Int[Tensor, "T E"]) -> list[Architecture]:
     """The architectures of the candidates that were chosen for each edge.
 
     Raises:

@@ -15,7 +15,7 @@ from torch import Tensor
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.layout import Buffers, Layout
 from spaces.inverse_1d.network import Forward
-from spaces.trial import BATCHES_PER_EPOCH, TrialSpec
+from spaces.inverse_1d.trial import BATCHES_PER_EPOCH, InverseTrial
 from workers.trials.batches import Batch, Batches, generators
 from workers.trials.cuda_graphs import replayed
 from workers.trials.curves import Curves, Meter
@@ -140,7 +140,7 @@ def linear_scheduler(choices: Choices, steps: int) -> Float64[Tensor, " S"]:
     return torch.as_tensor(0.1, dtype=torch.float64) ** passed
 
 
-def weight_rates(specs: Sequence[TrialSpec], device: str) -> Float32[Tensor, "S T"]:
+def weight_rates(specs: Sequence[InverseTrial], device: str) -> Float32[Tensor, "S T"]:
     """The weights' learning rate at each step: constant, warmed up where asked."""
     columns = []
     for spec in specs:
@@ -149,7 +149,7 @@ def weight_rates(specs: Sequence[TrialSpec], device: str) -> Float32[Tensor, "S 
     return torch.stack(columns, dim=1).to(device, torch.float32)
 
 
-def alpha_rates(specs: Sequence[TrialSpec], device: str) -> Float32[Tensor, "S T"]:
+def alpha_rates(specs: Sequence[InverseTrial], device: str) -> Float32[Tensor, "S T"]:
     """Alpha's learning rate at each step: scheduled and warmed up where asked."""
     columns = []
     for spec in specs:
@@ -162,7 +162,7 @@ def alpha_rates(specs: Sequence[TrialSpec], device: str) -> Float32[Tensor, "S T
     return torch.stack(columns, dim=1).to(device, torch.float32)
 
 
-def decays(specs: Sequence[TrialSpec], name: str, device: str) -> Float32[Tensor, " T"]:
+def decays(specs: Sequence[InverseTrial], name: str, device: str) -> Float32[Tensor, " T"]:
     """The hyperparameter of that name, of each trial."""
     return torch.tensor([getattr(spec.hyperparameters, name) for spec in specs], device=device)
 
@@ -174,7 +174,7 @@ def epoch_lengths(steps: int) -> Iterator[int]:
 
 
 def train(
-    specs: Sequence[TrialSpec],
+    specs: Sequence[InverseTrial],
     layout: Layout,
     forward: Forward,
     weights: Float[Tensor, "T P"],
@@ -214,7 +214,7 @@ def train(
     return buffers
 
 
-def initial_weights(specs: Sequence[TrialSpec], layout: Layout, name: str, device: str) -> Float[Tensor, "T P"]:
+def initial_weights(specs: Sequence[InverseTrial], layout: Layout, name: str, device: str) -> Float[Tensor, "T P"]:
     """The weights every trial starts from; drawn on the CPU, so that every device starts alike."""
     seeds = [spec.seed for spec in specs]
     return layout.initial_weights(generators(seeds, "cpu", name)).to(device)

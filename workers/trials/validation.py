@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spaces.inverse_1d.layout import Buffers
 from spaces.inverse_1d.network import Forward
-from spaces.trial import BATCHES_PER_EPOCH
+from spaces.inverse_1d.trial import BATCHES_PER_EPOCH
 from workers.trials.batches import Batches
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -18,6 +19,7 @@ class Identity:
         version: Of das-hpo.
         capacity: How many evaluations of equal shape are computed at once.
         only: The one run to be served; None serves all.
+        tasks: The fingerprint of each task that it can run, by the task's name; empty for whatever it is given.
         session: Drawn anew for each process.
     """
 
@@ -28,4 +30,5 @@ class Identity:
     version: str
     capacity: int = 1
     only: str | None = None
+    tasks: Mapping[str, str] = field(default_factory=dict)
     session: str = field(default_factory=lambda: secrets.token_hex(8))

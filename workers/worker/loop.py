@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from spaces import clock
 from spaces.errors import ClusterError, VersionError
 from spaces.trial import TrialOutcome, TrialSpec
-from workers.transport.messages import AGAIN, HANDED_BACK, REFUSED, WAIT, WORK, Answer, Caller, UnknownWorkError, Work
+from workers.transport.messages import AGAIN, HANDED_BACK, REFUSED, WAIT, WORK, Answer, Caller, Work
 from workers.worker.assignments import Assignments
 from workers.worker.computation import Abandoned, Interrupted
 from workers.worker.dispatchers import DispatcherConnections, DispatcherDirectory
@@ -57,6 +57,7 @@ class WorkerLoop:
         heartbeat: Renews leases.
         wakeup: What the loop sleeps on.
         idle_timeout_s: The loop ends after so long without work; None waits for ever.
+        refusal: Why trials cannot be run here, in one line that says what to do; None if they can.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class WorkerLoop:
         heartbeat: Expecting,
         wakeup: Wakeup,
         idle_timeout_s: float | None = None,
+        refusal: Callable[[Sequence[TrialSpec]], str | None] = lambda specs: None,
     ) -> None:
         self.stopping = False
         self._identity = identity
@@ -79,6 +81,7 @@ class WorkerLoop:
         self._heartbeat = heartbeat
         self._wakeup = wakeup
         self._idle_timeout_s = idle_timeout_s
+        self._refusal = refusal
         self._pending = PendingReports()
         self._errors: set[int] = set()
         self._round_robin = RoundRobin()
@@ -124,6 +127,10 @@ class WorkerLoop:
     def _work_off(self, run: str, work: tuple[Work, ...]) -> Answer | None:
         """Computes and reports; returns the last answer, which may carry more work."""
         tokens = [item.token for item in work]
+        why = self._refusal([item.spec for item in work])
+        if why is not None:
+            self._ask(run, "hand_back", self._caller(run), tuple(tokens), HANDED_BACK, why)
+            return Answer(REFUSED, message=f"run {run} is left to other workers: {why}")
         self._assignments.add(run, work)
         self._heartbeat.expect(work[0].lease_s)
         began = clock.monotonic()
@@ -160,16 +167,12 @@ class WorkerLoop:
     def _caller(self, run: str) -> dict[str, object]:
         us = self._identity
         held = self._assignments.tokens(run)
-        return Caller(us.name, us.host, us.pid, us.device, us.version, us.session, held).to_dict()
+        return Caller(us.name, us.host, us.pid, us.device, us.version, us.session, held, us.tasks).to_dict()
 
     def _ask(self, run: str, method: str, *arguments: object) -> Answer | None:
         """An answer, or None if there is none to be had at present."""
         try:
             return Answer.from_mapping(self._connections.call(run, method, *arguments))
-        except UnknownWorkError as error:
-            with contextlib.suppress(ClusterError):
-                self._connections.call(run, "hand_back", self._caller(run), error.tokens, HANDED_BACK, str(error))
-            return Answer(REFUSED, message=f"run {run} is left to other workers: {error}")
         except ClusterError as error:
             log.info("no answer from run %s: %s", run, error)
             return None

@@ -12,9 +12,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 
+from spaces.task import Task
+from spaces.task_registry import DEFAULT_TASK, load_task
 from spaces.texts import cleaned
 from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
@@ -26,6 +29,7 @@ from workers.worker.dispatchers import DispatcherConnections, DispatcherDirector
 from workers.worker.heartbeat import Heartbeat
 from workers.worker.identity import Identity
 from workers.worker.loop import WorkerLoop
+from workers.worker.task_runner import TaskRunner
 from workers.worker.wakeup import Wakeup
 
 #: How long an answer to a beat may take: all runs' together must come within a lease.
@@ -45,10 +49,10 @@ class Worker:
         keys: The key file; None for no keys.
         version: Of das-hpo; a dispatcher of another one refuses us.
         device: ``cpu`` or ``cuda:0``.
-        kernel: ``auto``, ``torch`` or ``fused``.
+        tasks: What it can run; by default ``inverse-1d``. Nothing else is ever imported.
         run: The one run to be served; None serves all.
         capacity: How many evaluations of equal shape are computed at once.
-        compute: Computes them; by default :func:`workers.trials.pipeline.run_trials`.
+        compute: Computes them; by default the tasks do.
         idle_timeout_s: The worker ends after so long without work; None waits for ever.
         wait_s: How long to wait for the nameserver at the start.
         name: Unique among the nameserver's workers; by default host and process id.
@@ -61,7 +65,7 @@ class Worker:
         *,
         version: str,
         device: str = "cpu",
-        kernel: str = "auto",
+        tasks: Sequence[Task] = (),
         run: str | None = None,
         capacity: int = 1,
         compute: Compute | None = None,
@@ -72,10 +76,17 @@ class Worker:
         parse_address(nameserver)
         self._address = nameserver
         self._keys = keys
+        self._tasks = TaskRunner(tasks or (load_task(DEFAULT_TASK),), device)
         self._identity = Identity(
-            cleaned(name or default_name()), host_name(), os.getpid(), device, version, capacity, only=run
+            cleaned(name or default_name()),
+            host_name(),
+            os.getpid(),
+            device,
+            version,
+            capacity,
+            only=run,
+            tasks=self._tasks.fingerprints,
         )
-        self._kernel = kernel
         self._compute = compute
         self._idle_timeout_s = idle_timeout_s
         self._wait_s = wait_s
@@ -99,11 +110,13 @@ class Worker:
         Raises:
             UnreachableError: If the nameserver does not answer at the start.
             AuthenticationError: If it does not hold one of our keys.
-            VersionError: If the one run to be served is of another version.
+            VersionError: If the one run to be served is of another version, or of a task that is not ours.
             ClusterError: If so many evaluations raised that this process seems to be broken.
         """
         locate(self._address, self._keys, wait_s=self._wait_s).close()
-        compute = self._compute or _pipeline(self._identity.device, self._kernel)
+        if self._compute is None:
+            self._tasks.prepare()
+        compute = self._tasks.signing(self._compute or self._tasks.run)
         connect = partial(Remote, keys=self._keys)
         with ExitStack() as stack:
             assignments = Assignments()
@@ -143,6 +156,7 @@ class Worker:
                 heartbeat,
                 stack.enter_context(Wakeup()),
                 self._idle_timeout_s,
+                self._tasks.refusal,
             )
 
             def on_signal(number: int) -> None:
@@ -163,12 +177,3 @@ class Worker:
                 finally:
                     loop.stopping = True
                     leave()
-
-
-def _pipeline(device: str, kernel: str) -> Compute:
-    """The real thing, which imports torch and has its kernels compiled."""
-    from workers.kernels import prepare
-    from workers.trials.pipeline import run_trials
-
-    prepare(device, kernel)
-    return lambda specs: run_trials(list(specs), device=device, kernel=kernel)

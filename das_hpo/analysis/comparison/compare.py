@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from das_hpo.analysis.comparison.rows import PSNR_OF, best_at_cost
+from das_hpo.analysis.comparison.rows import SCORE_OF, best_at_cost
 from das_hpo.analysis.comparison.subjects import Subject
 from das_hpo.analysis.statistics import Comparison, Trials, compare_all
+from das_hpo.analysis.statistics.samples import as_values
 from spaces.errors import InvalidValueError
 
 
@@ -17,14 +18,14 @@ class EqualCost:
 
     Attributes:
         worker_s: The cheapest run's workers' seconds.
-        objective: Whose PSNR.
-        psnr: By run: the best at the largest budget by then, in dB; NaN if there was none.
+        objective: Whose score.
+        score: By run: the best at the largest budget by then; NaN if there was none.
         optimizers: Tests between optimisers, of which each run is one draw; empty unless two have two runs.
     """
 
     worker_s: float
     objective: str
-    psnr: Mapping[str, float]
+    score: Mapping[str, float]
     optimizers: tuple[Comparison, ...] = ()
 
 
@@ -34,7 +35,7 @@ class Report:
 
     Attributes:
         subjects: In the order asked for.
-        comparisons: Every pair, on the architecture PSNR, corrected together (Holm).
+        comparisons: Every pair, on the architecture score, corrected together (Holm).
         equal_cost: Between runs of one objective and problem; None if there are no two.
         level: Confidence level.
     """
@@ -56,7 +57,11 @@ def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95) -> Rep
         raise InvalidValueError(
             f"each name once: {', '.join(sorted({n for n in names if names.count(n) > 1}))} repeats"
         )
-    comparisons = compare_all([subject.sample for subject in subjects], level=level)
+    kinds = {(str(subject.frame["task"].iloc[0]), str(subject.metric)) for subject in subjects}
+    if len(kinds) > 1:
+        found = "; ".join(f"{s.name}: {s.metric} of {s.frame['task'].iloc[0]}" for s in subjects)
+        raise InvalidValueError(f"scores of different tasks cannot be compared ({found}): name runs of one task")
+    comparisons = _compared([subject.sample for subject in subjects], level, subjects[0].metric.larger_is_better)
     return Report(tuple(subjects), tuple(comparisons), _equal_cost(subjects, level), level)
 
 
@@ -65,10 +70,27 @@ def _equal_cost(subjects: Sequence[Subject], level: float) -> EqualCost | None:
     if len(runs) < 2 or len({(run.objective, run.problem, run.method) for run in runs}) > 1:
         return None
     least = min(run.cost.worker_s for run in runs)
-    column = PSNR_OF[runs[0].objective]
-    psnr = {run.name: best_at_cost(run.frame, column, least) for run in runs}
+    column, larger = SCORE_OF[runs[0].objective], runs[0].metric.larger_is_better
+    score = {run.name: best_at_cost(run.frame, column, least, larger) for run in runs}
     draws: dict[str, list[float]] = {}
     for run in runs:
-        draws.setdefault(run.optimizer, []).append(psnr[run.name])
+        draws.setdefault(run.optimizer, []).append(score[run.name])
     samples = [Trials(name, values) for name, values in draws.items() if len(values) > 1]
-    return EqualCost(least, runs[0].objective, psnr, tuple(compare_all(samples, level=level)))
+    return EqualCost(least, runs[0].objective, score, tuple(_compared(samples, level, larger)))
+
+
+def _compared(samples: Sequence[Trials], level: float, larger_is_better: bool) -> list[Comparison]:
+    """Tests between all pairs: what is better has the larger number there, and differences keep the scores' sign."""
+    if larger_is_better:
+        return compare_all(samples, level=level)
+    turned = [Trials(sample.name, -as_values(sample.values), sample.seeds) for sample in samples]
+    return [
+        replace(
+            found,
+            difference=-found.difference,
+            difference_interval=replace(
+                found.difference_interval, low=-found.difference_interval.high, high=-found.difference_interval.low
+            ),
+        )
+        for found in compare_all(turned, level=level)
+    ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from das_hpo.analysis.comparison.subjects import PROBLEM, Subject, preset_subject, run_subject
 from spaces.errors import RunMissingError
-from spaces.hyperparameters import PRESETS
+from spaces.task import Task
+from spaces.task_registry import DEFAULT_TASK, load_task
 
 if TYPE_CHECKING:
     import pandas
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def load_subjects(
-    url: str, names: Sequence[str], problem: Mapping[str, str] | None = None, *, level: float = 0.95
+    url: str,
+    names: Sequence[str],
+    problem: Mapping[str, str] | None = None,
+    *,
+    level: float = 0.95,
+    task: Task | None = None,
 ) -> list[Subject]:
     """Each name's subject: of the run of that name, else of the preset.
 
@@ -26,6 +32,7 @@ def load_subjects(
         problem: Narrows presets: some of ``space, operations, data, method``. What the runs that are named
             have in common need not be said.
         level: Confidence level.
+        task: Whose presets are meant; None for ``inverse-1d``.
 
     Raises:
         StorageError: If there is no such database.
@@ -34,32 +41,40 @@ def load_subjects(
     """
     from storage.frames import load_results
 
+    task = task or load_task(DEFAULT_TASK)
     records = run_records(url)
     for name in names:
-        if name not in records and name not in PRESETS:
+        if name not in records and name not in task.presets:
             latest = ", ".join(list(records)[-8:]) or "none yet"
             raise RunMissingError(
                 f"no run and no preset is named {name!r}: the latest runs are {latest}; "
-                f"presets are {', '.join(PRESETS)}"
+                f"presets of {task.name} are {', '.join(task.presets) or 'none'}"
             )
     named = [records[name] for name in names if name in records]
     wanted = {**_common(named), **(problem or {})}
+    if len(named) < len(names):
+        wanted["task"] = task.name
     campaigns = load_campaigns(url, records, wanted)
     subjects = []
     for name in names:
         record = records.get(name)
         if record is None:
-            subjects.append(preset_subject(name, campaigns, wanted, level=level))
+            values = task.presets[name]
+            found = preset_subject(name, campaigns, wanted, level=level, values=values, metric=task.metric)
+            subjects.append(found)
             continue
+        frame = load_results(url, name)
         subjects.append(
             run_subject(
-                load_results(url, name),
+                frame,
                 name=name,
                 kind=record.kind,
                 optimizer=record.optimizer,
                 aggregate=str(record.settings.get("aggregate", "mean")),
                 campaigns=campaigns,
                 level=level,
+                metric=record.metric,
+                hyperparameters=frame.attrs["hyperparameters"],
             )
         )
     return subjects
@@ -93,7 +108,7 @@ def load_campaigns(url: str, records: Mapping[str, RunRecord], problem: Mapping[
 def _common(named: Sequence[RunRecord]) -> dict[str, str]:
     """What all runs that were named agree on."""
     common = {}
-    for column in (*PROBLEM, "method"):
+    for column in ("task", *PROBLEM, "method"):
         values = {getattr(record, column) for record in named}
         if len(values) == 1:
             common[column] = str(values.pop())

@@ -5,14 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from das_hpo.analysis.comparison.rows import PSNR_OF, Best, Cost, best_under, cost_of, finished, matching, trials_of
+from das_hpo.analysis.comparison.rows import (
+    SCORE_OF,
+    Best,
+    Cost,
+    best_under,
+    cost_of,
+    finished,
+    hyperparameters_of,
+    matching,
+    trials_of,
+)
 from das_hpo.analysis.statistics import Correlation, Summary, Trials, correlation, summarise
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import HYPERPARAMETERS, PRESETS
+from spaces.task import PSNR, Metric
 
 if TYPE_CHECKING:
     import pandas
@@ -37,12 +48,12 @@ class Subject:
         optimizer: How a run chose its configurations; empty otherwise.
         problem: ``space, operations, data`` in words.
         method: ``das`` or ``das-single``.
-        best: The best configuration under each objective that it has PSNRs for.
+        best: The best configuration under each objective that it has scores for.
         cost: What it cost.
-        correlation: Pearson's, of one-shot and architecture PSNR over ``sample``.
+        correlation: Pearson's, of one-shot and architecture score over ``sample``.
         rank_correlation: Spearman's, of the same.
         source: :data:`TRIALS`, :data:`INCUMBENT_TRIALS` or :data:`EVALUATIONS`: what the tests are about.
-        sample: Architecture PSNRs with their seeds, NaN for diverged; what was not retrained is not in it.
+        sample: Architecture scores with their seeds, NaN for diverged; what was not retrained is not in it.
         summary: Of the sample.
         budget: Epochs of the sample's trials.
         frame: All its rows.
@@ -63,6 +74,7 @@ class Subject:
     summary: Summary
     budget: float
     frame: pandas.DataFrame
+    metric: Metric = PSNR
 
     @property
     def own_best(self) -> Best | None:
@@ -79,6 +91,8 @@ def run_subject(
     aggregate: str = "mean",
     campaigns: pandas.DataFrame | None = None,
     level: float = 0.95,
+    metric: Metric = PSNR,
+    hyperparameters: Sequence[str] = HYPERPARAMETERS,
 ) -> Subject:
     """A run or campaign as something to compare.
 
@@ -90,23 +104,45 @@ def run_subject(
         aggregate: How its replicates make one number: ``mean``, ``median`` or ``max``.
         campaigns: Rows of all campaigns, in which trials of a run's incumbent are looked for.
         level: Confidence level.
+        metric: What its scores are.
+        hyperparameters: The names of its hyperparameters.
 
     Raises:
         InvalidValueError: If nothing is finished yet.
     """
-    done = finished(trials_of(frame))
+    larger = metric.larger_is_better
+    done = finished(trials_of(frame, larger))
     if done.empty:
         raise InvalidValueError(f"{name} has no finished evaluation to compare yet")
     objective = str(frame["objective"].iloc[0])
     best = tuple(
-        found for found in (best_under(frame, objective, aggregate) for objective in PSNR_OF) if found is not None
+        found
+        for found in (best_under(frame, objective, aggregate, larger) for objective in SCORE_OF)
+        if found is not None
     )
-    sample, source = _sample(done, kind, objective, best, campaigns)
-    return _subject(name, kind, objective, optimizer, frame, best, sample, source, level)
+    sample, source = _sample(done, kind, objective, best, campaigns, hyperparameters)
+    return _subject(
+        frame,
+        best,
+        sample,
+        level,
+        metric,
+        name=name,
+        kind=kind,
+        objective=objective,
+        optimizer=optimizer,
+        source=source,
+    )
 
 
 def preset_subject(
-    name: str, campaigns: pandas.DataFrame, problem: Mapping[str, str], *, level: float = 0.95
+    name: str,
+    campaigns: pandas.DataFrame,
+    problem: Mapping[str, str],
+    *,
+    level: float = 0.95,
+    values: Mapping[str, Any] | None = None,
+    metric: Metric = PSNR,
 ) -> Subject:
     """The trials of a preset in all campaigns of one problem, at their largest budget.
 
@@ -115,12 +151,15 @@ def preset_subject(
         campaigns: Rows of all campaigns.
         problem: Values of some of :data:`PROBLEM` and ``method`` that the trials must have.
         level: Confidence level.
+        values: The preset's hyperparameters; by default those of the paper's preset of that name.
+        metric: What the scores are.
 
     Raises:
         UnknownNameError: For an unknown preset.
         InvalidValueError: If there are no such trials, or they are of several problems.
     """
-    values = PRESETS[name].to_dict()
+    if values is None:
+        values = PRESETS[name].to_dict()
     rows = finished(matching(campaigns, values))
     rows = rows[rows["origin"] == "preset"]
     for column, value in problem.items():
@@ -135,39 +174,40 @@ def preset_subject(
         found = "; ".join(" ".join(f"--{c} {v}" for c, v in row.items()) for row in kinds.to_dict("records"))
         raise InvalidValueError(f"preset {name} has trials of several problems, say which: {found}")
     rows = _each_seed_once(rows[rows["budget"] == rows["budget"].max()])
-    best = tuple(found for found in (best_under(rows, objective) for objective in PSNR_OF) if found is not None)
-    return _subject(name, "preset", "architecture", "", rows, best, rows, TRIALS, level)
+    best = tuple(found for found in _each_best(rows, metric) if found is not None)
+    return _subject(
+        rows, best, rows, level, metric, name=name, kind="preset", objective="architecture", optimizer="", source=TRIALS
+    )
+
+
+def _each_best(rows: pandas.DataFrame, metric: Metric) -> list[Best | None]:
+    return [best_under(rows, objective, larger_is_better=metric.larger_is_better) for objective in SCORE_OF]
 
 
 def _subject(
-    name: str,
-    kind: str,
-    objective: str,
-    optimizer: str,
     frame: pandas.DataFrame,
     best: tuple[Best, ...],
     sample: pandas.DataFrame,
-    source: str,
     level: float,
+    metric: Metric,
+    **words: str,
 ) -> Subject:
+    """A subject; ``words`` are its name, kind, objective, optimizer and source."""
     budget = float(sample["budget"].max()) if len(sample) else math.nan
     sample = _retrained(sample)
-    psnr = sample["architecture_psnr"].to_numpy(dtype=float, na_value=np.nan)
-    one_shot = sample["one_shot_psnr"]
+    psnr = sample["architecture_score"].to_numpy(dtype=float, na_value=np.nan)
+    one_shot = sample["one_shot_score"]
     seeds = [int(seed) for seed in sample["seed"]]
     return Subject(
-        name=name,
-        kind=kind,
-        objective=objective,
-        optimizer=optimizer,
+        **words,
+        metric=metric,
         problem=", ".join(str(frame[column].iloc[0]) for column in PROBLEM),
         method=str(frame["method"].iloc[0]),
         best=best,
         cost=cost_of(frame),
         correlation=correlation(one_shot, psnr, level=level),
         rank_correlation=correlation(one_shot, psnr, "spearman", level=level),
-        source=source,
-        sample=Trials(name, psnr, None if source == EVALUATIONS else seeds),
+        sample=Trials(words["name"], psnr, None if words["source"] == EVALUATIONS else seeds),
         summary=summarise(psnr, level=level),
         budget=budget,
         frame=frame,
@@ -175,8 +215,8 @@ def _subject(
 
 
 def _retrained(rows: pandas.DataFrame) -> pandas.DataFrame:
-    """Rows that say something of an architecture: it has a PSNR, or the trial diverged."""
-    return rows[rows["architecture_psnr"].notna() | (rows["status"] == "diverged")]
+    """Rows that say something of an architecture: it has a score, or the trial diverged."""
+    return rows[rows["architecture_score"].notna() | (rows["status"] == "diverged")]
 
 
 def _each_seed_once(rows: pandas.DataFrame) -> pandas.DataFrame:
@@ -191,6 +231,7 @@ def _sample(
     objective: str,
     best: Sequence[Best],
     campaigns: pandas.DataFrame | None,
+    hyperparameters: Sequence[str],
 ) -> tuple[pandas.DataFrame, str]:
     """The rows that the tests are about, and what they are."""
     if kind == "campaign":
@@ -201,8 +242,8 @@ def _sample(
     here = done[done["budget"] == own.budget]
     chosen = here.set_index(["iteration", "stage", "number"]).loc[[tuple(own.configuration)]].iloc[0]
     if campaigns is not None and len(campaigns):
-        rows = finished(matching(campaigns, {name: chosen[name] for name in HYPERPARAMETERS}))
-        for column in (*PROBLEM, "method"):
+        rows = finished(matching(campaigns, hyperparameters_of(chosen, hyperparameters)))
+        for column in ("task", *PROBLEM, "method"):
             rows = rows[rows[column] == done[column].iloc[0]]
         rows = _each_seed_once(rows[rows["budget"] == own.budget])
         if len(rows):

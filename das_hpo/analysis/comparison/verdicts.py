@@ -33,7 +33,7 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
     names = f"{a.name} against {b.name}"
     if math.isnan(comparison.p_value):
         without = " and ".join(subject.name for subject in (a, b) if not subject.summary.trials)
-        return f"{names}: not comparable, {without} has no architecture PSNR (run with --retrain always)."
+        return f"{names}: not comparable, {without} has no architecture {a.metric.name} (run with --retrain always)."
     numbers = (
         f"{_medians(comparison, a, b)}, one of {a.name} is the "
         f"better with probability {comparison.improvement:.2f} {comparison.improvement_interval}, "
@@ -52,7 +52,7 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
         )
     return (
         f"{names}: the data do not tell which is better; that is no proof that they are equal"
-        f"{_still_possible(comparison.difference_interval)}. {numbers[0].upper()}{numbers[1:]}."
+        f"{_still_possible(comparison.difference_interval, a)}. {numbers[0].upper()}{numbers[1:]}."
     )
 
 
@@ -60,31 +60,34 @@ def _medians(comparison: Comparison, a: Subject, b: Subject) -> str:
     gone = [subject.name for subject in (a, b) if not subject.summary.completed]
     if gone:
         return f"every trial of {' and of '.join(gone)} diverged"
-    medians = f"medians {a.summary.median:.2f} and {b.summary.median:.2f} dB"
+    digits, unit = a.metric.digits, a.metric.of_unit
+    medians = f"medians {a.summary.median:{digits}} and {b.summary.median:{digits}}{unit}"
+    interval = f"{comparison.difference_interval:+{digits}}"
     if comparison.test == WILCOXON and comparison.pairs < max(a.summary.trials, b.summary.trials):
         medians += f" over all {a.summary.trials} and {b.summary.trials} trials, over the {comparison.pairs} pairs a"
-        return f"{medians} difference of {comparison.difference:+.2f} dB {comparison.difference_interval:+.2f}"
-    return f"{medians}, difference {comparison.difference:+.2f} dB {comparison.difference_interval:+.2f}"
+        return f"{medians} difference of {comparison.difference:+{digits}}{unit} {interval}"
+    return f"{medians}, difference {comparison.difference:+{digits}}{unit} {interval}"
 
 
 def correlation_verdict(subject: Subject) -> str:
-    """Whether the one-shot PSNR says anything of the architecture PSNR."""
+    """Whether the one-shot score says anything of the architecture score."""
+    word = subject.metric.name
     found = subject.correlation
     over = f"over {found.pairs} {subject.source}"
     if math.isnan(found.coefficient):
-        return f"{subject.name}: no correlation can be computed {over} with both PSNRs."
+        return f"{subject.name}: no correlation can be computed {over} with both scores."
     ranks = f"Spearman's is {subject.rank_correlation.coefficient:+.2f} {subject.rank_correlation.interval:+.2f}"
     text = f"r = {found.coefficient:+.2f} {found.interval:+.2f} {over}; {ranks}"
     interval = found.interval
     if not interval.defined:
-        return f"{subject.name}: {found.pairs} pairs of PSNRs are too few to say whether they are related."
+        return f"{subject.name}: {found.pairs} pairs of scores are too few to say whether they are related."
     if 0 in interval:
-        return f"{subject.name}: the data do not show that one-shot and architecture PSNR are related ({text})."
+        return f"{subject.name}: the data do not show that one-shot and architecture {word} are related ({text})."
     if found.coefficient < 0:
-        return f"{subject.name}: a better one-shot PSNR goes with a worse architecture PSNR ({text})."
+        return f"{subject.name}: a better one-shot {word} goes with a worse architecture {word} ({text})."
     share = found.coefficient**2
     return (
-        f"{subject.name}: a better one-shot PSNR goes with a better architecture PSNR, of whose variance it "
+        f"{subject.name}: a better one-shot {word} goes with a better architecture {word}, of whose variance it "
         f"explains {share:.0%} ({text})."
     )
 
@@ -114,17 +117,20 @@ def _answer(one: Subject, other: Subject, comparison: Comparison, sign: int, lev
         commands = ", ".join(f"das-hpo evaluate {name} --trials 75" for name in missing)
         best = one.own_best
         single = (
-            "" if best is None or math.isnan(best.architecture_psnr) else f" ({_chosen(one)} against {_chosen(other)})"
+            "" if best is None or math.isnan(best.architecture_score) else f" ({_chosen(one)} against {_chosen(other)})"
         )
         return (
             f"{question} These runs alone cannot say: an incumbent is the luckiest of many evaluations{single}. "
             f"Trials of the incumbents can: {commands}."
         )
     if math.isnan(comparison.p_value):
-        return f"{question} Not decided: the trials of one have no architecture PSNR (run with --retrain always)."
+        lacking = f"architecture {one.metric.name} (run with --retrain always)"
+        return f"{question} Not decided: the trials of one have no {lacking}."
     interval = comparison.difference_interval
     low, high = (interval.low, interval.high) if sign > 0 else (-interval.high, -interval.low)
-    numbers = f"{sign * comparison.difference:+.2f} dB [{low:+.2f}, {high:+.2f}] in the median, {_test(comparison)}"
+    digits, unit = one.metric.digits, one.metric.of_unit
+    bounds = f"[{low:+{digits}}, {high:+{digits}}]"
+    numbers = f"{sign * comparison.difference:+{digits}}{unit} {bounds} in the median, {_test(comparison)}"
     if math.isnan(comparison.difference):
         numbers = f"{_medians(comparison, one, other)}, {_test(comparison)}"
     if comparison.p_holm >= 1 - level:
@@ -135,28 +141,31 @@ def _answer(one: Subject, other: Subject, comparison: Comparison, sign: int, lev
 
 def _chosen(run: Subject) -> str:
     best = run.own_best
-    if best is None or math.isnan(best.architecture_psnr):
-        return f"{run.name} without an architecture PSNR"
-    return f"{best.architecture_psnr:.2f} dB, chosen from {best.rivals}"
+    if best is None or math.isnan(best.architecture_score):
+        return f"{run.name} without an architecture {run.metric.name}"
+    return f"{run.metric.text(best.architecture_score)}{run.metric.of_unit}, chosen from {best.rivals}"
 
 
 def _equal_cost(report: Report) -> list[str]:
     equal = report.equal_cost
     if equal is None:
         return []
+    metric = report.subjects[0].metric
+    digits, unit = metric.digits, metric.of_unit
     found = ", ".join(
-        f"{name} {'nothing yet' if math.isnan(psnr) else f'{psnr:.2f} dB'}" for name, psnr in equal.psnr.items()
+        f"{name} {'nothing yet' if math.isnan(score) else metric.text(score) + unit}"
+        for name, score in equal.score.items()
     )
     said = [
         f"At equal cost ({equal.worker_s:.0f} s of workers' time, the cheapest run's whole) the best {equal.objective} "
-        f"PSNR is: {found}. Each run is one draw of its optimiser."
+        f"{metric.name} is: {found}. Each run is one draw of its optimiser."
     ]
     if not equal.optimizers:
         said[0] += " Only several runs of each, with other seeds, can rank the optimisers."
     for c in equal.optimizers:
         runs = [sum(run.optimizer == name for run in report.subjects) for name in (c.first, c.second)]
         numbers = (
-            f"the best PSNRs differ by {c.difference:+.2f} dB {c.difference_interval:+.2f} in the median, "
+            f"the best differ by {c.difference:+{digits}}{unit} {c.difference_interval:+{digits}} in the median, "
             f"a run of {c.first} is the better with probability {c.improvement:.2f} {c.improvement_interval}, "
             f"{_test(c)}"
         )
@@ -172,7 +181,9 @@ def _warnings(subjects: Sequence[Subject]) -> list[str]:
     said = []
     if len({subject.problem for subject in subjects}) > 1:
         kinds = "; ".join(f"{subject.name}: {subject.problem}" for subject in subjects)
-        said.append(f"The problems differ ({kinds}): a difference in PSNR is not one of methods alone.")
+        said.append(
+            f"The problems differ ({kinds}): a difference in {subjects[0].metric.name} is not one of methods alone."
+        )
     budgets = {subject.name: subject.budget for subject in subjects}
     if len(set(budgets.values())) > 1:
         kinds = ", ".join(f"{name} {budget:g}" for name, budget in budgets.items())
@@ -223,7 +234,8 @@ def _counts(comparison: Comparison, a: Subject, b: Subject) -> str:
     return f"{a.summary.trials} and {b.summary.trials} trials"
 
 
-def _still_possible(interval: Interval) -> str:
+def _still_possible(interval: Interval, subject: Subject) -> str:
     if not interval.defined:
         return ""
-    return f": a difference of {interval.low:+.2f} to {interval.high:+.2f} dB agrees with them"
+    digits, unit = subject.metric.digits, subject.metric.of_unit
+    return f": a difference of {interval.low:+{digits}} to {interval.high:+{digits}}{unit} agrees with them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib
@@ -12,9 +13,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from das_hpo.analysis.figures.style import COLOURS, GREY, PSNR_LABELS, RASTER_POINTS, new_figure, note, styled
-from das_hpo.analysis.statistics.importance import Importance
-from spaces.hyperparameters import CATEGORIES, HYPERPARAMETERS, RANGES
+from das_hpo.analysis.figures.style import COLOURS, GREY, RASTER_POINTS, label_of, new_figure, note, styled
+from das_hpo.analysis.statistics.importance import HyperparameterAxis, Importance, axis_of
+from spaces.hyperparameters import HYPERPARAMETERS
+from spaces.task import PSNR, Metric
 
 if TYPE_CHECKING:
     import pandas
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 COLOUR_MAP = "viridis"
 
 
-def importance(result: Importance, value: str) -> Figure:
+def importance(result: Importance, value: str, metric: Metric = PSNR) -> Figure:
     """Bars of permutation importance with their spread over folds and permutations, the largest on top."""
     with styled():
         figure, (axis,) = new_figure(width=7.6, height=3.6)
@@ -40,9 +42,8 @@ def importance(result: Importance, value: str) -> Figure:
         )  # fmt: skip
         axis.axvline(0, color="black", linewidth=0.8)
         axis.grid(visible=False, axis="y")
-        axis.set_xlabel(
-            f"explained variance of the {PSNR_LABELS[value].removesuffix(' (dB)')} that is lost by shuffling (1 = all)"
-        )
+        score = label_of(value, metric).partition(" (")[0]
+        axis.set_xlabel(f"explained variance of the {score} that is lost by shuffling (1 = all)")
         axis.set_title(
             f"{result.evaluations} evaluations at {result.budget:g} epochs; the model explains "
             f"{max(0.0, result.explained):.0%} of the variance it has not seen",
@@ -51,8 +52,10 @@ def importance(result: Importance, value: str) -> Figure:
         return figure
 
 
-def parallel_coordinates(frame: pandas.DataFrame, value: str) -> Figure:
-    """One line per evaluation through its hyperparameters to its PSNR; a diverged one is grey and has no PSNR."""
+def parallel_coordinates(
+    frame: pandas.DataFrame, value: str, names: Sequence[str] = HYPERPARAMETERS, metric: Metric = PSNR
+) -> Figure:
+    """One line per evaluation through its hyperparameters to its score; a diverged one is grey and has none."""
     with styled():
         figure, (axis,) = new_figure(width=12.0, height=5.0)
         axis.grid(visible=False)
@@ -67,11 +70,12 @@ def parallel_coordinates(frame: pandas.DataFrame, value: str) -> Figure:
         if low == high:
             low, high = low - 0.5, high + 0.5
         rng = np.random.default_rng(0)
-        columns = [_scaled(frame, name, rng) for name in HYPERPARAMETERS]
+        axes = [axis_of(frame, name) for name in names]
+        columns = [_scaled(frame, one, rng) for one in axes]
         lines = np.column_stack([*columns, (psnr - low) / (high - low)])
-        places = np.arange(len(HYPERPARAMETERS) + 1, dtype=float)
+        places = np.arange(len(names) + 1, dtype=float)
         colours = Normalize(low, high)
-        order = np.argsort(psnr[there])  # the best on top
+        order = np.argsort(psnr[there] if metric.larger_is_better else -psnr[there])  # the best on top
         drawn = lines[there][order]
         raster = len(lines) > RASTER_POINTS // 10
         diverged = [np.column_stack([places[:-1], line[:-1]]) for line in lines[~there]]
@@ -89,24 +93,28 @@ def parallel_coordinates(frame: pandas.DataFrame, value: str) -> Figure:
                 rasterized=raster,
             )
         )
-        for place, name in enumerate(HYPERPARAMETERS):
-            _ruler(axis, float(place), *_ticks(name))
+        for place, one in enumerate(axes):
+            _ruler(axis, float(place), *_ticks(one))
         ticks = np.linspace(low, high, 5)
+        digits = ".1f" if metric == PSNR else ".3g"
         _ruler(
-            axis, places[-1], [float(tick) for tick in (ticks - low) / (high - low)], [f"{tick:.1f}" for tick in ticks]
+            axis,
+            places[-1],
+            [float(tick) for tick in (ticks - low) / (high - low)],
+            [f"{tick:{digits}}" for tick in ticks],
         )
-        labels = [spaced(name).replace(" ", "\n", 1) for name in HYPERPARAMETERS] + ["PSNR\n(dB)"]
+        labels = [spaced(name).replace(" ", "\n", 1) for name in names] + [str(metric).replace(" ", "\n", 1)]
         axis.set_xticks(places, labels)
         axis.xaxis.tick_top()
         axis.tick_params(length=0)
         axis.set_yticks([])
-        axis.set_xlim(-0.25, len(HYPERPARAMETERS) + 0.2)
+        axis.set_xlim(-0.25, len(names) + 0.2)
         axis.set_ylim(-0.06, 1.06)
         figure.colorbar(
-            ScalarMappable(colours, matplotlib.colormaps[COLOUR_MAP]), ax=axis, label=PSNR_LABELS[value], pad=0.06
+            ScalarMappable(colours, matplotlib.colormaps[COLOUR_MAP]), ax=axis, label=label_of(value, metric), pad=0.06
         )
         if diverged:
-            axis.set_xlabel(f"dotted grey: {len(diverged)} without a PSNR", color=GREY)
+            axis.set_xlabel(f"dotted grey: {len(diverged)} without a score", color=GREY)
         return figure
 
 
@@ -115,29 +123,25 @@ def spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _scaled(frame: pandas.DataFrame, name: str, rng: np.random.Generator) -> FloatArray:
-    """A hyperparameter on [0, 1]: logarithmic over its range, or its category's place, jittered to be seen."""
-    if name in RANGES:
-        lower, upper = np.log10(RANGES[name])
-        return np.asarray((np.log10(frame[name].to_numpy(dtype=float)) - lower) / (upper - lower))
-    places = {value: index for index, value in enumerate(CATEGORIES[name])}
-    position = np.array([places[_category(value)] for value in frame[name]], dtype=np.float64)
-    return position + rng.uniform(-0.03, 0.03, len(position))
+def _scaled(frame: pandas.DataFrame, axis: HyperparameterAxis, rng: np.random.Generator) -> FloatArray:
+    """A hyperparameter on [0, 1]: within its range, or its category's place, jittered to be seen."""
+    numbers = axis.numbers(frame)
+    if axis.categories:
+        return numbers / max(1, len(axis.categories) - 1) + rng.uniform(-0.03, 0.03, len(numbers))
+    return np.asarray((numbers - axis.low) / (axis.high - axis.low))
 
 
-def _category(value: object) -> bool | str:
-    return value if isinstance(value, str) else bool(value)
-
-
-def _ticks(name: str) -> tuple[list[float], list[str]]:
-    if name in RANGES:
-        lower, upper = np.log10(RANGES[name])
-        powers = np.arange(np.ceil(lower), np.floor(upper) + 1)
-        return [float(place) for place in (powers - lower) / (upper - lower)], [
-            f"$10^{{{power:.0f}}}$" for power in powers
-        ]
-    words = [str(value).replace("True", "yes").replace("False", "no") for value in CATEGORIES[name]]
-    return [0.0, 1.0], [word.replace("-", "-\n") for word in words]
+def _ticks(axis: HyperparameterAxis) -> tuple[list[float], list[str]]:
+    if axis.categories:
+        words = [str(value).replace("True", "yes").replace("False", "no") for value in axis.categories]
+        last = max(1, len(words) - 1)
+        return [place / last for place in range(len(words))], [word.replace("-", "-\n") for word in words]
+    if not axis.log:
+        ticks = np.linspace(axis.low, axis.high, 4)
+        return [float(place) for place in np.linspace(0, 1, 4)], [f"{tick:.3g}" for tick in ticks]
+    powers = np.arange(np.ceil(axis.low), np.floor(axis.high) + 1)
+    places = [float(place) for place in (powers - axis.low) / (axis.high - axis.low)]
+    return places, [f"$10^{{{power:.0f}}}$" for power in powers]
 
 
 def _ruler(axis: Axes, x: float, places: list[float], words: list[str]) -> None:

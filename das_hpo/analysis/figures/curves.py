@@ -14,6 +14,7 @@ from das_hpo.analysis.figures.style import COLOURS, LINES, new_figure, note, pla
 from spaces.errors import UnknownNameError
 from spaces.inverse_1d.architecture import candidate_operations, cell_states
 from spaces.inverse_1d.registries import SEARCH_SPACES
+from spaces.task import PSNR, Metric
 from spaces.trial import Epoch
 from storage.records import EpochRecord
 
@@ -25,12 +26,17 @@ MOST_CURVES = len(COLOURS)
 Point: TypeAlias = Epoch | EpochRecord
 
 
-def learning_curves(trials: Mapping[str, Sequence[Point]]) -> Figure:
-    """PSNR over epochs, a panel a phase; solid: training batches, dashed: validation batches of the alpha step."""
+def learning_curves(trials: Mapping[str, Sequence[Point]], metric: Metric = PSNR) -> Figure:
+    """Scores over epochs, losses where there are none, a panel a phase.
+
+    Solid: training batches; dashed: validation batches of the steps on alpha.
+    """
     with styled():
         # In the order in which they happen: what comes before the search, the search, and what comes after it.
         there = sorted({point.phase for points in trials.values() for point in points})
         phases = sorted(there, key=lambda phase: 2 if phase == "retrain" else int(phase == "search"))
+        scored = any(point.training_score is not None for points in trials.values() for point in points)
+        kind = "score" if scored else "loss"
         figure, axes = new_figure(
             1, max(1, len(phases)), width=5.4 if len(phases) < 3 else 4.0, height=4.2, sharey=True
         )
@@ -39,8 +45,8 @@ def learning_curves(trials: Mapping[str, Sequence[Point]]) -> Figure:
                 curve = sorted((point for point in points if point.phase == phase), key=lambda point: point.epoch)
                 epochs = [point.epoch for point in curve]
                 colour = COLOURS[index % len(COLOURS)]
-                training = np.array([point.training_psnr for point in curve], dtype=np.float64)
-                validation = np.array([point.validation_psnr for point in curve], dtype=np.float64)
+                training = np.array([getattr(point, f"training_{kind}") for point in curve], dtype=np.float64)
+                validation = np.array([getattr(point, f"validation_{kind}") for point in curve], dtype=np.float64)
                 marker = "o" if len(curve) == 1 else None
                 axis.plot(epochs, training, "-", color=colour, linewidth=1.4, marker=marker, label=plain(name))
                 if not np.isnan(validation).all():
@@ -48,7 +54,10 @@ def learning_curves(trials: Mapping[str, Sequence[Point]]) -> Figure:
             axis.set_title(phase)
             axis.set_xlabel("epoch")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes[0].set_ylabel("mean PSNR of the epoch's batches (dB)")
+        unit = f" ({metric.unit})" if metric.unit else ""
+        axes[0].set_ylabel(
+            f"mean {metric.name} of the epoch's batches{unit}" if scored else "mean loss of the epoch's batches"
+        )
         if phases:
             figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         else:

@@ -68,7 +68,13 @@ def distributions(samples: Mapping[str, Values], *, label: str = ARCHITECTURE_LA
         return figure
 
 
-def best_of_k_curves(samples: Mapping[str, Values], *, label: str = ARCHITECTURE_LABEL, level: float = 0.95) -> Figure:
+def best_of_k_curves(
+    samples: Mapping[str, Values],
+    *,
+    label: str = ARCHITECTURE_LABEL,
+    level: float = 0.95,
+    larger_is_better: bool = True,
+) -> Figure:
     """The expected best of k trials over k, with bootstrap bands."""
     with styled():
         figure, (axis,) = new_figure(width=8.2, height=4.2)
@@ -78,17 +84,19 @@ def best_of_k_curves(samples: Mapping[str, Values], *, label: str = ARCHITECTURE
             if not len(finite(values)):
                 continue
             points = curve_points(total)
-            curve = best_of_k(values, points, level=level)
+            sign = 1.0 if larger_is_better else -1.0
+            curve = best_of_k(sign * as_values(values), points, level=level)
+            expected, low, high = (sign * np.asarray(line) for line in (curve.expected, curve.low, curve.high))
             colour = COLOURS[index % len(COLOURS)]
             axis.plot(
-                curve.k, curve.expected, LINES[index // len(COLOURS) % len(LINES)], color=colour, label=plain(name),
+                curve.k, expected, LINES[index // len(COLOURS) % len(LINES)], color=colour, label=plain(name),
                 marker="o" if len(points) == 1 else None,
             )  # fmt: skip
             if len(samples) <= MOST_BANDS:
                 # Beyond half of the trials the best of k hangs on one or two values, which no bootstrap can judge.
                 judged = [point for point in curve.k if point <= total / 2]
-                low, high = curve.low[: len(judged)], curve.high[: len(judged)]
-                axis.fill_between(judged, low, high, color=colour, alpha=0.13, linewidth=0)
+                band = low[: len(judged)], high[: len(judged)]
+                axis.fill_between(judged, *band, color=colour, alpha=0.13, linewidth=0)
             drawn += 1
         axis.set_xlabel("k (trials, the best is kept)")
         axis.set_ylabel(f"expected best {label}")

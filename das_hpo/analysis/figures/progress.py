@@ -13,16 +13,17 @@ from das_hpo.analysis.figures.style import (
     COLOURS,
     GREY,
     LINES,
-    PSNR_LABELS,
     RASTER_POINTS,
     grid_of,
     hide_unused,
+    label_of,
     new_figure,
     note,
     plain,
     styled,
 )
 from das_hpo.analysis.statistics import correlation, paired_budgets
+from spaces.task import PSNR, Metric
 
 if TYPE_CHECKING:
     import pandas
@@ -33,14 +34,15 @@ if TYPE_CHECKING:
 MOST_PAIRS = 6
 
 
-def best_so_far(runs: Mapping[str, pandas.DataFrame], values: Mapping[str, str]) -> Figure:
-    """The best PSNR so far of each run over finished evaluations and over wall-clock time.
+def best_so_far(runs: Mapping[str, pandas.DataFrame], values: Mapping[str, str], metric: Metric = PSNR) -> Figure:
+    """The best score so far of each run over finished evaluations and over wall-clock time.
 
     Thick: at the run's largest budget, where its incumbent comes from. Thin: at any budget.
 
     Args:
         runs: Rows of the view ``results`` by run.
         values: By run, the column of its objective.
+        metric: Of all of them.
     """
     with styled():
         figure, axes = new_figure(1, 2, width=5.6, height=4.2, sharey=True)
@@ -53,18 +55,30 @@ def best_so_far(runs: Mapping[str, pandas.DataFrame], values: Mapping[str, str])
             psnr = done[values[name]].where(done["status"] == "completed").to_numpy(dtype=float, na_value=np.nan)
             largest = done["budget"].to_numpy() == done["budget"].max()
             seconds = elapsed_s(done)
+            any_budget, thick = (
+                running_best(scores, metric.larger_is_better) for scores in (psnr, np.where(largest, psnr, np.nan))
+            )
             for axis, x in zip(axes, (np.arange(1, len(done) + 1), seconds / 60), strict=True):
                 if not np.isnan(x).all():
-                    axis.step(x, running_best(psnr), line, where="post", color=colour, linewidth=0.9, alpha=0.6)
                     axis.step(
-                        x, running_best(np.where(largest, psnr, np.nan)), line, where="post", color=colour,
+                        x,
+                        any_budget,
+                        line,
+                        where="post",
+                        color=colour,
+                        linewidth=0.9,
+                        alpha=0.6,
+                    )
+                    axis.step(
+                        x, thick, line, where="post", color=colour,
                         linewidth=2.0, label=plain(name),
                     )  # fmt: skip
             drawn = drawn or not np.isnan(psnr).all()
         axes[0].set_xlabel("finished evaluations")
         axes[1].set_xlabel("time since the first evaluation (minutes)")
-        labels = {PSNR_LABELS[value] for value in values.values()}
-        axes[0].set_ylabel(f"best {labels.pop() if len(labels) == 1 else 'PSNR of the objective (dB)'}")
+        labels = {label_of(value, metric) for value in values.values()}
+        of_all = f"{metric.name} of the objective" + (f" ({metric.unit})" if metric.unit else "")
+        axes[0].set_ylabel(f"best {labels.pop() if len(labels) == 1 else of_all}")
         axes[0].set_title("thick: at the largest budget", loc="left", fontsize=9, fontweight="normal")
         axes[1].set_title("thin: at any budget", loc="left", fontsize=9, fontweight="normal")
         if drawn:
@@ -75,8 +89,8 @@ def best_so_far(runs: Mapping[str, pandas.DataFrame], values: Mapping[str, str])
         return figure
 
 
-def rungs(frame: pandas.DataFrame, value: str) -> Figure:
-    """One run's PSNRs by budget; a thin line joins the evaluations of one configuration."""
+def rungs(frame: pandas.DataFrame, value: str, metric: Metric = PSNR) -> Figure:
+    """One run's scores by budget; a thin line joins the evaluations of one configuration."""
     with styled():
         figure, (axis,) = new_figure(width=7.2, height=4.2)
         table = paired_budgets(frame, value) if len(frame) else None
@@ -98,7 +112,7 @@ def rungs(frame: pandas.DataFrame, value: str) -> Figure:
         counts = frame["budget"].value_counts()
         axis.set_xticks(range(len(budgets)), [f"{budget:.4g}\n{counts[budget]} evaluations" for budget in budgets])
         axis.set_xlabel("budget (epochs)")
-        axis.set_ylabel(PSNR_LABELS[value])
+        axis.set_ylabel(label_of(value, metric))
         if not budgets:
             note(axis, "nothing finished yet")
         else:
@@ -106,8 +120,8 @@ def rungs(frame: pandas.DataFrame, value: str) -> Figure:
         return figure
 
 
-def budget_pairs(frame: pandas.DataFrame, value: str) -> Figure:
-    """The PSNRs of the same configurations at two budgets, with Spearman's correlation."""
+def budget_pairs(frame: pandas.DataFrame, value: str, metric: Metric = PSNR) -> Figure:
+    """The scores of the same configurations at two budgets, with Spearman's correlation."""
     with styled():
         table = paired_budgets(frame, value) if len(frame) else None
         pairs = [] if table is None else list(itertools.combinations(sorted(table.columns), 2))
@@ -124,8 +138,8 @@ def budget_pairs(frame: pandas.DataFrame, value: str) -> Figure:
             axis.set_title(
                 f"ρ = {result.coefficient:+.2f}{bounds}, n = {result.pairs}", fontweight="normal", fontsize=9
             )
-            axis.set_xlabel(f"dB at {shorter:.4g} epochs")
-            axis.set_ylabel(f"dB at {longer:.4g} epochs")
+            axis.set_xlabel(f"{metric.unit or metric.name} at {shorter:.4g} epochs")
+            axis.set_ylabel(f"{metric.unit or metric.name} at {longer:.4g} epochs")
         hide_unused(axes, len(shown))
         if not shown:
             note(axes[0], "no two budgets share two configurations")
@@ -148,6 +162,7 @@ def elapsed_s(done: pandas.DataFrame) -> FloatArray:
     return np.array((finished - started.min()).dt.total_seconds(), dtype=np.float64)
 
 
-def running_best(psnr: FloatArray) -> FloatArray:
-    """The largest value so far; NaN until there is one."""
-    return np.asarray(np.fmax.accumulate(psnr), dtype=np.float64)
+def running_best(scores: FloatArray, larger_is_better: bool = True) -> FloatArray:
+    """The best value so far; NaN until there is one."""
+    best = np.fmax if larger_is_better else np.fmin
+    return np.asarray(best.accumulate(scores), dtype=np.float64)

@@ -10,14 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from das_hpo.analysis.figures.style import (
-    ARCHITECTURE_LABEL,
     COLOURS,
     GREY,
     MARKERS,
-    ONE_SHOT_LABEL,
     RASTER_POINTS,
     grid_of,
     hide_unused,
+    label_of,
     new_figure,
     note,
     plain,
@@ -25,6 +24,7 @@ from das_hpo.analysis.figures.style import (
 )
 from das_hpo.analysis.statistics import Values, correlation, regression_line
 from das_hpo.analysis.statistics.samples import FloatArray, as_values, finite_pairs
+from spaces.task import PSNR, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Series:
 
     Attributes:
         name: Legend.
-        one_shot: One-shot PSNRs in dB.
-        architecture: Architecture PSNRs in dB.
+        one_shot: One-shot scores.
+        architecture: Architecture scores.
     """
 
     name: str
@@ -50,21 +50,21 @@ class Panel:
     series: tuple[Series, ...]
 
 
-def scatter(panels: Sequence[Panel]) -> Figure:
+def scatter(panels: Sequence[Panel], metric: Metric = PSNR) -> Figure:
     """Scatter plots; each series has its own line and correlation, and all of a panel together a grey one."""
     with styled():
         rows, columns = grid_of(len(panels))
         figure, axes = new_figure(rows, columns, width=5.8, height=4.5)
         for axis, panel in zip(axes, panels, strict=False):
-            _draw(axis, panel)
+            _draw(axis, panel, metric)
         hide_unused(axes, len(panels))
         return figure
 
 
-def _draw(axis: Axes, panel: Panel) -> None:
+def _draw(axis: Axes, panel: Panel, metric: Metric) -> None:
     axis.set_title(plain(panel.title))
-    axis.set_xlabel(ONE_SHOT_LABEL)
-    axis.set_ylabel(ARCHITECTURE_LABEL)
+    axis.set_xlabel(label_of("one_shot_score", metric))
+    axis.set_ylabel(label_of("architecture_score", metric))
     pooled: list[tuple[FloatArray, FloatArray]] = []
     for index, series in enumerate(panel.series):
         x, y = finite_pairs(series.one_shot, series.architecture)
@@ -77,7 +77,7 @@ def _draw(axis: Axes, panel: Panel) -> None:
         )  # fmt: skip
         _line(axis, x, y, colour, "-")
     if not any(len(x) for x, _ in pooled):
-        note(axis, "no trial has both PSNRs")
+        note(axis, "no trial has both scores")
     elif len(pooled) > 1:
         x, y = (np.concatenate(values) for values in zip(*pooled, strict=True))
         _line(axis, x, y, GREY, "--", f"all together: {correlation_text(x, y)}")

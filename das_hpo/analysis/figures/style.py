@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from das_hpo.files import write_file
+from spaces.task import PSNR, Metric
 
 #: Okabe and Ito's palette without its yellow, which is too light for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -26,7 +27,12 @@ GREY = "#767676"
 
 ONE_SHOT_LABEL = "one-shot PSNR (dB)"
 ARCHITECTURE_LABEL = "architecture PSNR (dB)"
-PSNR_LABELS = {"one_shot_psnr": ONE_SHOT_LABEL, "architecture_psnr": ARCHITECTURE_LABEL}
+
+
+def label_of(column: str, metric: Metric = PSNR) -> str:
+    """What a column of scores of that metric holds, for an axis."""
+    return f"{'one-shot' if column.startswith('one_shot') else 'architecture'} {metric}"
+
 
 SETTINGS: dict[str, Any] = {
     "font.size": 9.5,

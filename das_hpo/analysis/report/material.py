@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from das_hpo.analysis.comparison.rows import PSNR_OF, finished, trials_of
+from das_hpo.analysis.comparison.rows import SCORE_OF, finished, trials_of
+from spaces.task import PSNR, Metric
+from spaces.trial import to_loss
 
 if TYPE_CHECKING:
     import pandas
@@ -44,9 +46,20 @@ class RunData:
         return self.summary.run.name
 
     @property
+    def metric(self) -> Metric:
+        """What its scores are."""
+        return self.summary.run.metric
+
+    @property
+    def hyperparameters(self) -> list[str]:
+        """The columns of its hyperparameters."""
+        names: list[str] = self.frame.attrs["hyperparameters"]
+        return names
+
+    @property
     def value(self) -> str:
-        """The column of its objective's PSNR."""
-        return PSNR_OF[self.summary.run.objective]
+        """The column of its objective's score."""
+        return SCORE_OF[self.summary.run.objective]
 
     @property
     def finished(self) -> pandas.DataFrame:
@@ -56,7 +69,7 @@ class RunData:
     @property
     def trials(self) -> pandas.DataFrame:
         """The finished rows at the largest budget, one a trial."""
-        return at_largest_budget(finished(trials_of(self.frame)))
+        return at_largest_budget(finished(trials_of(self.frame, self.metric.larger_is_better)))
 
 
 def at_largest_budget(done: pandas.DataFrame) -> pandas.DataFrame:
@@ -88,10 +101,10 @@ def _read(database: Database, summary: RunSummary, frame: pandas.DataFrame) -> R
     name = summary.run.name
     replay = queries.replay(database, summary.run.id)
     evaluations = {evaluation.id: evaluation for evaluation in replay.evaluations}
-    best = {objective: queries.incumbents(database, name, objective, top=5) for objective in PSNR_OF}
+    best = {objective: queries.incumbents(database, name, objective, top=5) for objective in SCORE_OF}
     curves = {
         label: queries.epochs(database, name, evaluation_id=evaluation.id)
-        for label, evaluation in telling(list(evaluations.values()), summary.run.objective).items()
+        for label, evaluation in telling(list(evaluations.values()), summary.run.objective, summary.run.metric).items()
     }
     return RunData(
         summary=summary,
@@ -103,7 +116,9 @@ def _read(database: Database, summary: RunSummary, frame: pandas.DataFrame) -> R
     )
 
 
-def telling(evaluations: Sequence[EvaluationRecord], objective: str) -> dict[str, EvaluationRecord]:
+def telling(
+    evaluations: Sequence[EvaluationRecord], objective: str, metric: Metric = PSNR
+) -> dict[str, EvaluationRecord]:
     """The best, the median and the worst trial at the largest budget, and a diverged one, by what they are."""
     done = [e for e in evaluations if e.status in ("completed", "diverged")]
     if not done:
@@ -111,26 +126,28 @@ def telling(evaluations: Sequence[EvaluationRecord], objective: str) -> dict[str
     largest = max(evaluation.budget for evaluation in done)
     trials = [evaluation for evaluation in done if evaluation.budget == largest]
 
-    def psnr(evaluation: EvaluationRecord) -> float | None:
-        return evaluation.one_shot_psnr if objective == "one-shot" else evaluation.architecture_psnr
+    def loss(evaluation: EvaluationRecord) -> float | None:
+        score = evaluation.one_shot_score if objective == "one-shot" else evaluation.architecture_score
+        return to_loss(score, metric.larger_is_better)
 
     ranked = sorted(
-        (trial for trial in trials if psnr(trial) is not None), key=lambda trial: (-(psnr(trial) or 0.0), trial.id)
+        (trial for trial in trials if loss(trial) is not None), key=lambda trial: (loss(trial) or 0.0, trial.id)
     )
     places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1} if ranked else {}
     chosen: dict[int, str] = {}
     for word, place in places.items():
         chosen.setdefault(place, word)
-    found = {f"{word}: {title(ranked[place])}": ranked[place] for place, word in chosen.items()}
+    found = {f"{word}: {title(ranked[place], metric)}": ranked[place] for place, word in chosen.items()}
     diverged = next((trial for trial in trials if trial.status == "diverged"), None)
     if diverged is not None:
-        found[f"diverged: {title(diverged)}"] = diverged
+        found[f"diverged: {title(diverged, metric)}"] = diverged
     return dict(list(found.items())[:MOST_CURVES])
 
 
-def title(evaluation: EvaluationRecord) -> str:
+def title(evaluation: EvaluationRecord, metric: Metric = PSNR) -> str:
     """An evaluation in few words."""
     configuration = str(evaluation.configuration_id)
-    psnr = evaluation.architecture_psnr if evaluation.architecture_psnr is not None else evaluation.one_shot_psnr
+    found = evaluation.architecture_score
+    score = evaluation.one_shot_score if found is None else found
     text = f"{configuration}, trial {evaluation.replicate}, {evaluation.budget:.4g} epochs"
-    return text if psnr is None else f"{text}, {psnr:.2f} dB"
+    return text if score is None else f"{text}, {metric.text(score)}{metric.of_unit}"

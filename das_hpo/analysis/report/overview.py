@@ -10,10 +10,11 @@ from das_hpo.analysis.comparison.verdicts import verdicts
 from das_hpo.analysis.figures.distributions import best_of_k_curves, distributions
 from das_hpo.analysis.figures.progress import best_so_far
 from das_hpo.analysis.figures.scatter import Panel, Series, scatter
-from das_hpo.analysis.figures.style import ARCHITECTURE_LABEL
+from das_hpo.analysis.figures.style import label_of
 from das_hpo.analysis.report.blocks import Block, Items, Section, Text, grid, picture
 from das_hpo.analysis.report.material import RunData
 from das_hpo.analysis.statistics import Values, summarise
+from spaces.task import PSNR, Metric
 
 #: More subjects than this make more pairs than a page can hold.
 MOST_COMPARED = 8
@@ -29,23 +30,50 @@ def overview(materials: Sequence[RunData]) -> list[Section]:
     """The sections before the runs' own."""
     runs = [material for material in materials if material.summary.run.kind == "run"]
     sections = [Section("runs", "Runs", (_runs(materials),))]
-    if runs:
-        figure = best_so_far({run.name: run.frame for run in runs}, {run.name: run.value for run in runs})
-        caption = "Each run by its own objective. Thick: at its largest budget, where the incumbent is from."
-        sections.append(Section("progress", "Best so far", (picture("best so far", caption, figure),)))
-    trials = {material.name: material.trials["architecture_psnr"] for material in materials if len(material.trials)}
+    # Scores of different tasks do not belong into one picture.
+    tasks = list(dict.fromkeys(material.summary.run.task for material in materials))
+    caption = "Each run by its own objective. Thick: at its largest budget, where the incumbent is from."
+    progress = [
+        picture(
+            f"best so far{_of(task, tasks)}",
+            caption,
+            best_so_far({r.name: r.frame for r in found}, {r.name: r.value for r in found}, found[0].metric),
+        )
+        for task in tasks
+        if (found := [run for run in runs if run.summary.run.task == task])
+    ]
+    if progress:
+        sections.append(Section("progress", "Best so far", tuple(progress)))
+    for number, task in enumerate(tasks):
+        found = [material for material in materials if material.summary.run.task == task]
+        sections += _of_task(found, "" if number == 0 else f"-{number + 1}", _of(task, tasks))
+    return sections
+
+
+def _of(task: str, tasks: Sequence[str]) -> str:
+    return f" of {task}" if len(tasks) > 1 else ""
+
+
+def _of_task(materials: Sequence[RunData], anchor: str, of: str) -> list[Section]:
+    """Distributions and comparison of the runs of one task."""
+    sections: list[Section] = []
+    metric = materials[0].metric
+    trials = {material.name: material.trials["architecture_score"] for material in materials if len(material.trials)}
     trials = {name: values for name, values in trials.items() if values.notna().any()}
     if trials:
-        sections.append(Section("distributions", "Architecture PSNR of the trials", _distributions(trials)))
+        title = f"Architecture {metric.name} of the trials{of}"
+        sections.append(Section(f"distributions{anchor}", title, _distributions(trials, metric)))
     if len(trials) > 1:
-        sections.append(Section("comparison", "Comparison", _comparison(materials)))
+        sections.append(Section(f"comparison{anchor}", f"Comparison{of}", _comparison(materials)))
     return sections
 
 
 def _runs(materials: Sequence[RunData]) -> Block:
+    metrics = {str(material.metric) for material in materials}
+    best = f"best {metrics.pop()}" if len(metrics) == 1 else "best score"
     columns = (
         "run", "kind", "objective", "space", "operations", "data", "method", "optimizer", "seed", "status",
-        "configurations", "completed", "diverged", "failed", "open", "best PSNR (dB)",
+        "configurations", "completed", "diverged", "failed", "open", best,
     )  # fmt: skip
     rows = []
     for material in materials:
@@ -54,13 +82,13 @@ def _runs(materials: Sequence[RunData]) -> Block:
             (
                 run.name, run.kind, run.objective, run.space, run.operations, run.data, run.method, run.optimizer,
                 run.seed, run.state, summary.configurations, counts["completed"], counts["diverged"],
-                counts["failed"], counts["queued"] + counts["running"], summary.best_psnr,
+                counts["failed"], counts["queued"] + counts["running"], summary.best_score,
             )
         )  # fmt: skip
-    return grid("One row a run. The best PSNR is by its own objective, at its largest budget.", columns, rows)
+    return grid("One row a run. The best is by its own objective, at its largest budget.", columns, rows)
 
 
-def _distributions(trials: Mapping[str, Values]) -> tuple[Block, ...]:
+def _distributions(trials: Mapping[str, Values], metric: Metric) -> tuple[Block, ...]:
     rows = []
     for name, values in trials.items():
         summary = summarise(values)
@@ -76,22 +104,28 @@ def _distributions(trials: Mapping[str, Values]) -> tuple[Block, ...]:
         "median, high", "IQR", "SD",
     )  # fmt: skip
     shown = dict(list(trials.items())[:MOST_SAMPLES])
+    label = label_of("architecture_score", metric)
+    unit = f"In {metric.unit}" if metric.unit else metric.name.capitalize()
     blocks: list[Block] = [
         Text(
             "All evaluations at the largest budget of each run. For a campaign these are trials of one configuration; "
             "for an optimisation they are of different configurations."
         ),
-        picture("distribution of the architecture PSNR", "Every point is a trial.", distributions(shown)),
+        picture(
+            f"distribution of the architecture {metric.name}",
+            "Every point is a trial.",
+            distributions(shown, label=label),
+        ),
         picture(
             "expected best of k trials",
             "What keeping the best of k trials is expected to give, with 95 % bands where curves are few.",
-            best_of_k_curves(shown, label=ARCHITECTURE_LABEL),
+            best_of_k_curves(shown, label=label, larger_is_better=metric.larger_is_better),
         ),
         grid(
-            "In dB; intervals are 95 % BCa bootstrap; diverged trials are in no number but their own.",
+            f"{unit}; intervals are 95 % BCa bootstrap; diverged trials are in no number but their own.",
             columns,
             rows,
-            decibels=columns,
+            decibels=columns if metric == PSNR else (),
         ),
     ]
     return tuple(blocks)
@@ -100,7 +134,9 @@ def _distributions(trials: Mapping[str, Values]) -> tuple[Block, ...]:
 def _comparison(materials: Sequence[RunData]) -> tuple[Block, ...]:
     import pandas
 
-    able = [material for material in materials if material.trials["architecture_psnr"].notna().any()]
+    metric = materials[0].metric
+    unit = f" ({metric.unit})" if metric.unit else ""
+    able = [material for material in materials if material.trials["architecture_score"].notna().any()]
     campaigns = [material.frame for material in able if material.summary.run.kind == "campaign"]
     pool = pandas.concat(campaigns, ignore_index=True) if campaigns else None
     subjects = [
@@ -111,12 +147,15 @@ def _comparison(materials: Sequence[RunData]) -> tuple[Block, ...]:
             optimizer=material.summary.run.optimizer,
             aggregate=str(material.summary.run.settings.get("aggregate", "mean")),
             campaigns=pool,
+            metric=material.metric,
+            hyperparameters=material.hyperparameters,
         )
         for material in able[:MOST_COMPARED]
     ]
     report = compare_subjects(subjects)
     columns = (
-        "A", "B", "test", "p", "p (Holm)", "P(A better)", "low", "high", "median A - B (dB)", "low (dB)", "high (dB)",
+        "A", "B", "test", "p", "p (Holm)", "P(A better)", "low", "high", f"median A - B{unit}", f"low{unit}",
+        f"high{unit}",
     )  # fmt: skip
     rows = [
         (
@@ -125,7 +164,7 @@ def _comparison(materials: Sequence[RunData]) -> tuple[Block, ...]:
         )
         for c in report.comparisons
     ]  # fmt: skip
-    series = tuple(Series(s.name, s.frame["one_shot_psnr"], s.frame["architecture_psnr"]) for s in subjects)
+    series = tuple(Series(s.name, s.frame["one_shot_score"], s.frame["architecture_score"]) for s in subjects)
     said = verdicts(report)
     if len(report.comparisons) > MOST_SENTENCES:
         # The table says the same of every pair.
@@ -134,15 +173,15 @@ def _comparison(materials: Sequence[RunData]) -> tuple[Block, ...]:
     blocks: list[Block] = [
         Items(tuple(said)),
         grid(
-            "Tests on the architecture PSNR, corrected together; intervals are 95 %.",
+            f"Tests on the architecture {metric.name}, corrected together; intervals are 95 %.",
             columns,
             rows,
-            decibels=columns[5:],
+            decibels=columns[5:] if metric == PSNR else (),
         ),
         picture(
-            "one-shot against architecture PSNR of all runs",
+            f"one-shot against architecture {metric.name} of all runs",
             "All budgets. A negative correlation means that better searches found worse architectures.",
-            scatter([Panel("all runs", series)]),
+            scatter([Panel("all runs", series)], metric),
         ),
     ]
     if len(able) > MOST_COMPARED:

@@ -10,15 +10,16 @@ from das_hpo.analysis.figures.curves import alpha_trajectories, learning_curves
 from das_hpo.analysis.figures.distributions import best_of_k_curves, distributions
 from das_hpo.analysis.figures.progress import best_so_far, budget_pairs, rungs
 from das_hpo.analysis.figures.scatter import Panel, Series, scatter
-from das_hpo.analysis.figures.style import PSNR_LABELS
+from das_hpo.analysis.figures.style import label_of
 from das_hpo.analysis.figures.workers import Use, worker_use
 from das_hpo.analysis.report.blocks import Block, Section, Text, grid, picture
 from das_hpo.analysis.report.material import RunData
 from das_hpo.analysis.statistics import budget_correlations, correlations, variance_split_frame
 from das_hpo.analysis.statistics.importance import hyperparameter_importance
 from das_hpo.output import text_cell
-from spaces.hyperparameters import HYPERPARAMETERS
-from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.trial import split_settings
+from spaces.task_registry import DEFAULT_TASK
+from spaces.trial import to_score
 from storage.entries import ATTEMPT_FAILURES
 from storage.records import AttemptRecord, Incumbent
 
@@ -46,7 +47,7 @@ def _parts(material: RunData) -> Iterator[tuple[str, str, list[Block]]]:
     yield "incumbents", "Best configurations", _incumbents(material)
     if is_run:
         yield "progress", "Best so far, budgets and rungs", _progress(material)
-    yield "scatter", "One-shot against architecture PSNR", _scatter(material)
+    yield "scatter", f"One-shot against architecture {material.metric.name}", _scatter(material)
     if not is_run:
         yield "distribution", "Distribution", _distribution(material)
     if is_run:
@@ -76,29 +77,26 @@ def _settings(material: RunData) -> Block:
 
 def _incumbents(material: RunData) -> list[Block]:
     blocks: list[Block] = []
+    metric = material.metric
     for objective, found in material.incumbents.items():
         own = ", its own objective" if objective == material.summary.run.objective else ""
         facts: dict[str, Callable[[Incumbent], object]] = {
             "configuration": lambda one: str(one.configuration_id),
             "origin": lambda one: one.origin,
             "budget (epochs)": lambda one: one.budget,
-            "one-shot PSNR (dB)": lambda one: _decibels(one.one_shot_psnr),
-            "architecture PSNR (dB)": lambda one: _decibels(one.architecture_psnr),
+            f"one-shot {metric}": lambda one: metric.text(one.one_shot_score),
+            f"architecture {metric}": lambda one: metric.text(one.architecture_score),
             "trials": lambda one: one.replicates,
         }
         rows: list[tuple[object, ...]] = [
             (name, *(text_cell(fact(one)) for one in found)) for name, fact in facts.items()
         ]
-        for name in HYPERPARAMETERS:
-            values = (getattr(one.hyperparameters, name) for one in found)
+        for name in dict.fromkeys(name for one in found for name in one.hyperparameters):
+            values = (one.hyperparameters.get(name) for one in found)
             rows.append((name.replace("_", " "), *(text_cell(value) for value in values)))
         columns = ("rank", *(str(one.rank) for one in found))
-        blocks.append(grid(f"By {objective} PSNR{own}.", columns, rows))
+        blocks.append(grid(f"By {objective} {metric.name}{own}.", columns, rows))
     return blocks
-
-
-def _decibels(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2f}"
 
 
 def _progress(material: RunData) -> list[Block]:
@@ -108,45 +106,45 @@ def _progress(material: RunData) -> list[Block]:
             budget.budget,
             *(budget.counts.get(status, 0) for status in ("completed", "diverged", "failed")),
             sum(budget.counts.get(status, 0) for status in ("queued", "running")),
-            None if budget.best_loss is None else -budget.best_loss,
+            to_score(budget.best_loss, material.metric.larger_is_better),
         )
         for budget in summary.budgets
     ]
-    columns = ("budget (epochs)", "completed", "diverged", "failed", "open", "best psnr")
+    columns = ("budget (epochs)", "completed", "diverged", "failed", "open", f"best {material.metric}")
     return [
         picture(
             f"best so far of {material.name}",
             "Thick: at the largest budget; thin: at any budget.",
-            best_so_far({material.name: material.frame}, {material.name: value}),
+            best_so_far({material.name: material.frame}, {material.name: value}, material.metric),
         ),
         picture(
             f"budgets and rungs of {material.name}",
             "Every point is a configuration; lines follow those that were promoted to a longer search.",
-            rungs(material.finished, value),
+            rungs(material.finished, value, material.metric),
         ),
-        grid("Evaluations by budget; the best PSNR in dB is by the run's objective.", columns, rows),
+        grid("Evaluations by budget; the best is by the run's objective.", columns, rows),
     ]
 
 
 def _scatter(material: RunData) -> list[Block]:
     trials = material.trials
-    both = trials[trials["one_shot_psnr"].notna() & trials["architecture_psnr"].notna()]
+    both = trials[trials["one_shot_score"].notna() & trials["architecture_score"].notna()]
     if both.empty:
         one_shot = material.summary.run.objective == "one-shot"
         hint = "a run retrains for both with --retrain always" if one_shot else "nothing was searched, or all diverged"
-        return [Text(f"No trial has both PSNRs: {hint}.")]
-    series = Series(material.name, trials["one_shot_psnr"], trials["architecture_psnr"])
+        return [Text(f"No trial has both scores: {hint}.")]
+    series = Series(material.name, trials["one_shot_score"], trials["architecture_score"])
     title = f"{material.name}, {trials['budget'].max():.4g} epochs"
-    found = correlations(trials["one_shot_psnr"], trials["architecture_psnr"])
+    found = correlations(trials["one_shot_score"], trials["architecture_score"])
     rows = [
         (kind, result.coefficient, result.interval.low, result.interval.high, result.p_value, result.pairs)
         for kind, result in found.items()
     ]
     return [
         picture(
-            f"one-shot against architecture PSNR of {material.name}",
+            f"one-shot against architecture {material.metric.name} of {material.name}",
             "Every point is a trial at the largest budget, the line is least squares, r is Pearson's and ρ Spearman's.",
-            scatter([Panel(title, (series,))]),
+            scatter([Panel(title, (series,))], material.metric),
         ),
         grid("Signed correlations with 95 % intervals.", ("kind", "coefficient", "low", "high", "p", "pairs"), rows),
         # Evaluations of an optimisation differ in more than the retraining.
@@ -155,33 +153,39 @@ def _scatter(material: RunData) -> list[Block]:
 
 
 def _variance(material: RunData) -> list[Block]:
-    split = variance_split_frame(material.trials)
+    split = variance_split_frame(material.trials, "architecture_score")
     if split.share != split.share:
         return []
     ceiling = split.ceiling_interval()
+    metric = material.metric
+    squared = f" {metric.unit}²" if metric.unit else ""
     return [
         Text(
             f"{split.architectures} architectures were retrained {split.retrainings} times in all. Between them "
-            f"the variance of the PSNR is {split.between:.3g} dB², between retrainings of one architecture "
-            f"{split.within:.3g} dB²: whatever the one-shot PSNR says, its correlation with one retraining cannot be "
-            f"expected above {split.ceiling():.2f} [{ceiling.low:.2f}, {ceiling.high:.2f}]."
+            f"the variance of the {metric.name} is {split.between:.3g}{squared}, between retrainings of one "
+            f"architecture {split.within:.3g}{squared}: whatever the one-shot {metric.name} says, its correlation with "
+            f"one retraining cannot be expected above {split.ceiling():.2f} [{ceiling.low:.2f}, {ceiling.high:.2f}]."
         )
     ]
 
 
 def _distribution(material: RunData) -> list[Block]:
-    column = "architecture_psnr" if material.trials["architecture_psnr"].notna().any() else "one_shot_psnr"
+    column = "architecture_score" if material.trials["architecture_score"].notna().any() else "one_shot_score"
     samples = {material.name: material.trials[column]}
     return [
         picture(
             f"distribution of {material.name}",
             "Every point is a trial.",
-            distributions(samples, label=PSNR_LABELS[column]),
+            distributions(samples, label=label_of(column, material.metric)),
         ),
         picture(
             f"expected best of k trials of {material.name}",
             "What keeping the best of k trials is expected to give, with its 95 % band.",
-            best_of_k_curves(samples, label=PSNR_LABELS[column]),
+            best_of_k_curves(
+                samples,
+                label=label_of(column, material.metric),
+                larger_is_better=material.metric.larger_is_better,
+            ),
         ),
     ]
 
@@ -200,26 +204,29 @@ def _budgets(material: RunData) -> list[Block]:
     columns = ("shorter (epochs)", "longer (epochs)", "Spearman's ρ", "low", "high", "configurations")
     return [
         Text(
-            "Rank correlation of the objective's PSNR between budgets, over the configurations evaluated at both. Only "
-            "the best are promoted, which narrows their range: among all of them it is likely higher."
+            "Rank correlation of the objective's score between budgets, over the configurations evaluated at both. "
+            "Only the best are promoted, which narrows their range: among all of them it is likely higher."
         ),
         picture(
             f"short against long searches of {material.name}",
             "Every point is a configuration.",
-            budget_pairs(material.finished, material.value),
+            budget_pairs(material.finished, material.value, material.metric),
         ),
         grid("With 95 % intervals.", columns, rows),
     ]
 
 
 def _hyperparameters(material: RunData) -> list[Block]:
-    result = hyperparameter_importance(material.frame, material.value)
+    names, metric = material.hyperparameters, material.metric
+    result = hyperparameter_importance(material.frame, material.value, names, larger_is_better=metric.larger_is_better)
     caption = (
-        "A random forest (scikit-learn) predicts the PSNR of evaluations it has not seen; a bar is how much worse it "
+        "A random forest (scikit-learn) predicts the score of evaluations it has not seen; a bar is how much worse it "
         "gets when that hyperparameter is shuffled, the line one standard deviation. Where the model explains little, "
         "the bars mean little."
     )
-    shown: Block = picture(f"hyperparameter importance of {material.name}", caption, importance(result, material.value))
+    shown: Block = picture(
+        f"hyperparameter importance of {material.name}", caption, importance(result, material.value, metric)
+    )
     if not result.defined:
         shown = Text(
             f"{result.evaluations} evaluations at one budget are too few to tell which hyperparameters matter."
@@ -229,7 +236,7 @@ def _hyperparameters(material: RunData) -> list[Block]:
         picture(
             f"parallel coordinates of {material.name}",
             "One line an evaluation, at all budgets, the best drawn last; rates are on a logarithmic scale.",
-            parallel_coordinates(material.finished, material.value),
+            parallel_coordinates(material.finished, material.value, names, metric),
         ),
     ]
 
@@ -242,11 +249,11 @@ def _curves(material: RunData) -> list[Block]:
         picture(
             f"learning curves of {material.name}",
             "Solid: training batches; dashed: the validation batches of the steps on alpha.",
-            learning_curves(material.curves),
+            learning_curves(material.curves, material.metric),
         )
     ]
     label, points = next(iter(material.curves.items()))
-    if any(point.alpha is not None for point in points):
+    if run.task == DEFAULT_TASK and any(point.alpha is not None for point in points):
         blocks.append(
             picture(
                 f"alpha of {material.name}",
@@ -259,15 +266,19 @@ def _curves(material: RunData) -> list[Block]:
 
 def _architectures(material: RunData) -> list[Block]:
     trials = material.trials.dropna(subset=["architecture"])
-    column = "architecture_psnr" if trials["architecture_psnr"].notna().any() else "one_shot_psnr"
-    ranked = trials.dropna(subset=[column]).sort_values(column, ascending=False, kind="stable")
+    column = "architecture_score" if trials["architecture_score"].notna().any() else "one_shot_score"
+    metric = material.metric
+    ranked = trials.dropna(subset=[column]).sort_values(column, ascending=not metric.larger_is_better, kind="stable")
     if ranked.empty:
         return []
     chosen = {"best": ranked.iloc[0]} | ({"worst": ranked.iloc[-1]} if len(ranked) > 1 else {})
-    word = "architecture" if column == "architecture_psnr" else "one-shot"
+    if material.summary.run.task != DEFAULT_TASK:  # whose architectures are text of its own
+        rows = [(which, row[column], row["architecture"]) for which, row in chosen.items()]
+        return [grid(f"Of the {len(ranked)} trials at the largest budget.", ("", str(metric), "architecture"), rows)]
+    word = "architecture" if column == "architecture_score" else "one-shot"
     drawn = [(f"{which}: {row[column]:.2f} dB {word} PSNR", str(row["architecture"])) for which, row in chosen.items()]
     caption = f"The best and the worst of the {len(ranked)} trials at the largest budget."
-    choices = Choices.from_mapping(material.summary.run.settings.get("choices", {}))
+    _, choices = split_settings(material.summary.run.task_settings)
     figure = architectures(drawn, residual=choices.residual)
     return [picture(f"architectures of {material.name}", caption, figure)]
 

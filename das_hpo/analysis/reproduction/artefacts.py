@@ -199,8 +199,12 @@ def bohb_table(found: Mapping[str, Incumbent | None]) -> Table:
         head = {name: getattr(campaign, name) for name in ("preset", "objective", "space", "data", "method")}
         best = found[campaign.preset]
         if best is not None:
-            numbers = {name: getattr(best, name) for name in ("psnr", "one_shot_psnr", "architecture_psnr")}
-            records.append({**head, "what": "ours", **numbers, **best.hyperparameters.to_dict()})
+            numbers = {
+                "psnr": best.score,
+                "one_shot_psnr": best.one_shot_score,
+                "architecture_psnr": best.architecture_score,
+            }
+            records.append({**head, "what": "ours", **numbers, **best.hyperparameters})
         records.append({**head, "what": "paper", **PRESETS[campaign.preset].to_dict()})
     return Table.of(records, BOHB_COLUMNS)
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from das_hpo.analysis.reproduction import paper
-from das_hpo.campaigns.campaign import RETRAINING, CampaignSettings
+from das_hpo.campaigns.campaign import RETRAINING, SEARCH, CampaignSettings
+from das_hpo.campaigns.campaign import stored_campaigns as readable_campaigns
 from das_hpo.settings import RunSettings
 from spaces.hyperparameters import PRESETS
 from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.registries import METHODS
+from spaces.inverse_1d.trial import inverse_settings
 
 if TYPE_CHECKING:
     import pandas
@@ -49,18 +52,17 @@ class Plan:
 
     def campaign(self, cell: paper.Cell) -> CampaignSettings:
         """The campaign of one cell, under the name that a new one gets."""
+        searches = cell.method in METHODS
+        method = cell.method if searches else next(iter(METHODS))
         return CampaignSettings(
             name=f"{self.prefix}-{cell.name}",
-            method=cell.method,
-            hyperparameters=PRESETS[cell.preset],
+            kind=SEARCH if searches else cell.method,
+            hyperparameters=PRESETS[cell.preset].to_dict(),
             label=cell.preset,
             trials=self.trials,
             budget=self.epochs,
-            space=cell.space,
-            operations=cell.operations,
-            data=cell.data,
+            settings=inverse_settings(cell.space, cell.operations, cell.data, method, self.choices),
             seed=self.seed,
-            choices=self.choices,
         )
 
     def retraining(self, cell: paper.Cell, frame: pandas.DataFrame) -> CampaignSettings | None:
@@ -72,7 +74,7 @@ class Plan:
         return replace(
             self.campaign(cell),
             name=f"{self.prefix}-again-{cell.name}",
-            method=RETRAINING,
+            kind=RETRAINING,
             trials=len(found),
             draws=RETRAININGS,
             architectures=found,
@@ -83,15 +85,13 @@ class Plan:
         return RunSettings(
             name=f"{self.prefix}-tune-{campaign.preset}",
             objective=campaign.objective,
-            space=campaign.space,
-            operations=campaign.operations,
-            data=campaign.data,
-            method=campaign.method,
+            settings=inverse_settings(
+                campaign.space, campaign.operations, campaign.data, campaign.method, self.choices
+            ),
             iterations=self.iterations,
             min_budget=self.epochs / 10,
             max_budget=self.epochs,
             seed=self.seed,
-            choices=self.choices,
         )
 
 
@@ -131,9 +131,8 @@ def records_of(url: str) -> dict[str, RunRecord]:
 
 
 def stored_campaigns(url: str) -> list[CampaignSettings]:
-    """All campaigns of the database."""
-    records = records_of(url).values()
-    return CampaignSettings.known(records)
+    """All campaigns of the database that can be counted on."""
+    return readable_campaigns(records_of(url).values())
 
 
 def load_cells(
@@ -148,7 +147,7 @@ def load_cells(
     for cell, campaign in asked.items():
         if campaign.name in there:
             rows = finished(load_results(url, campaign.name))
-            key = "iteration" if campaign.method == "random" else "replicate"
+            key = "iteration" if campaign.kind == "random" else "replicate"
             rows = rows[rows[key] < trials]
             if len(rows):
                 frames[cell] = rows

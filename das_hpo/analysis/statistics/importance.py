@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 #: Fewer evaluations at one budget say nothing of eight hyperparameters.
 LEAST_EVALUATIONS = 20
 FOLDS = 5
+
+#: Positive values that span so much are on a logarithmic scale.
+LOG_FROM = 100.0
 REPEATS = 5
 TREES = 50
 
@@ -50,7 +54,57 @@ class Importance:
         return not math.isnan(self.explained)
 
 
-def hyperparameter_importance(frame: pandas.DataFrame, value: str, *, seed: int = 0) -> Importance:
+@dataclass(frozen=True, slots=True)
+class HyperparameterAxis:
+    """How a hyperparameter becomes a number.
+
+    Attributes:
+        name: Its name.
+        low: The least number; of a logarithmic one the power of ten.
+        high: The largest.
+        log: Whether it is on a logarithmic scale.
+        categories: Its values, if it is none of numbers.
+    """
+
+    name: str
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+    categories: tuple[Any, ...] = ()
+
+    def numbers(self, frame: pandas.DataFrame) -> FloatArray:
+        """Its values in a frame; NaN where there is none."""
+        if self.categories:
+            places = {value: float(place) for place, value in enumerate(self.categories)}
+            return np.array([places.get(_plain(value), math.nan) for value in frame[self.name]], dtype=np.float64)
+        values = frame[self.name].to_numpy(dtype=float, na_value=np.nan)
+        return np.log10(np.maximum(values, 1e-300)) if self.log else values
+
+
+def axis_of(frame: pandas.DataFrame, name: str) -> HyperparameterAxis:
+    """The scale of a hyperparameter: the one of ``inverse-1d``, or what the values that were tried suggest."""
+    if name in RANGES:
+        low, high = RANGES[name]
+        return HyperparameterAxis(name, math.log10(low), math.log10(high), log=True)
+    if name in CATEGORIES:
+        return HyperparameterAxis(name, categories=CATEGORIES[name])
+    values = [_plain(value) for value in frame[name].dropna()]
+    if not values or any(isinstance(value, str | bool) for value in values):
+        return HyperparameterAxis(name, categories=tuple(sorted(set(values), key=str)) or ("none",))
+    low, high = float(min(values)), float(max(values))
+    if low > 0 and high / low >= LOG_FROM:
+        return HyperparameterAxis(name, math.log10(low), math.log10(high), log=True)
+    return HyperparameterAxis(name, low, high if high > low else low + 1)
+
+
+def hyperparameter_importance(
+    frame: pandas.DataFrame,
+    value: str,
+    names: Sequence[str] = HYPERPARAMETERS,
+    *,
+    larger_is_better: bool = True,
+    seed: int = 0,
+) -> Importance:
     """Permutation importance (scikit-learn) of a random forest, cross-validated.
 
     Uses the largest budget with enough evaluations. A diverged trial counts as the worst PSNR there, since
@@ -58,23 +112,27 @@ def hyperparameter_importance(frame: pandas.DataFrame, value: str, *, seed: int 
 
     Args:
         frame: Rows of the view ``results``.
-        value: ``one_shot_psnr`` or ``architecture_psnr``.
+        value: ``one_shot_score`` or ``architecture_score``.
+        names: The hyperparameters.
+        larger_is_better: Whether the worst score is the least, or the largest.
         seed: Of the forest, the folds and the permutations.
     """
     rows = largest_budget(frame, value)
     count = len(rows)
     budget = float(rows["budget"].iloc[0]) if count else math.nan
-    nothing = (math.nan,) * len(HYPERPARAMETERS)
+    names = tuple(names)
+    nothing = (math.nan,) * len(names)
     psnr = rows[value].to_numpy(dtype=float, na_value=np.nan) if count else np.empty(0)
     if count < LEAST_EVALUATIONS or np.isnan(psnr).all() or np.nanmin(psnr) == np.nanmax(psnr):
-        return Importance(HYPERPARAMETERS, nothing, nothing, math.nan, count, budget)
-    psnr = np.where(np.isnan(psnr), np.nanmin(psnr), psnr)
+        return Importance(names, nothing, nothing, math.nan, count, budget)
+    worst = np.nanmin(psnr) if larger_is_better else np.nanmax(psnr)
+    psnr = np.where(np.isnan(psnr), worst, psnr)
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
     from sklearn.metrics import r2_score
     from sklearn.model_selection import KFold
 
-    points = encode(rows)
+    points = encode(rows, names)
     predicted = np.empty(count)
     losses = []
     for train, held_out in KFold(FOLDS, shuffle=True, random_state=seed).split(points):
@@ -89,7 +147,7 @@ def hyperparameter_importance(frame: pandas.DataFrame, value: str, *, seed: int 
         losses.append(shuffled.importances)
     ratio = np.concatenate(losses, axis=1) / psnr.var()
     return Importance(
-        names=HYPERPARAMETERS,
+        names=names,
         mean=tuple(map(float, ratio.mean(axis=1))),
         deviation=tuple(map(float, ratio.std(axis=1))),
         explained=float(r2_score(psnr, predicted)),
@@ -109,16 +167,12 @@ def largest_budget(frame: pandas.DataFrame, value: str) -> pandas.DataFrame:
     return done[done["budget"] == budget].head(MOST_EVALUATIONS)
 
 
-def encode(frame: pandas.DataFrame) -> FloatArray:
-    """Hyperparameters as numbers, [rows, hyperparameters]: rates as powers of ten, categories by place."""
-    columns = []
-    for name in HYPERPARAMETERS:
-        if name in RANGES:
-            columns.append(np.log10(np.maximum(frame[name].to_numpy(dtype=float), 1e-300)))
-        else:
-            columns.append(np.array([_place(name, value) for value in frame[name]], dtype=np.float64))
-    return np.column_stack(columns)
+def encode(frame: pandas.DataFrame, names: Sequence[str] = HYPERPARAMETERS) -> FloatArray:
+    """Hyperparameters as numbers, [rows, names]: rates as powers of ten, categories by place, missing ones as -1."""
+    columns = (axis_of(frame, name).numbers(frame) for name in names)
+    return np.nan_to_num(np.column_stack(list(columns)), nan=-1.0)
 
 
-def _place(name: str, value: object) -> int:
-    return CATEGORIES[name].index(value if isinstance(value, str) else bool(value))
+def _plain(value: object) -> Any:
+    """A value as Python's own; 0 and 1 of a column of booleans are numpy's."""
+    return bool(value) if isinstance(value, np.bool_) else value

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from das_hpo.campaigns.campaign import BASELINES, CampaignSettings
+from das_hpo.campaigns.campaign import CampaignSettings
 from das_hpo.campaigns.work import CampaignQueue, make_campaign
 from das_hpo.execution import execute, execute_campaigns, resume
 from das_hpo.launching.cluster import Service
@@ -23,12 +23,15 @@ from storage import queries, writes
 from storage.engine import Database, open_database
 from tests.das_hpo.queues import Driver, settings
 from tests.das_hpo.test_execution import service
+from workers.inverse_1d import TASK
 from workers.transport.keys import KeyFile
 
 
 def campaign(**changes: Any) -> CampaignSettings:
-    """A small campaign."""
-    return CampaignSettings.from_mapping({"name": "campaign", "trials": 4, "budget": 2.0, **changes})
+    """A small campaign, as one of before there were other tasks was stored; ``label`` is a preset's name."""
+    label = changes.pop("label", "H1")
+    values = {"name": "campaign", "trials": 4, "budget": 2.0, "label": label, **changes}
+    return CampaignSettings.from_mapping({"hyperparameters": PRESETS[label].to_dict(), **values}).check()
 
 
 @pytest.fixture
@@ -49,7 +52,8 @@ def create(database: Database, asked: CampaignSettings) -> CampaignQueue:
     ("changes", "message"),
     [
         ({"name": "a b"}, "cannot name a run"),
-        ({"method": "darts"}, "random-search"),
+        ({"method": "darts"}, "das, das-single"),
+        ({"kind": "darts"}, "random-search"),
         ({"trials": 0}, "trials"),
         ({"draws": 0}, "draws"),
         ({"budget": -1.0}, "budget"),
@@ -58,7 +62,7 @@ def create(database: Database, asked: CampaignSettings) -> CampaignQueue:
         ({"method": "das-single", "space": "cell"}, "sequential"),
         ({"method": "random", "objective": "one-shot"}, "searches nothing"),
         ({"retrain": "never"}, "auto, always"),
-        ({"hyperparameters": "H3"}, "H1, H2"),
+        ({"hyperparameters": {}}, "hyperparameters missing: parameter_learning_rate"),
         ({"time_limit_s": 0}, "time-limit"),
         ({"colour": "red"}, "colour"),
     ],
@@ -70,10 +74,10 @@ def test_what_is_not_valid_is_refused(changes: dict[str, Any], message: str) -> 
         campaign(**changes)
 
 
-@pytest.mark.parametrize("method", ["das", "das-single", *BASELINES])
+@pytest.mark.parametrize("method", ["das", "das-single", *TASK.baselines, "random-search"])
 def test_settings_survive_json(method: str) -> None:
     """What is stored reads back as the same settings."""
-    asked = campaign(method=method, hyperparameters="H2", choices={"channels": 32}, seed=2**62)
+    asked = campaign(method=method, label="H2", choices={"channels": 32}, seed=2**62)
     assert CampaignSettings.from_mapping(json.loads(json.dumps(asked.to_dict()))) == asked
     assert asked.label == "H2"
 
@@ -84,7 +88,7 @@ def test_trials_of_all_campaigns_of_a_seed_are_paired(database: Database) -> Non
     for number, changes in enumerate(
         [
             {},
-            {"hyperparameters": "H2", "data": "downsampling"},
+            {"label": "H2", "data": "downsampling"},
             {"method": "random"},
             {"method": "net-only"},
             {"seed": 1},
@@ -102,11 +106,11 @@ def test_trials_of_all_campaigns_of_a_seed_are_paired(database: Database) -> Non
 
 def test_an_evaluated_preset_is_one_configuration(database: Database) -> None:
     """Its trials are replicates of (0, 0, 0), with the preset's values and both PSNRs."""
-    Driver(create(database, campaign(hyperparameters="BOHB-Blur"))).run()
+    Driver(create(database, campaign(label="BOHB-Blur"))).run()
     rows = queries.results(database, "campaign")
     assert {(r.iteration, r.stage, r.number) for r in rows} == {(0, 0, 0)}
     assert [r.replicate for r in rows] == [0, 1, 2, 3]
-    assert {r.hyperparameters for r in rows} == {PRESETS["BOHB-Blur"]}
+    assert all(r.hyperparameters == PRESETS["BOHB-Blur"].to_dict() for r in rows)
     assert {r.origin for r in rows} == {"preset"}
     assert all(r.one_shot_psnr is not None and r.architecture_psnr is not None for r in rows)
 
@@ -117,17 +121,19 @@ def test_an_evaluated_preset_is_one_configuration(database: Database) -> None:
 def test_uniform_baselines_train_one_operation(method: str, space: str) -> None:
     """Every layer or edge has the operation, and nothing is searched."""
     asked = campaign(method=method, space=space)
-    spec = asked.spec(2, 0)
+    spec = asked.spec(asked.configured_task(), 2, 0)
     assert spec.architecture == str(Architecture.uniform(space, method.removesuffix("-only")))
-    assert (spec.method, spec.retrain) == ("das", True)
+    assert (spec.settings["method"], spec.retrain) == ("das", True)
 
 
 def test_random_architectures_follow_from_the_seed(database: Database) -> None:
     """Each trial has its own, the same in every campaign of the seed, of the operations asked for."""
     asked = campaign(method="random", operations="all", trials=30)
-    found = [asked.architecture(trial, 0) for trial in range(30)]
+    task = asked.configured_task()
+    found = [asked.architecture(task, trial, 0) for trial in range(30)]
     assert len(set(found)) == 30
-    assert found == [campaign(name="other", method="random", operations="all").architecture(t, 0) for t in range(30)]
+    other = campaign(name="other", method="random", operations="all")
+    assert found == [other.architecture(task, trial, 0) for trial in range(30)]
     used = {operation for text in found if text for operation in Architecture.parse(text).operations}
     assert used == {"learnable-gradient", "net", "roll", "noise"}
     Driver(create(database, asked)).run()

@@ -64,7 +64,7 @@ def rows(database: Database, name: str) -> list[list[Any]]:
             r.seed,
             r.origin,
             r.sequence,
-            list(r.hyperparameters.to_dict().values()),
+            list(r.hyperparameters.values()),
         ]
         for r in queries.results(database, name)
     }

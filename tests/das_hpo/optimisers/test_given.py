@@ -41,7 +41,7 @@ def test_presets_are_evaluated_first_and_stored(database: Database, url: str) ->
     Driver(resumed).run()
     replay = queries.replay(database, 1)
     first = list(replay.configurations)[: len(PRESETS)]
-    assert [record.hyperparameters for record in first] == list(PRESETS.values())
+    assert [record.hyperparameters for record in first] == [values.to_dict() for values in PRESETS.values()]
     assert {record.origin for record in first} == {"preset"}
     assert [record.info["given"] for record in first] == list(PRESETS)
     assert {record.origin for record in replay.configurations[len(PRESETS) :]} <= {"model", "random"}
@@ -53,7 +53,8 @@ def test_the_best_of_an_older_run_come_first(database: Database, url: str) -> No
     asked = with_given(settings(name="new"), ["old"], url)
     best = queries.incumbents(database, "old", top=100)
     assert len(best) > first_rung(asked) == len(asked.given) == 9
-    assert [each.configuration for each in asked.given] == [to_configuration(one.hyperparameters) for one in best[:9]]
+    space = asked.search_space()
+    assert [each.configuration for each in asked.given] == [space.configuration(b.hyperparameters) for b in best[:9]]
     assert asked.given[0].label == f"old {best[0].configuration_id}"
     Driver(create(database, asked)).run()
     rows = [r for r in queries.results(database, "new") if r.iteration == 0 and r.budget == 1]

@@ -257,10 +257,10 @@ def test_hpbandsters_result_is_rebuilt_from_the_database(database: Database) -> 
         assert row.finished_at is not None
         assert run.time_stamps["started"] == row.started_at.timestamp() - created
         assert run.time_stamps["finished"] == row.finished_at.timestamp() - created
-        assert from_configuration(points[run.config_id]["config"]) == row.hyperparameters
+        assert from_configuration(points[run.config_id]["config"]).to_dict() == row.hyperparameters
     best = queries.incumbents(database, "run")[0]
     assert rebuilt.get_incumbent_id() == best.configuration_id
-    assert rebuilt.get_incumbent_trajectory()["losses"][-1] == -best.psnr
+    assert rebuilt.get_incumbent_trajectory()["losses"][-1] == -best.score
     assert rebuilt.HB_config["budgets"] == [1.0, 3.0, 9.0]
 
 

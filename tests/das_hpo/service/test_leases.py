@@ -16,7 +16,7 @@ from spaces.hyperparameters import preset
 from spaces.identity import ConfigurationId
 from spaces.trial import TrialSpec
 
-SPEC = TrialSpec(hyperparameters=preset("H1"), budget=1.0, seed=0)
+SPEC = TrialSpec("inverse-1d", preset("H1").to_dict(), budget=1.0, seed=0)
 
 
 def task(number: int, budget: float = 1.0):

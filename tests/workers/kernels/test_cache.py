@@ -123,12 +123,12 @@ def test_another_cpu_has_kernels_of_its_own(tmp_path: Path) -> None:
 TRIAL = """
 from numba.core import event
 from spaces.hyperparameters import preset
-from spaces.trial import TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
 from workers.kernels import prepare
 from workers.trials.pipeline import run_trial
 prepare("cpu", "{kernel}")
 with event.install_recorder("numba:compile") as recorder:
-    run_trial(TrialSpec(preset("H1"), 0.1, 1, operations="all", retrain=True), kernel="{kernel}")
+    run_trial(InverseTrial(preset("H1"), 0.1, 1, operations="all", retrain=True), kernel="{kernel}")
 print(len(recorder.buffer))
 """
 

@@ -9,7 +9,7 @@ from spaces.hyperparameters import preset
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import data_formation
 from spaces.inverse_1d.networks import relaxed_network
-from spaces.trial import TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
 from workers.kernels import forward_for
 from workers.trials.pipeline import run_trial
 
@@ -47,12 +47,12 @@ def test_another_network_is_left_to_torch() -> None:
 def test_short_trial_agrees_with_torch(space: str, data: str) -> None:
     """A short search and retraining give the same curves, within what the order of sums changes over the steps."""
     choices = Choices(channels=4, batch_size=24)
-    spec = TrialSpec(preset("H1"), budget=0.5, seed=3, space=space, operations="all", data=data, choices=choices)
+    spec = InverseTrial(preset("H1"), budget=0.5, seed=3, space=space, operations="all", data=data, choices=choices)
     fused, torch = (run_trial(spec, kernel=kernel) for kernel in ("auto", "torch"))
     assert (fused.kernel, torch.kernel) == ("fused", "torch")
     assert fused.architecture == torch.architecture
-    assert fused.one_shot_psnr == pytest.approx(torch.one_shot_psnr, abs=0.1)
-    assert fused.architecture_psnr == pytest.approx(torch.architecture_psnr, abs=0.1)
+    assert fused.one_shot_score == pytest.approx(torch.one_shot_score, abs=0.1)
+    assert fused.architecture_score == pytest.approx(torch.architecture_score, abs=0.1)
     assert len(fused.epochs) == len(torch.epochs)
     for one, other in zip(fused.epochs, torch.epochs, strict=True):
         assert one.training_loss == pytest.approx(other.training_loss, rel=1e-2)

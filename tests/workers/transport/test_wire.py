@@ -192,13 +192,16 @@ def test_numbers_are_checked(value):
         finite(value, "duration")
 
 
+tokens = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=64)
+names = tokens
 specs = st.builds(
     TrialSpec,
-    hyperparameters=st.sampled_from(list(PRESETS.values())),
+    task=names,
+    hyperparameters=st.sampled_from([values.to_dict() for values in PRESETS.values()]),
+    settings=st.dictionaries(names, st.integers(-(2**63), 2**63 - 1) | st.booleans() | names, max_size=3),
     budget=st.floats(0.01, 1000),
     seed=st.integers(0, 2**63 - 1),
 )
-tokens = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=64)
 works = st.builds(Work, token=tokens, spec=specs, lease_s=st.floats(0.1, 1000))
 answers = st.builds(
     Answer,
@@ -216,9 +219,16 @@ def test_answers_round_trip(answer):
     assert Answer.from_mapping(serpent.loads(serpent.dumps(answer.to_dict()))) == answer
 
 
-names = tokens
 callers = st.builds(
-    Caller, names, names, st.integers(0, 2**22), names, names, names, st.lists(names, max_size=5).map(tuple)
+    Caller,
+    names,
+    names,
+    st.integers(0, 2**22),
+    names,
+    names,
+    names,
+    st.lists(names, max_size=5).map(tuple),
+    st.dictionaries(names, names, max_size=3),
 )
 
 

@@ -33,7 +33,7 @@ def test_divergence_ends_one_trials_curve() -> None:
     assert curves.epochs[0][1].alpha == ((0.5, -0.5),)
     assert [epoch.epoch for epoch in curves.epochs[1]] == [1, 2]
     last = curves.epochs[1][1]
-    assert (last.training_loss, last.training_psnr, last.alpha) == (None, None, None)
+    assert (last.training_loss, last.training_score, last.alpha) == (None, None, None)
     assert last.validation_loss == pytest.approx(0.2)
     assert curves.messages == [None, "search: not finite in epoch 2"]
     assert not curves.all_diverged

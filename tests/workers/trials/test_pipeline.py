@@ -12,23 +12,24 @@ from spaces.errors import DeviceError, InvalidValueError, UnknownNameError
 from spaces.hyperparameters import preset
 from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
-from spaces.trial import TrialOutcome, TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
+from spaces.trial import TrialOutcome
 from workers.trials.pipeline import run_trial, run_trials
 
 CHOICES = Choices(channels=4, batch_size=16)
 
 
-def spec(**values: Any) -> TrialSpec:
+def spec(**values: Any) -> InverseTrial:
     """A short trial of few channels on all operations."""
     defaults = {"hyperparameters": preset("H2"), "budget": 0.3, "seed": 3, "operations": "all", "choices": CHOICES}
-    return TrialSpec(**{**defaults, **values})
+    return InverseTrial(**{**defaults, **values})
 
 
 def numbers(outcome: TrialOutcome) -> list[float]:
     """All numbers of an outcome, in order."""
-    found = [outcome.one_shot_psnr, outcome.architecture_psnr]
+    found = [outcome.one_shot_score, outcome.architecture_score]
     for epoch in outcome.epochs:
-        found += [epoch.training_loss, epoch.training_psnr, epoch.validation_loss, epoch.validation_psnr]
+        found += [epoch.training_loss, epoch.training_score, epoch.validation_loss, epoch.validation_score]
         found += [value for row in epoch.alpha or () for value in row]
     return [value for value in found if value is not None]
 
@@ -40,8 +41,8 @@ def test_outcome(space: str, operations: str, data: str) -> None:
     """A trial gives both PSNRs, an architecture of its space, its parameters and its learning curves."""
     outcome = run_trial(spec(space=space, operations=operations, data=data, budget=1.1))
     assert outcome.status == "completed"
-    assert outcome.one_shot_psnr is not None
-    assert outcome.architecture_psnr is not None
+    assert outcome.one_shot_score is not None
+    assert outcome.architecture_score is not None
     architecture = Architecture.parse(str(outcome.architecture))
     assert architecture.space == space
     learned = sum(name in ("learnable-gradient", "net") for name in architecture.operations)
@@ -87,7 +88,7 @@ def test_batched_trials_of_one_architecture() -> None:
     together = run_trials(specs, kernel="torch")
     for one, outcome in zip(specs, together, strict=True):
         alone = run_trial(one, kernel="torch")
-        assert alone.one_shot_psnr is None
+        assert alone.one_shot_score is None
         assert alone.architecture == architecture
         assert [epoch.phase for epoch in alone.epochs] == ["retrain"]
         assert numbers(outcome) == pytest.approx(numbers(alone), rel=1e-5)
@@ -124,18 +125,18 @@ def test_divergence() -> None:
     explosive = dataclasses.replace(preset("H1"), parameter_learning_rate=1e30)
     outcome = run_trial(spec(hyperparameters=explosive, budget=4))
     assert outcome.status == "diverged"
-    assert (outcome.one_shot_psnr, outcome.architecture_psnr, outcome.architecture) == (None, None, None)
+    assert (outcome.one_shot_score, outcome.architecture_score, outcome.architecture) == (None, None, None)
     assert outcome.message == "search: not finite in epoch 1"
     assert len(outcome.epochs) == 1
     assert TrialOutcome.from_mapping(outcome.to_dict()) == outcome
 
 
-def test_diverged_retraining_keeps_the_one_shot_psnr() -> None:
+def test_diverged_retraining_keeps_the_one_shot_score() -> None:
     """What was computed before the divergence stays."""
     explosive = dataclasses.replace(preset("H1"), parameter_learning_rate=1e30)
     architecture = str(Architecture.uniform("sequential", "net"))
     outcome = run_trial(spec(hyperparameters=explosive, architecture=architecture))
-    assert (outcome.status, outcome.architecture_psnr) == ("diverged", None)
+    assert (outcome.status, outcome.architecture_score) == ("diverged", None)
     assert outcome.architecture == architecture
     assert outcome.parameters == 330
     assert str(outcome.message).startswith("retrain: not finite")
@@ -166,8 +167,8 @@ def test_short_budgets(budget: float, method: str) -> None:
 def test_without_retraining() -> None:
     """A one-shot trial names its architecture and its parameters, and retrains nothing."""
     outcome = run_trial(spec(retrain=False))
-    assert outcome.one_shot_psnr == run_trial(spec()).one_shot_psnr
-    assert outcome.architecture_psnr is None
+    assert outcome.one_shot_score == run_trial(spec()).one_shot_score
+    assert outcome.architecture_score is None
     assert outcome.architecture is not None
     assert outcome.parameters is not None
     assert outcome.retrain_s == 0
@@ -189,7 +190,7 @@ def test_architectures_without_learned_maps(operation: str, kernel: str) -> None
 
 def test_trials_of_different_shapes_are_refused() -> None:
     """A batch is of one shape; an empty batch has no outcomes."""
-    with pytest.raises(InvalidValueError, match=r"group them by TrialSpec\.shape"):
+    with pytest.raises(InvalidValueError, match=r"group them by InverseTrial\.shape"):
         run_trials([spec(), spec(budget=2)])
     assert run_trials([]) == []
 
@@ -207,9 +208,9 @@ def test_no_compiler_stack_is_imported() -> None:
     code = (
         "import sys\n"
         "from spaces.hyperparameters import preset\n"
-        "from spaces.trial import TrialSpec\n"
+        "from spaces.inverse_1d.trial import InverseTrial\n"
         "from workers.trials.pipeline import run_trial\n"
-        "run_trial(TrialSpec(preset('H1'), 0.1, 0), kernel='torch')\n"
+        "run_trial(InverseTrial(preset('H1'), 0.1, 0), kernel='torch')\n"
         "print([name for name in ('torch._dynamo', 'torch._inductor', 'sympy') if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation, data_formation
 from spaces.inverse_1d.layout import Layout
 from spaces.inverse_1d.networks import discrete_network, relaxed_network
-from spaces.trial import TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
 from workers.methods.pieces import Start
 from workers.methods.pretrained import pretrained_weights
 from workers.trials.batches import Batches
@@ -26,9 +26,9 @@ POINT = dataclasses.replace(
 )
 
 
-def spec(**values: Any) -> TrialSpec:
+def spec(**values: Any) -> InverseTrial:
     """A short trial of few channels."""
-    return TrialSpec(**{"hyperparameters": POINT, "budget": 0.5, "seed": 4, "choices": CHOICES, **values})
+    return InverseTrial(**{"hyperparameters": POINT, "budget": 0.5, "seed": 4, "choices": CHOICES, **values})
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "gradient-descent"])
@@ -65,7 +65,7 @@ def test_search_is_the_plain_bilevel_loop(space: str, optimizer: str) -> None:
         scores.append((-10 * (x_hat - batch.x).square().mean(2).log10()).mean())
     (epoch,) = curves.epochs[0]
     torch.testing.assert_close(torch.tensor(epoch.alpha), alpha.detach()[0], rtol=1e-4, atol=1e-5)
-    assert found.one_shot_psnr[0] == pytest.approx(float(torch.stack(scores).mean()), abs=1e-3)
+    assert found.one_shot_score[0] == pytest.approx(float(torch.stack(scores).mean()), abs=1e-3)
 
 
 def test_das_single_freezes_pretrained_weights() -> None:
@@ -88,7 +88,7 @@ def test_das_single_freezes_pretrained_weights() -> None:
     phases = [(epoch.phase, epoch.training_loss is None) for epoch in again.epochs[0]]
     assert phases == [("pretrain-learnable-gradient", False), ("pretrain-net", False), ("search", True)]
     assert again.epochs[0][:2] == curves.epochs[0]
-    assert found.one_shot_psnr[0] is not None
+    assert found.one_shot_score[0] is not None
     alpha = again.epochs[0][2].alpha
     assert alpha is not None
     assert not torch.equal(torch.tensor(alpha), initial_alpha([one], layout)[0])

@@ -10,7 +10,7 @@ from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import data_formation
 from spaces.inverse_1d.networks import discrete_network
-from spaces.trial import TrialSpec
+from spaces.inverse_1d.trial import InverseTrial
 from workers.trials.batches import Batches
 from workers.trials.curves import Curves
 from workers.trials.training import (
@@ -116,7 +116,7 @@ def test_rates_of_a_batch() -> None:
     point = dataclasses.replace(preset("H1"), parameter_warm_up=False, alpha_warm_up=False, alpha_scheduler="none")
     warm = dataclasses.replace(point, parameter_warm_up=True, alpha_warm_up=True, alpha_scheduler="linear")
     warm = dataclasses.replace(warm, parameter_learning_rate=0.5, alpha_learning_rate=0.25)
-    specs = [TrialSpec(point, 10, 0), TrialSpec(warm, 10, 0)]
+    specs = [InverseTrial(point, 10, 0), InverseTrial(warm, 10, 0)]
     weights, alpha = weight_rates(specs, "cpu").double(), alpha_rates(specs, "cpu").double()
     up = torch.tensor([min(1, (step + 1) / 19) for step in range(190)], dtype=torch.float64)
     down = 1 - torch.arange(190, dtype=torch.float64) / 190
@@ -135,7 +135,7 @@ def test_training_loop_is_the_plain_one() -> None:
     """Weights, loss curve and statistics are those of a loop with autograd and torch.optim.Adam."""
     choices = Choices(channels=4, batch_size=8, tau=0.1, loss_scale=0.5)
     point = dataclasses.replace(preset("H1"), parameter_learning_rate=0.001, parameter_weight_decay=0.01)
-    specs = [TrialSpec(point, 1.2, 3, choices=choices)]
+    specs = [InverseTrial(point, 1.2, 3, choices=choices)]
     formation = data_formation("blur", choices)
     # Its gradients are smooth: all-net networks amplify a difference of one rounding a thousandfold in ten steps.
     network = discrete_network(Architecture.uniform("sequential", "learnable-gradient"), formation, choices)

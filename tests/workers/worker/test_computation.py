@@ -16,7 +16,7 @@ from spaces.trial import Epoch, TrialOutcome, TrialSpec
 from workers.transport.messages import MAX_MESSAGE_LENGTH
 from workers.worker.computation import Computation
 
-SPEC = TrialSpec(hyperparameters=preset("H1"), budget=1.0, seed=0)
+SPEC = TrialSpec("inverse-1d", preset("H1").to_dict(), budget=1.0, seed=0)
 GOOD = TrialOutcome("completed", 20.0, None, None, None)
 
 
@@ -62,8 +62,8 @@ def test_numpy_and_odd_texts_are_made_to_cross() -> None:
         TrialOutcome("completed", np.float32(20.5), None, None, np.int64(7), message="caf\udce9 \0")  # type: ignore[arg-type]
     )
     assert isinstance(found, TrialOutcome)
-    assert (found.one_shot_psnr, found.parameters, found.message) == (20.5, 7, "caf\\udce9 \\x00")
-    assert type(found.one_shot_psnr) is float
+    assert (found.one_shot_score, found.parameters, found.message) == (20.5, 7, "caf\\udce9 \\x00")
+    assert type(found.one_shot_score) is float
     assert computed(GOOD) == GOOD
 
 

@@ -90,8 +90,8 @@ def test_too_few_trials_are_said_to_be_too_few() -> None:
 def test_what_was_not_retrained_is_not_diverged() -> None:
     """A one-shot run has no architecture PSNRs: there is no test, and nobody diverged."""
     not_retrained = frames.campaign("one", LOW)
-    not_retrained["one_shot_psnr"] = not_retrained["architecture_psnr"]
-    not_retrained["architecture_psnr"] = math.nan
+    not_retrained["one_shot_score"] = not_retrained["architecture_score"]
+    not_retrained["architecture_score"] = math.nan
     report, said = _report(run_subject(not_retrained, name="one", kind="campaign"), _campaign("two", HIGH))
     assert math.isnan(report.comparisons[0].p_value)
     assert "one has no architecture PSNR (run with --retrain always)" in said
@@ -138,9 +138,9 @@ def test_the_incumbent_follows_the_runs_aggregate() -> None:
     mean, best = best_under(frame, "architecture"), best_under(frame, "architecture", "max")
     assert mean is not None
     assert best is not None
-    assert (mean.configuration, mean.architecture_psnr, mean.rivals) == ((0, 0, 1), pytest.approx(21.55), 2)
+    assert (mean.configuration, mean.architecture_score, mean.rivals) == ((0, 0, 1), pytest.approx(21.55), 2)
     assert best.configuration == (0, 0, 2)
-    assert best_under(frame[frame["one_shot_psnr"].isna()], "one-shot") is None
+    assert best_under(frame[frame["one_shot_score"].isna()], "one-shot") is None
 
 
 @pytest.mark.parametrize("how", ["mean", "median", "max"])
@@ -163,7 +163,7 @@ def test_no_incumbent_is_diverged_or_has_an_open_replicate() -> None:
     """A search that went well does not win where its retraining diverged; a smaller budget stands in, if it must."""
     frame = frames.campaign("r", [20.0, 22.0, 21.0])
     frame["number"] = [0, 1, 2]
-    frame["one_shot_psnr"] = [15.0, 25.0, 14.0]
+    frame["one_shot_score"] = [15.0, 25.0, 14.0]
     frame.loc[1, "status"] = "diverged"
     frame.loc[2, "budget"] = 5.0
     found = best_under(frame, "one-shot")
@@ -183,8 +183,8 @@ def test_cost_and_equal_cost_by_hand() -> None:
     cost = cost_of(frame)
     assert (cost.evaluations, cost.failed, cost.epochs, cost.worker_s, cost.wall_s) == (3, 1, 150.0, 12.0, 12.0)
     whole = frames.campaign("r", [20.0, 21.0, 22.0], duration_s=4.0)
-    assert [best_at_cost(whole, "architecture_psnr", s) for s in (4.0, 8.0, 100.0)] == [20, 21, 22]
-    assert math.isnan(best_at_cost(whole, "architecture_psnr", 1.0))
+    assert [best_at_cost(whole, "architecture_score", s) for s in (4.0, 8.0, 100.0)] == [20, 21, 22]
+    assert math.isnan(best_at_cost(whole, "architecture_score", 1.0))
 
 
 def test_a_run_takes_part_with_the_trials_of_its_incumbent() -> None:
@@ -328,7 +328,7 @@ def test_a_trial_of_a_random_search_is_the_best_of_its_draws() -> None:
 
 def _optimiser(name: str, optimizer: str, shift: float) -> Subject:
     frame = frames.optimisation(name, seed=len(name))
-    frame["architecture_psnr"] += shift
+    frame["architecture_score"] += shift
     return run_subject(frame, name=name, optimizer=optimizer)
 
 
@@ -340,7 +340,7 @@ def test_optimisers_are_ranked_over_several_runs_at_equal_cost() -> None:
     assert report.equal_cost is not None
     (comparison,) = report.equal_cost.optimizers
     assert (comparison.first, comparison.second) == ("bohb", "random")
-    values = list(report.equal_cost.psnr.values())
+    values = list(report.equal_cost.score.values())
     assert comparison.p_value == pytest.approx(mann_whitney(values[:5], values[5:])[1])
     said = "\n".join(verdicts(report))
     assert "bohb against random, 5 and 5 runs: bohb is better at equal cost" in said

@@ -149,8 +149,8 @@ def test_the_curves_are_of_telling_trials(url: str) -> None:
         replay = queries.replay(database, queries.run(database, "h2").id)
     found = telling(replay.evaluations, "architecture")
     assert [label.split(":")[0] for label in found] == ["best", "median", "worst", "diverged"]
-    psnrs = [e.architecture_psnr for e in replay.evaluations if e.architecture_psnr is not None]
-    chosen = [evaluation.architecture_psnr for evaluation in found.values()]
+    psnrs = [e.architecture_score for e in replay.evaluations if e.architecture_score is not None]
+    chosen = [evaluation.architecture_score for evaluation in found.values()]
     assert (chosen[0], chosen[2], chosen[3]) == (max(psnrs), min(psnrs), None)
     assert next(iter(telling(replay.evaluations[:1], "architecture"))).startswith("best")
     assert telling([], "architecture") == {}

@@ -20,6 +20,7 @@ from das_hpo.analysis.reproduction.plan import Plan
 from das_hpo.campaigns.campaign import CampaignSettings
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import PRESETS
+from spaces.inverse_1d.trial import InverseTrial
 from tests.das_hpo import frames
 from tests.das_hpo.command import assert_one_line_error, das_hpo
 from tests.das_hpo.databases import Run, store, trials
@@ -33,7 +34,7 @@ def test_every_cell_is_a_valid_campaign() -> None:
     for cell in plans.cells_of(paper.TARGETS):
         campaign = Plan().campaign(cell)
         assert (campaign.trials, campaign.budget, campaign.retrain) == (75, 50.0, "always")
-        assert campaign.spec(3, 0).retrain
+        assert campaign.spec(campaign.configured_task(), 3, 0).retrain
     runs = [Plan().optimisation(campaign) for campaign in paper.BOHB_CAMPAIGNS]
     assert [(run.min_budget, run.max_budget, run.iterations) for run in runs] == [(5.0, 50.0, 128)] * 6
     assert [run.objective for run in runs].count("architecture") == 2
@@ -47,8 +48,8 @@ def test_a_stored_campaign_is_taken_whatever_its_name() -> None:
     for other in (
         {"seed": 1},
         {"budget": 5.0},
-        {"choices": dataclasses.replace(wanted.choices, tau=0.5)},
-        {"data": "downsampling"},
+        {"settings": {**wanted.settings, "tau": 0.5}},
+        {"settings": {**wanted.settings, "data": "downsampling"}},
     ):
         stored = [dataclasses.replace(short, **other)]  # type: ignore[arg-type]
         assert plans.campaigns_for(PLAN, [DAS], stored)[DAS] == wanted
@@ -202,10 +203,11 @@ def test_found_architectures_are_trained_again() -> None:
     frame.loc[1, "architecture"] = None
     again = PLAN.retraining(DAS, frame)
     assert again is not None
-    assert (again.method, again.trials, again.draws) == ("retraining", 2, plans.RETRAININGS)
-    assert again.spec(1, 0).architecture == frame["architecture"].iloc[2]
-    assert again.spec(0, 0).seed == PLAN.campaign(DAS).spec(0, 0).seed
-    assert len({again.spec(trial, draw).seed for trial in range(2) for draw in range(again.draws)}) == 2 * again.draws
+    task = again.configured_task()
+    assert (again.kind, again.trials, again.draws) == ("retraining", 2, plans.RETRAININGS)
+    assert again.spec(task, 1, 0).architecture == frame["architecture"].iloc[2]
+    assert again.trial_seed(0) == PLAN.campaign(DAS).trial_seed(0)
+    assert len({again.trial_seed(trial, draw) for trial in range(2) for draw in range(again.draws)}) == 2 * again.draws
     assert CampaignSettings.from_mapping(json.loads(json.dumps(again.to_dict()))) == again
     assert PLAN.retraining(DAS, frame.assign(architecture=None)) is None
     with pytest.raises(InvalidValueError, match="architecture for each trial"):
@@ -230,10 +232,15 @@ def test_a_first_training_again_is_the_trials_own() -> None:
     from workers.trials.pipeline import run_trial
 
     short = Plan(trials=1, epochs=0.06)
-    searched = run_trial(short.campaign(DAS).spec(0, 0), kernel="torch")
-    frame = frames.campaign("d", [searched.architecture_psnr]).assign(architecture=searched.architecture)
+    searched = run_trial(trial(short.campaign(DAS), 0), kernel="torch")
+    frame = frames.campaign("d", [searched.architecture_score]).assign(architecture=searched.architecture)
     again = short.retraining(DAS, frame)
     assert again is not None
-    trained = run_trial(again.spec(0, 0), kernel="torch")
-    assert trained.architecture_psnr == searched.architecture_psnr
-    assert run_trial(again.spec(0, 1), kernel="torch").architecture_psnr != searched.architecture_psnr
+    trained = run_trial(trial(again, 0), kernel="torch")
+    assert trained.architecture_score == searched.architecture_score
+    assert run_trial(trial(again, 1), kernel="torch").architecture_score != searched.architecture_score
+
+
+def trial(campaign: CampaignSettings, draw: int) -> InverseTrial:
+    """The first trial of a campaign."""
+    return InverseTrial.of(campaign.spec(campaign.configured_task(), 0, draw))
