@@ -83,7 +83,7 @@ def add_computing(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> 
         "--kernel",
         choices=KERNELS,
         default="auto",
-        help="torch, or fused kernels, which are faster on CPUs and refused on GPUs; auto takes the fused ones on CPUs; "
+        help="torch, or fused kernels, faster on CPUs and refused on GPUs; auto takes the fused ones on CPUs; "
         "what they cannot compute, torch does, which is logged",
     )
     parser.add_argument(
