@@ -7,6 +7,7 @@ import argparse
 from das_hpo.commands.command import Command, add_database, add_format, natural, number, print_table
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table
+from spaces.task import PSNR
 from storage.entries import EVALUATION_STATUSES
 from storage.records import RESULT_COLUMNS
 
@@ -50,6 +51,9 @@ def execute(args: argparse.Namespace) -> int:
     for record in records:
         record["configuration"] = "{iteration}-{stage}-{number}".format(**record)
     columns = [column for column in SHORT if column != "run" or args.run is None]
+    if any(record["metric"] != PSNR.name for record in records):
+        columns = [column.replace("_psnr", "_score") for column in columns]
+        columns.insert(columns.index("one_shot_score"), "metric")
     print_table(Table.of(records, columns), args)
     return 0
 

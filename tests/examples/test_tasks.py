@@ -182,6 +182,7 @@ def test_an_example_is_run_over_the_network_resumed_evaluated_and_compared(
         ("compare", "first", "usual", "--task", door),
         ("report", "-o", "report.html"),
         ("show", "first"),
+        ("results", "first"),
         ("runs",),
     ):
         done = das_hpo(*words, cwd=tmp_path, environment=environment, timeout_s=280)
