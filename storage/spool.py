@@ -130,7 +130,7 @@ class Spool:
     def take_in(self, database: Database, run_id: int, hold: Callable[[Session], None]) -> Taken:
         """Writes every outcome of a run to the database, each in its own transaction, and removes its file.
 
-        Those of the other runs of the database stay: a run that is going on has a master, which would not know of them.
+        Those that another run waits for stay: if it is going on, its master would not know of them.
 
         Args:
             database: Where the run is.
@@ -201,7 +201,7 @@ def _take_in(database: Database, path: Path, run_id: int, hold: Callable[[Sessio
     try:
         with database.begin() as session:
             hold(session)
-            if writes.run_of_attempt(session, spooled.token) not in (None, run_id):
+            if writes.run_that_waits(session, spooled.token) not in (None, run_id):
                 return "of another run"
             new = writes.record_outcome(session, spooled.token, spooled.outcome, spooled.loss, spooled.duration_s)
     except Exception as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import Insert, String, Table, bindparam, case, func, insert, literal, or_, select, update
 
-from storage.entries import WorkerInfo
+from storage.entries import FINISHED_STATUSES, WorkerInfo
 from storage.models import Attempt, Base, Configuration, Epoch, Evaluation, Run, Worker
 
 
@@ -72,10 +72,10 @@ FIND_ATTEMPT = (
     .where(ATTEMPTS.c.token == bindparam("of_token"))
     .with_for_update(of=EVALUATIONS)
 )
-RUN_OF_ATTEMPT = (
+RUN_THAT_WAITS = (
     select(EVALUATIONS.c.run_id)
     .join(ATTEMPTS, ATTEMPTS.c.evaluation_id == EVALUATIONS.c.id)
-    .where(ATTEMPTS.c.token == bindparam("of_token"))
+    .where(ATTEMPTS.c.token == bindparam("of_token"), EVALUATIONS.c.status.not_in(FINISHED_STATUSES))
 )
 STATUS_OF_EVALUATION = select(EVALUATIONS.c.status).where(EVALUATIONS.c.id == bindparam("of_evaluation"))
 START_EVALUATION = (

@@ -300,9 +300,9 @@ def record_outcome(session: Session, token: str, outcome: TrialOutcome, loss: fl
     return True
 
 
-def run_of_attempt(session: Session, token: str) -> int | None:
-    """The id of the run that an attempt is of; None if no attempt has that token."""
-    found: int | None = _scalar(session, statements.RUN_OF_ATTEMPT, of_token=token)
+def run_that_waits(session: Session, token: str) -> int | None:
+    """The id of the run that waits for the outcome of an attempt; None if its evaluation has one, or there is none."""
+    found: int | None = _scalar(session, statements.RUN_THAT_WAITS, of_token=token)
     return found
 
 

@@ -396,7 +396,7 @@ class LeaseManager:
         return session in task.failed_on and self._registry.lives_one_beside(task.failed_on)
 
     def _takes_too_long(self, lease: Lease, now: float) -> bool:
-        """Whether an attempt's worker is believed to hang, by what is usual now, though not yet when it began."""
+        """Whether an attempt's worker is believed to hang, by what is usual now, and not when it began."""
         return now - lease.started > self._deadlines.timeout_s(lease.task.evaluation.budget, lease.together)
 
     def _say_what_waits(self, now: float) -> None:

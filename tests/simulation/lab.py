@@ -124,6 +124,8 @@ class Lab:
         self.workers: list[SimulatedWorker | None] = [None] * scenario.workers
         self.faults: Counter[str] = Counter()
         self.calm_since: float | None = None
+        self.database_offset_s = 0.0
+        self._seen: set[str] = set()
         self._down_until: dict[str, float] = {}
         self._words = random.Random(f"{scenario.seed} words")
         self._raised: set[int] = set()
@@ -210,6 +212,9 @@ class Lab:
                 if not self.world.violations:
                     for url in self._runs:
                         self._check(url)
+                    for token in self.acknowledged:
+                        if token not in self._seen:
+                            self.world.found(f"an acknowledged outcome is lost: no attempt has the token {token}")
             except Exception as error:  # noqa: BLE001 (a finding, too)
                 self.world.found(f"{type(error).__name__}: {error}", error)
             finally:
@@ -226,7 +231,10 @@ class Lab:
         slowness = SLOW if any(fault.kind == "slow worker" for fault in self.scenario.faults) else 1.0
         computing_s = evaluations * attempts * slack * slowness * (self.scenario.mean_s + 1.0)
         # What faults leave behind: leases of attempts and of masters run out, entries and answers time out.
-        return computing_s + 300.0 + 20 * (self.scenario.lease_s + 10.0)
+        hanging_s = sum(fault.kind == "hang worker" for fault in self.scenario.faults) * (
+            self.scenario.timeout_s or 0.0
+        )
+        return computing_s + hanging_s + 300.0 + 20 * (self.scenario.lease_s + 10.0)
 
     def new_run(self, name: str) -> str:
         """A new database with a run in it; returns its URL."""
@@ -344,6 +352,8 @@ class Lab:
             worker.terminate()
         elif how == "slow":
             worker.slowness = SLOW
+        elif how == "hang":
+            worker.hangs = True
         else:
             self._strike_process(how, worker.process, f"worker{worker.number}", end)
 
@@ -387,6 +397,8 @@ class Lab:
             ambush.full = True
             self.world.at(end, lambda: setattr(ambush, "full", False))
         elif fault.kind == "jump clock":
+            # Its database is on the same machine.
+            self.database_offset_s += (fault.number - 4) * 3600.0
             process.wall_offset_s += (fault.number - 4) * 3600.0
         elif fault.kind == "second master":
             self.start_master(master.url)
@@ -430,6 +442,8 @@ class Lab:
         ended: dict[int, int] = Counter()
         failed: set[int] = set()
         found = {token: status for token, status, _, _ in attempts}
+        self._seen.update(found)
+        kept = ("completed", "superseded", "error" if self.scenario.poison == "outcome" else "")
         for _, status, of_evaluation, number in attempts:
             ended[number] += status in ("lost", "error")
             if of_evaluation == "failed":
@@ -440,7 +454,7 @@ class Lab:
             if ended[number] < 3:
                 self.world.found(f"an evaluation has failed though only {ended[number]} attempts were lost or raised")
         for token in self.acknowledged:
-            if token in found and found[token] not in ("completed", "superseded", "error"):
+            if token in found and found[token] not in kept:
                 self.world.found(f"an acknowledged outcome is lost: its attempt is {found[token]}")
 
     def _check_order(self, database: Any, url: str, found: Any) -> None:
@@ -451,6 +465,8 @@ class Lab:
             return
         replay = queries.replay(database, queries.run(database, RUN).id)
         replayed, _ = self.make(replay, Recorder(database, replay.run.id), None)
+        if len(found) != replayed.expected:
+            self.world.found(f"{len(found)} evaluations are there of {replayed.expected}")
         if last is not None and last.summary.status == "completed" and state(replayed) != state(last.queue):
             self.world.found("a resume would tell the optimiser something else")
         if self.scenario.parallel == 1 and not any(row.status == "failed" for row in found):
@@ -476,11 +492,13 @@ class Lab:
                 return None
             return process.alive
 
-        def take(self_: Any, held: Any, original: Any = ownership.Ownership._try_to_take) -> bool:
+        def take(self_: Any, *held: Any, original: Any = ownership.Ownership._try_to_take, **forsaken: Any) -> bool:
             (master,) = [master for master in self.masters if master.process is world.process]
             master.takes = True
-            taken: bool = original(self_, held)
-            master.takes = False
+            try:
+                taken: bool = original(self_, *held, **forsaken)
+            finally:
+                master.takes = False
             if taken:
                 self.owner[master.url] = master.process
             return taken
@@ -493,7 +511,7 @@ class Lab:
             return kept
 
         def database_now(_: Any) -> datetime:
-            return EPOCH + timedelta(seconds=world.now)
+            return EPOCH + timedelta(seconds=world.now + self.database_offset_s)
 
         handler = Signs(self)
         logger = logging.getLogger()

@@ -197,7 +197,7 @@ class SimulatedMaster:
         return made
 
     def dispatcher(self, queue: Any, run: str, attempts: Any, timeout_s: float | None, stop: Any) -> Any:
-        return SimulatedDispatcher(self, queue, attempts, timeout_s)
+        return SimulatedDispatcher(self, queue, attempts, timeout_s or self.lab.scenario.timeout_s)
 
     @contextmanager
     def serving(self, _: Any) -> Iterator[None]:
@@ -242,7 +242,9 @@ class SimulatedComputation:
         try:
             if self._worker.loop.stopping:
                 raise Interrupted
-            self._ended_by.wait(sum(lab.duration_s(spec) for spec in specs) * self._worker.slowness)
+            seconds = sum(lab.duration_s(spec) for spec in specs) * self._worker.slowness
+            hangs, self._worker.hangs = self._worker.hangs, False
+            self._ended_by.wait(None if hangs else seconds)
         finally:
             lab.computing -= 1
             self._in_hand = frozenset()
@@ -273,6 +275,7 @@ class SimulatedWorker:
         self.lab = lab
         self.number = number
         self.slowness = slowness
+        self.hangs = False
         self.process = Process(lab.world, name)
         identity = Identity(name, "host", number + 1, "cpu", __version__, lab.scenario.capacity, session=lab.word())
         assignments = Assignments()

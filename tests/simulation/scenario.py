@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
-#: Every kind of fault, and how often it is drawn.
+#: Every kind of fault but ``hang worker``, and how often it is drawn.
 KINDS: dict[str, int] = {
     "kill worker": 4,
     "freeze worker": 4,
@@ -41,7 +41,7 @@ class Fault:
 
     Attributes:
         at: Virtual seconds.
-        kind: One of :data:`KINDS`.
+        kind: One of :data:`KINDS`, or ``hang worker``.
         number: Which worker, or how many commits, or which statement.
         lasts_s: How long.
     """
@@ -71,6 +71,7 @@ class Scenario:
             (raises a text with a NUL and a lone surrogate) or ``outcome`` (its outcome has such a text).
         postgresql: Whether the database is one of PostgreSQL.
         faults: What goes wrong, in time.
+        timeout_s: The user's limit for an evaluation: what a worker hangs in, and beats, ends with nothing else.
     """
 
     seed: int
@@ -83,6 +84,7 @@ class Scenario:
     poison: str
     postgresql: bool
     faults: tuple[Fault, ...]
+    timeout_s: float | None = None
 
     def settings(self) -> dict[str, Any]:
         """Of the run."""
@@ -118,7 +120,7 @@ def drawn(seed: int, *, postgresql: bool | None = None) -> Scenario:
         lasts_s = chance.choice((1.0, 3.0, 10.0, 25.0, 40.0, 70.0)) * chance.uniform(0.8, 1.2)
         kind = chance.choices(kinds, weights)[0]
         faults.append(Fault(at, kind, chance.randrange(1, 9), lasts_s))
-    return Scenario(
+    made = Scenario(
         seed=seed,
         optimizer=chance.choices(("random", "hyperband", "bohb", "campaign"), (4, 3, 2, 1))[0],
         workers=chance.choices((1, 2, 3, 4), (2, 4, 2, 1))[0],
@@ -129,4 +131,21 @@ def drawn(seed: int, *, postgresql: bool | None = None) -> Scenario:
         poison=chance.choices(("", "raises", "raises once", "text", "outcome"), (5, 2, 2, 1, 1))[0],
         postgresql=server,
         faults=tuple(faults),
+    )
+    return _with_hanging(made, random.Random(f"hanging {seed}"))
+
+
+def _with_hanging(scenario: Scenario, chance: random.Random) -> Scenario:
+    """The same with a worker that hangs in an evaluation and beats, for one in seven; some outlive their master."""
+    if chance.random() >= 1 / 7:
+        return scenario
+    at = chance.uniform(0.0, 40.0)
+    number = chance.randrange(1, 9)
+    faults = [*scenario.faults, Fault(at, "hang worker", number, 0.0)]
+    if chance.random() < 0.5:
+        faults.append(Fault(at + scenario.mean_s + chance.uniform(0.0, 20.0), "kill master", number, 3.0))
+    return replace(
+        scenario,
+        faults=tuple(sorted(faults, key=lambda fault: fault.at)),
+        timeout_s=100.0 + 20.0 * scenario.mean_s,
     )

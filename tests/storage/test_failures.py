@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from spaces.errors import DatabaseUnusableError, StorageError, may_pass
 from storage import writes
 from storage.engine import Database, open_database
+from storage.failures import storage_error
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,10 @@ def test_a_database_that_was_moved_may_come_back(sqlite_url: str, tmp_path: Path
     with pytest.raises(DatabaseUnusableError) as caught:
         open_database(sqlite_url)
     assert not may_pass(caught.value)
+
+
+def test_a_race_for_the_log_of_sqlite_passes() -> None:
+    """Many processes that open one log may lose a race, which is no word about what was to be written."""
+    error = sqlite3.OperationalError("locking protocol")
+    error.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
+    assert may_pass(storage_error(error, "x.db"))

@@ -110,7 +110,7 @@ def test_a_crash_in_between_does_no_harm(started: Database, samples: Any, tmp_pa
     assert not spool.directory.exists()
 
 
-def test_what_is_of_another_run_stays(started: Database, samples: Any, tmp_path: Path) -> None:
+def test_what_another_run_waits_for_stays(started: Database, samples: Any, tmp_path: Path) -> None:
     """Its master may be at work, and must not find that somebody else has written to its run."""
     with started.begin() as session:
         other = writes.create_run(session, samples.run("second"))
@@ -122,6 +122,9 @@ def test_what_is_of_another_run_stays(started: Database, samples: Any, tmp_path:
     assert [entry.token for entry in spool.pending()] == ["token-1"]
     assert [row.run for row in queries.results(started, status="completed")] == ["second"]
     assert take_in(spool, started) == Taken(recorded=1)
+    spool.put(spooled(samples, "token-1"))
+    assert take_in(spool, started, run_id=other) == Taken(known=1)
+    assert spool.pending() == []
 
 
 def test_who_has_lost_the_run_takes_nothing_in(started: Database, samples: Any, tmp_path: Path) -> None:

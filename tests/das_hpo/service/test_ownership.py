@@ -112,6 +112,8 @@ def test_a_clock_that_is_set_back_keeps_no_run_for_its_dead_master(
         try:
             following = owned(database)
             following.take(stop)
+        except KeyboardInterrupt:
+            pytest.fail("it waits for the lease of a dead master")
         finally:
             timer.cancel()
         with database.begin() as session:
