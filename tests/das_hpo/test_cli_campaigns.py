@@ -27,6 +27,11 @@ def test_campaigns_are_computed_once_and_extended(tmp_path: Path) -> None:
     )
     assert more.returncode == 0, more.stderr
     assert json.loads(more.stdout)[0]["trials"] == 3
+    named = ("--name", "H1-sequential-good-blur", "--set", "tau=0.05")
+    assert_one_line_error(
+        das_hpo("evaluate", "H1", "--trials", "4", *SHORT, *named, environment=environment),
+        *(2, "--set tau is 0.01 there, 0.05 was asked for", "another --name"),
+    )
     other = das_hpo("baseline", "random-search", "--draws", "2", "--trials", "3", *SHORT, environment=environment)
     assert other.returncode == 0, other.stderr
     (row,) = json.loads(other.stdout)
