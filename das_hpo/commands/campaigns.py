@@ -114,8 +114,8 @@ def add_trials(parser: argparse.ArgumentParser, *, epochs_default: str) -> None:
         "--name",
         type=checked(_name),
         help="the campaign's name, or what the names of several begin with (default: what is evaluated on which "
-        "problem; a campaign of the same trials is continued, whatever its name; a name that is taken by one with other settings "
-        "is refused, and what differs is said)",
+        "problem; a campaign of the same trials is continued, whatever its name; a name that is taken by one with "
+        "other settings is refused, and what differs is said)",
     )
     add_service(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")

@@ -33,9 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="if the run of that --name is there already, continue it; for schedulers and containers that start the same "
-        "command again: with other settings than the stored ones (a --time-limit may differ) it says which, and does "
-        "nothing",
+        help="if the run of that --name is there already, continue it; for schedulers and containers that start the "
+        "same command again: with other settings than the stored ones (a --time-limit may differ) it says which, and "
+        "does nothing",
     )
     add_ending(parser)
 
