@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from das_hpo import __version__
-from das_hpo.campaigns.campaign import CampaignSettings
+from das_hpo.campaigns.campaign import CampaignSettings, require_extended
 from das_hpo.campaigns.work import make_campaign
 from das_hpo.launching.cluster import Service, cluster_of
 from das_hpo.progress import Snapshot
@@ -26,7 +26,7 @@ from das_hpo.service.queue import Attempt
 from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
-from spaces.errors import DasHpoError, InvalidValueError, RunExistsError, RunMissingError, UsageError
+from spaces.errors import DasHpoError, InvalidValueError, RunMissingError, UsageError
 from spaces.task_registry import DEFAULT_TASK, fingerprint, load_task
 from storage import queries, writes
 from storage.engine import Database, open_database
@@ -138,10 +138,7 @@ def _stored_campaign(database: Database, asked: CampaignSettings) -> tuple[RunRe
             writes.create_run(session, asked.new_run())
         return queries.run(database, asked.name), True
     require_same_code(stored, fingerprint(load_task(asked.task)))
-    if stored.kind != "campaign" or not CampaignSettings.from_mapping(stored.settings).is_extended_by(asked):
-        raise RunExistsError(
-            f"the name {asked.name!r} is taken by a {stored.kind} with other settings: choose another --name"
-        )
+    require_extended(stored, asked)
     return stored, CampaignSettings.from_mapping(stored.settings) != asked or stored.status != "completed"
 
 

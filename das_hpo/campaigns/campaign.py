@@ -12,6 +12,7 @@ else (trial, 0, draw); of a retraining (trial, 0, 0) with the draw as replicate.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import random
@@ -20,9 +21,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from das_hpo import __version__
+from das_hpo.differences import differences
 from das_hpo.durations import require_duration
 from das_hpo.settings import RETRAIN, check_run_name, with_task_settings
-from spaces.errors import InvalidValueError, UnknownNameError, UsageError
+from spaces.errors import InvalidValueError, RunExistsError, UnknownNameError, UsageError
 from spaces.seeds import derive_seed
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, fingerprint, load_task
@@ -276,3 +278,22 @@ def _of_today(values: Mapping[str, Any]) -> dict[str, Any]:
         read["kind"] = kind_of(values, method)
         read["method"] = method if read["kind"] == SEARCH else "das"
     return with_task_settings(read)
+
+
+def require_extended(record: RunRecord, asked: CampaignSettings) -> None:
+    """Raises RunExistsError, which says what differs, unless the stored run is a part of the campaign asked for."""
+    if record.kind != "campaign":
+        raise RunExistsError(f"the name {record.name!r} is taken by a {record.kind}: choose another --name or --prefix")
+    stored = record.settings
+    with contextlib.suppress(UsageError):  # what cannot be read differs anyway
+        known = CampaignSettings.from_mapping(record.settings)
+        if known.is_extended_by(asked):
+            return
+        stored = known.to_dict()
+    more = asked.trials >= int(stored.get("trials", 0))
+    ignored = ["time_limit_s", "evaluation_timeout_s", *(["trials"] if more else [])]
+    found = differences(stored, asked.to_dict(), ignored=ignored)
+    raise RunExistsError(
+        f"the name {record.name!r} is taken by a campaign with other settings: {'; '.join(found)}; nothing was done: "
+        "choose another --name or --prefix"
+    )

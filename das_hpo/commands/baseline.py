@@ -90,25 +90,30 @@ def _draws_in_the_time_of_das(args: argparse.Namespace, task: Task, epochs: floa
     Raises:
         InvalidValueError: If the database does not have trials of both.
     """
+    from das_hpo.analysis.comparison.agreement import CHOICE, agreeing, options
     from das_hpo.analysis.comparison.lookup import load_campaigns, run_records
+    from das_hpo.analysis.comparison.rows import matching
     from spaces.errors import DatabaseMissingError
 
     url = database(args)
     labels = task.labels.to_dict()
     searching = labels.pop("method")
+    choices = {f"{CHOICE}{name}": value for name, value in task.settings.items() if name not in (*labels, "method")}
+    settings = {**labels, "budget": epochs, **choices}
     try:
         records = run_records(url)
         same_code = {name: one for name, one in records.items() if one.fingerprint in (None, fingerprint(task))}
         rows = load_campaigns(url, same_code, {**labels, "task": task.name})
+        rows = agreeing(matching(rows, task.presets[preset]), settings)
     except DatabaseMissingError:
         rows = None
     seconds = {}
-    for method, verb in ((searching, f"evaluate {preset}"), ("random", "baseline random")):
-        same = None if rows is None else rows[(rows["method"] == method) & (rows["budget"] == epochs)]
+    for method, verb in ((searching, f"evaluate {preset}"), ("random", f"baseline random --preset {preset}")):
+        same = None if rows is None else rows[rows["method"] == method]
         if same is None or same["duration_s"].notna().sum() == 0:
-            options = " ".join(f"--{name} {value}" for name, value in labels.items())
             raise InvalidValueError(
-                f"--draws auto needs trials of {method} in the database, and there are none: das-hpo {verb} {options}"
+                f"--draws auto needs trials of {method} with these settings in the database, and there are none: "
+                f"das-hpo {verb} {options(settings)}"
             )
         seconds[method] = float(same["duration_s"].median())
     return max(1, round(seconds[searching] / seconds["random"]))

@@ -114,7 +114,8 @@ def add_trials(parser: argparse.ArgumentParser, *, epochs_default: str) -> None:
         "--name",
         type=checked(_name),
         help="the campaign's name, or what the names of several begin with (default: what is evaluated on which "
-        "problem; a campaign of the same trials is continued, whatever its name)",
+        "problem; a campaign of the same trials is continued, whatever its name; a name that is taken by one with "
+        "other settings is refused, and what differs is said)",
     )
     add_service(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -164,7 +165,7 @@ def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int
 def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings]) -> list[CampaignSettings]:
     """The campaigns under their names, those that are in the database already under the names they have there."""
     from das_hpo.analysis.comparison.lookup import run_records
-    from das_hpo.campaigns.campaign import stored_campaigns
+    from das_hpo.campaigns.campaign import require_extended, stored_campaigns
     from spaces.errors import DatabaseMissingError
 
     try:
@@ -178,6 +179,8 @@ def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings
         if args.name is not None:
             name = args.name if len(wanted) == 1 else f"{args.name}-{one.name}"
             campaigns.append(replace(one, name=name))
+            if name in records:
+                require_extended(records[name], campaigns[-1])
             continue
         same = [found for found in stored if found.has_trials_of(one)]
         if same:

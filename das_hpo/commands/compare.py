@@ -8,8 +8,8 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from das_hpo.commands.command import Command, add_database, add_format, database, print_table
-from das_hpo.commands.problem import add_task, task_of
+from das_hpo.commands.command import Command, add_database, add_format, database, number, print_table
+from das_hpo.commands.problem import add_choices, add_task, task_of
 from das_hpo.output import Table, as_json, as_text
 from spaces.errors import InvalidValueError
 from spaces.task import PSNR, Metric
@@ -39,18 +39,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_problem_filter(parser: argparse.ArgumentParser) -> None:
     """Adds options that say which trials of a preset are meant; read them with :func:`problem_filter`."""
-    add_task(parser)
+    group = parser.add_argument_group(
+        "which trials of a preset are meant (default: those that agree with the runs named, or all, which must agree)"
+    )
+    add_task(group)
     for name in OPTIONS:
-        parser.add_argument(
-            f"--{name}",
-            metavar="NAME",
-            help=f"which trials of a preset are meant, by {name} (default: that of the runs named, or the only one)",
-        )
+        group.add_argument(f"--{name}", metavar="NAME", help=f"by {name} (default: that of the runs named, or any)")
+    group.add_argument(
+        "--epochs", type=number, help="by budget (default: the largest of the runs named, or any)", metavar="EPOCHS"
+    )
+    add_choices(group)
 
 
-def problem_filter(args: argparse.Namespace) -> dict[str, str]:
-    """What :func:`add_problem_filter` was given."""
-    return {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+def problem_filter(args: argparse.Namespace) -> dict[str, Any]:
+    """What :func:`add_problem_filter` was given, as values of the columns of campaigns' rows."""
+    from das_hpo.analysis.comparison.agreement import CHOICE
+
+    asked = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+    if args.epochs is not None:
+        asked["budget"] = args.epochs
+    given = dict(args.choices or ())
+    settings = task_of(args, given).settings
+    return asked | {name if name in OPTIONS else f"{CHOICE}{name}": settings[name] for name in given}
 
 
 def add_level(parser: argparse.ArgumentParser) -> None:
@@ -265,10 +275,13 @@ COMMAND = Command(
     "configuration under each objective with both scores, cost in evaluations, epochs and seconds, the signed "
     "correlation of one-shot and architecture score, tests between the trials (paired Wilcoxon where they share seeds, "
     "else Mann-Whitney; Holm) and what the data support. A run takes part with the trials of its incumbent "
-    "where das-hpo evaluate made some, else with its evaluations at the largest budget. csv has one row per subject.",
+    "where das-hpo evaluate made some, else with its evaluations at the largest budget. The trials of presets must "
+    "agree in problem, method, epochs and --set: else it says what differs, and compares nothing. Runs and campaigns "
+    "that are named are compared as they are, and the verdict says what differs. csv has one row per subject.",
     examples=(
         "das-hpo compare one-shot-run architecture-run",
         "das-hpo compare H1 H2 --space sequential --operations good --data blur",
+        "das-hpo compare H1 H2 --epochs 50 --set channels=8",
         "das-hpo compare bohb-run random-run -f json",
     ),
     configure=configure,

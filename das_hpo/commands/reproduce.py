@@ -27,7 +27,7 @@ from das_hpo.commands.connecting import add_service, service, stop_on_signals
 from das_hpo.commands.problem import add_choices, choices
 from das_hpo.output import Table, as_json, as_text, render
 from das_hpo.progress import Progress, Snapshot
-from spaces.errors import InvalidValueError, RunExistsError
+from spaces.errors import InvalidValueError
 
 if TYPE_CHECKING:
     import pandas
@@ -112,6 +112,7 @@ def execute(args: argparse.Namespace) -> int:
     asked = [
         target for target in paper.TARGETS if target in args.targets or ("all" in args.targets and target != "bohb")
     ]
+    _require_settings(database(args), plan, asked)
     status = 0 if args.no_run else _compute(args, plan, asked)
     if status == 0:
         _show(args, plan, asked)
@@ -134,6 +135,22 @@ def _plan(args: argparse.Namespace) -> Plan:
     )
 
 
+def _require_settings(url: str, plan: Plan, asked: list[str]) -> None:
+    """Refuses names that are taken by what has other settings, whose trials would be shown as if they were the plan's.
+
+    Raises:
+        RunExistsError: For the first of them; it says what differs.
+    """
+    from das_hpo.analysis.reproduction import plan as plans
+    from das_hpo.campaigns.campaign import require_extended
+
+    records = plans.records_of(url)
+    for campaign in plans.campaigns_for(plan, plans.cells_of(asked), plans.stored_campaigns(url)).values():
+        if campaign.name in records:
+            require_extended(records[campaign.name], campaign)
+    _optimisations(plan, asked, url)
+
+
 def _compute(args: argparse.Namespace, plan: Plan, asked: list[str]) -> int:
     """Executes what is missing; the exit status."""
     from das_hpo.analysis.reproduction import plan as plans
@@ -145,13 +162,7 @@ def _compute(args: argparse.Namespace, plan: Plan, asked: list[str]) -> int:
     taken = {found.name: found for found in stored}
     missing = []
     for campaign in campaigns.values():
-        known = taken.get(campaign.name)
-        if campaign.name in records and (known is None or not known.is_extended_by(campaign)):
-            raise RunExistsError(
-                f"the {records[campaign.name].kind} {campaign.name!r} of this database has other settings: "
-                f"choose another --prefix or --db"
-            )
-        if known != campaign or records[campaign.name].status != "completed":
+        if taken.get(campaign.name) != campaign or records[campaign.name].status != "completed":
             missing.append(campaign)
     optimisations = [each for each in _optimisations(plan, asked, url) if each[1] != "completed"]
     if not (missing or optimisations or ("variance" in asked and _retrainings(plan, campaigns, url))):
@@ -223,10 +234,8 @@ def _optimisations(plan: Plan, asked: list[str], url: str) -> list[tuple[RunSett
     """
     if "bohb" not in asked:
         return []
-    from dataclasses import replace
-
     from das_hpo.analysis.reproduction.plan import records_of
-    from das_hpo.settings import RunSettings
+    from das_hpo.differences import require_same_run
 
     there = records_of(url)
     found: list[tuple[RunSettings, str | None]] = []
@@ -234,11 +243,7 @@ def _optimisations(plan: Plan, asked: list[str], url: str) -> list[tuple[RunSett
         settings = plan.optimisation(campaign)
         record = there.get(settings.name)
         if record is not None:
-            known = RunSettings.from_mapping(record.settings) if record.kind == "run" else None
-            if known is None or replace(known, time_limit_s=None, evaluation_timeout_s=None) != settings:
-                raise RunExistsError(
-                    f"the {record.kind} {settings.name!r} of this database has other settings: choose another --prefix"
-                )
+            require_same_run(record, settings, ignored=("time_limit_s", "evaluation_timeout_s"))
         found.append((settings, None if record is None else record.status))
     return found
 

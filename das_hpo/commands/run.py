@@ -33,7 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="if the run of that --name is there already, continue it; for schedulers and containers that start again",
+        help="if the run of that --name is there already, continue it; for schedulers and containers that start the "
+        "same command again: with other settings than the stored ones (a --time-limit may differ) it says which, and "
+        "does nothing",
     )
     add_ending(parser)
 
@@ -56,13 +58,17 @@ def execute(args: argparse.Namespace) -> int:
     if stored is not None and not args.resume:
         hint = "" if stored.status == "completed" else f", or continue that one: das-hpo resume {asked.name}"
         raise RunExistsError(f"there is a run named {asked.name!r} ({stored.state}): choose another --name{hint}")
-    if stored is not None and stored.status == "completed":
-        say(f"the run {asked.name} is completed already")
-        return show_best(args, asked.name)
-    if stored is None and args.init:
+    if args.init:
         from das_hpo.optimisers.given import with_given
 
         asked = with_given(asked, args.init, url)
+    if stored is not None:
+        from das_hpo.differences import require_same_run
+
+        require_same_run(stored, asked)
+        if stored.status == "completed":
+            say(f"the run {asked.name} is completed already")
+            return show_best(args, asked.name)
     where = service(args)
     from das_hpo import execution
     from storage.location import locate

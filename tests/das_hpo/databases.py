@@ -58,7 +58,7 @@ def store(url: str, *runs: Run) -> None:
                     NewRun(
                         name=run.name, kind=run.kind, objective=run.objective, space=run.space,
                         operations=run.operations, data=run.data, method=run.method, optimizer=run.optimizer,
-                        seed=0, settings=run.settings,
+                        seed=0, settings=run.settings, task_settings=run.settings.get("choices", {}),
                     ),
                 )  # fmt: skip
                 known = set()

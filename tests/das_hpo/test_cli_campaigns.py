@@ -8,6 +8,7 @@ from pathlib import Path
 from storage import queries
 from storage.engine import open_database
 from tests.das_hpo.command import assert_one_line_error, das_hpo
+from tests.das_hpo.databases import Run, store, trials
 
 SHORT = ("--epochs", "0.1", "--workers", "1", "--device", "cpu", "-f", "json")
 
@@ -27,6 +28,11 @@ def test_campaigns_are_computed_once_and_extended(tmp_path: Path) -> None:
     )
     assert more.returncode == 0, more.stderr
     assert json.loads(more.stdout)[0]["trials"] == 3
+    named = ("--name", "H1-sequential-good-blur", "--set", "tau=0.05")
+    assert_one_line_error(
+        das_hpo("evaluate", "H1", "--trials", "4", *SHORT, *named, environment=environment),
+        *(2, "--set tau is 0.01 there, 0.05 was asked for", "another --name"),
+    )
     other = das_hpo("baseline", "random-search", "--draws", "2", "--trials", "3", *SHORT, environment=environment)
     assert other.returncode == 0, other.stderr
     (row,) = json.loads(other.stdout)
@@ -80,3 +86,21 @@ def test_what_cannot_be_evaluated_is_said(tmp_path: Path) -> None:
     assert_one_line_error(das_hpo("reproduce", "table1", "--epochs", "0", environment=environment), 2, "positive")
     assert_one_line_error(das_hpo("evaluate", "H1", "--name", "a b", environment=environment), 2, "cannot name")
     assert not (tmp_path / "x.db").exists()
+
+
+def test_draws_are_counted_by_trials_of_the_same_settings(tmp_path: Path) -> None:
+    """The time of trials with other choices, hyperparameters or epochs says nothing."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    few = {"choices": {"channels": 4}}
+    store(
+        url,
+        Run("das", trials([20.0, 21.0], budget=50.0), settings={**few, "name": "das"}),
+        Run("random", trials([20.0, 21.0], budget=50.0), method="random", settings={**few, "name": "random"}),
+    )
+    asked = ("baseline", "random-search", "--draws", "auto", "--trials", "1", "--workers", "0", "--db", url)
+    environment = {"DAS_HPO_KEY_FILE": str(tmp_path / "key")}
+    assert_one_line_error(das_hpo(*asked), 2, "trials of das", "das-hpo evaluate H1", "--data blur --epochs 50")
+    other = das_hpo(*asked, "--set", "channels=4", "--preset", "H2")
+    assert_one_line_error(other, 2, "das-hpo evaluate H2", "--epochs 50 --set channels=4")
+    same = das_hpo(*asked, "--set", "channels=4", environment=environment)
+    assert_one_line_error(same, 2, "without a nameserver")  # the number is found, and the workers are missing

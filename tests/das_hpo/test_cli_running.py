@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import queries
+from storage import queries, writes
 from storage.engine import open_database
 from tests.das_hpo.command import assert_one_line_error, das_hpo
 
@@ -177,6 +177,63 @@ def test_a_run_needs_nobody_to_read_stderr(tmp_path: Path) -> None:
     assert "one_shot_psnr" in process.stdout
     with open_database(environment["DAS_HPO_DB"]) as database:
         assert [(found.run.name, found.run.status) for found in queries.runs(database)] == [("a", "completed")]
+
+
+STORED = (
+    *("run", "--objective", "one-shot", "--iterations", "1", "--min-budget", "0.1", "--max-budget", "0.1"),
+    *("--optimizer", "random", "--workers", "1", "--device", "cpu", "--quiet", "--name", "a", "--resume"),
+)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a database in which a run is completed."""
+    folder = tmp_path_factory.mktemp("stored")
+    process = das_hpo(*STORED, cwd=folder, environment={"DAS_HPO_KEY_FILE": str(folder / "key")})
+    assert process.returncode == 0, process.stderr
+    return folder
+
+
+@pytest.mark.parametrize("status", ["completed", "interrupted"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--iterations", "2"), ("--iterations is 1 there, 2 was asked for",)),
+        (("--min-budget", "0.05"), ("--min-budget is 0.1 there, 0.05 was asked for",)),
+        (("--optimizer", "bohb", "--seed", "3"), ("--optimizer is random there, bohb", "--seed is 0 there, 3")),
+        (("--set", "channels=4"), ("--set channels is 8 there, 4 was asked for",)),
+        (
+            ("--decide", "brackets=ceiling", "--optimizer", "bohb"),
+            ("--decide brackets is floor there, ceiling", "--optimizer is"),
+        ),
+        (("--data", "downsampling"), ("--data is blur there, downsampling",)),
+        (("--parallel", "1"), ("--parallel is none there, 1",)),
+        (("--evaluation-timeout", "1h"), ("--evaluation-timeout is none there, 3600",)),
+        (("--init", "mine.json"), ("--init is none there, 1 (mine.json 1)",)),
+    ],
+    ids=lambda value: " ".join(value) if value[0].startswith("--") and "was" not in value[0] else "",
+)
+def test_a_run_is_not_resumed_with_other_settings(
+    arguments: Sequence[str], words: Sequence[str], status: str, stored: Path
+) -> None:
+    """Each that differs is named with both values; the database stays as it is."""
+    with open_database(f"sqlite:///{stored}/das-hpo.db") as database, database.begin() as session:
+        writes.set_run_status(session, queries.run(database, "a").id, status)
+    (stored / "mine.json").write_text(das_hpo("presets", "-f", "json").stdout.partition("},")[0] + "}]")
+    before = das_hpo("results", "-f", "json", cwd=stored).stdout
+    process = das_hpo(*STORED, *arguments, cwd=stored, environment={"DAS_HPO_KEY_FILE": str(stored / "key")})
+    assert_one_line_error(process, 2, "'a'", "das-hpo resume a", *words)
+    assert process.stderr.count(" there, ") == len(words)
+    assert das_hpo("results", "-f", "json", cwd=stored).stdout == before
+    with open_database(f"sqlite:///{stored}/das-hpo.db") as database:
+        assert queries.run(database, "a").status == status
+
+
+def test_a_run_is_resumed_with_its_own_settings(stored: Path) -> None:
+    """The same command again, be it on other workers or under another time limit, is no other run."""
+    environment = {"DAS_HPO_KEY_FILE": str(stored / "key")}
+    process = das_hpo(*STORED, "--time-limit", "1h", "--workers", "2", cwd=stored, environment=environment)
+    assert process.returncode == 0, process.stderr
 
 
 @pytest.fixture

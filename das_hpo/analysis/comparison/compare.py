@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from das_hpo.analysis.comparison.agreement import differing_choices
 from das_hpo.analysis.comparison.rows import SCORE_OF, best_at_cost
 from das_hpo.analysis.comparison.subjects import Subject
 from das_hpo.analysis.statistics import Comparison, Trials, compare_all
@@ -36,7 +37,7 @@ class Report:
     Attributes:
         subjects: In the order asked for.
         comparisons: Every pair, on the architecture score, corrected together (Holm).
-        equal_cost: Between runs of one objective and problem; None if there are no two.
+        equal_cost: Between runs of one objective, problem and settings; None if there are no two.
         level: Confidence level.
     """
 
@@ -68,6 +69,8 @@ def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95) -> Rep
 def _equal_cost(subjects: Sequence[Subject], level: float) -> EqualCost | None:
     runs = [subject for subject in subjects if subject.kind == "run"]
     if len(runs) < 2 or len({(run.objective, run.problem, run.method) for run in runs}) > 1:
+        return None
+    if differing_choices({run.name: run.frame for run in runs}):
         return None
     least = min(run.cost.worker_s for run in runs)
     column, larger = SCORE_OF[runs[0].objective], runs[0].metric.larger_is_better

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from das_hpo.analysis.comparison.subjects import PROBLEM, Subject, preset_subject, run_subject
-from spaces.errors import RunMissingError
+from das_hpo.analysis.comparison.agreement import PROBLEM, choices_of, differing, with_choices
+from das_hpo.analysis.comparison.subjects import Subject, preset_subject, run_subject
+from spaces.errors import InvalidValueError, RunMissingError
+from spaces.inverse_1d.registries import METHODS
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, load_task
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 def load_subjects(
     url: str,
     names: Sequence[str],
-    problem: Mapping[str, str] | None = None,
+    problem: Mapping[str, Any] | None = None,
     *,
     level: float = 0.95,
     task: Task | None = None,
@@ -29,15 +31,15 @@ def load_subjects(
     Args:
         url: SQLAlchemy URL of the database.
         names: Runs, campaigns and presets.
-        problem: Narrows presets: some of ``space, operations, data, method``. What the runs that are named
-            have in common need not be said.
+        problem: Narrows presets: some of the columns that :func:`load_campaigns` gives. What the runs that are
+            named have in common need not be said.
         level: Confidence level.
         task: Whose presets are meant; None for ``inverse-1d``.
 
     Raises:
         StorageError: If there is no such database.
         RunMissingError: For a name that is neither a run nor a preset.
-        InvalidValueError: If there is nothing to compare in one of them.
+        InvalidValueError: If there is nothing to compare in one of them, or trials of presets do not agree.
     """
     from storage.frames import load_results
 
@@ -66,7 +68,7 @@ def load_subjects(
         frame = load_results(url, name)
         subjects.append(
             run_subject(
-                frame,
+                with_choices(frame, record),
                 name=name,
                 kind=record.kind,
                 optimizer=record.optimizer,
@@ -76,6 +78,13 @@ def load_subjects(
                 metric=record.metric,
                 hyperparameters=frame.attrs["hyperparameters"],
             )
+        )
+    presets = {subject.name: subject.frame for subject in subjects if subject.kind == "preset"}
+    several = differing(presets)
+    if several:
+        raise InvalidValueError(
+            f"the trials of the presets do not agree: {several}; say which are meant, compute those that are missing "
+            "with das-hpo evaluate, or name campaigns (das-hpo runs), which are compared as they are"
         )
     return subjects
 
@@ -89,27 +98,44 @@ def run_records(url: str) -> dict[str, RunRecord]:
         return {summary.run.name: summary.run for summary in queries.runs(database)}
 
 
-def load_campaigns(url: str, records: Mapping[str, RunRecord], problem: Mapping[str, str]) -> pandas.DataFrame:
-    """The rows of all campaigns of that problem."""
+def load_campaigns(url: str, records: Mapping[str, RunRecord], problem: Mapping[str, Any]) -> pandas.DataFrame:
+    """The rows of all campaigns of that problem and method, with the choices of each."""
     import pandas
 
     from storage.frames import load_results
     from storage.records import RESULT_COLUMNS
 
     wanted = [
-        record.name
+        record
         for record in records.values()
-        if record.kind == "campaign" and all(getattr(record, name) == value for name, value in problem.items())
+        if record.kind == "campaign"
+        and all(
+            getattr(record, name) == problem.get(name, getattr(record, name)) for name in ("task", *PROBLEM, "method")
+        )
     ]
-    frames = [frame for frame in (load_results(url, name) for name in wanted) if len(frame)]
+    frames = [with_choices(load_results(url, record.name), record) for record in wanted]
+    frames = [frame for frame in frames if len(frame)]
     return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame(columns=list(RESULT_COLUMNS))
 
 
-def _common(named: Sequence[RunRecord]) -> dict[str, str]:
+def _common(named: Sequence[RunRecord]) -> dict[str, Any]:
     """What all runs that were named agree on."""
-    common = {}
-    for column in ("task", *PROBLEM, "method"):
-        values = {getattr(record, column) for record in named}
-        if len(values) == 1:
-            common[column] = str(values.pop())
-    return common
+    criteria = [_criteria(record) for record in named]
+    return {
+        name: value
+        for name, value in (criteria[0].items() if criteria else ())
+        if all(name in other and other[name] == value for other in criteria)
+    }
+
+
+def _criteria(record: RunRecord) -> dict[str, Any]:
+    """What the trials of a stored run agree in; its largest budget, where its settings say it."""
+    # The method of a baseline is its own name, which is no preset's.
+    searches = record.kind == "run" or record.settings.get("kind") == "search" or record.method in METHODS
+    budget = record.settings.get("budget", record.settings.get("max_budget"))
+    return {
+        **{name: getattr(record, name) for name in ("task", *PROBLEM)},
+        **({"method": record.method} if searches else {}),
+        **({} if budget is None else {"budget": float(budget)}),
+        **choices_of(record),
+    }

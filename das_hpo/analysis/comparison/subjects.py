@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from das_hpo.analysis.comparison.agreement import PROBLEM, agreeing, criteria_in, differing, options
 from das_hpo.analysis.comparison.rows import (
     SCORE_OF,
     Best,
@@ -27,9 +28,6 @@ from spaces.task import PSNR, Metric
 
 if TYPE_CHECKING:
     import pandas
-
-#: What makes two samples comparable.
-PROBLEM = ("space", "operations", "data")
 
 #: Where a subject's trials come from.
 TRIALS = "trials"
@@ -138,42 +136,42 @@ def run_subject(
 def preset_subject(
     name: str,
     campaigns: pandas.DataFrame,
-    problem: Mapping[str, str],
+    problem: Mapping[str, Any],
     *,
     level: float = 0.95,
     values: Mapping[str, Any] | None = None,
     metric: Metric = PSNR,
 ) -> Subject:
-    """The trials of a preset in all campaigns of one problem, at their largest budget.
+    """The trials of a preset in all campaigns, which agree in problem, method, budget and choices.
 
     Args:
         name: One of the presets.
-        campaigns: Rows of all campaigns.
-        problem: Values of some of :data:`PROBLEM` and ``method`` that the trials must have.
+        campaigns: Rows of all campaigns, with their choices.
+        problem: Values of some of the columns of :func:`criteria_in` that the trials must have.
         level: Confidence level.
         values: The preset's hyperparameters; by default those of the paper's preset of that name.
         metric: What the scores are.
 
     Raises:
         UnknownNameError: For an unknown preset.
-        InvalidValueError: If there are no such trials, or they are of several problems.
+        InvalidValueError: If there are no such trials, or they do not agree.
     """
     if values is None:
         values = PRESETS[name].to_dict()
     rows = finished(matching(campaigns, values))
     rows = rows[rows["origin"] == "preset"]
-    for column, value in problem.items():
-        rows = rows[rows[column] == value]
+    rows = agreeing(rows, problem)
     if rows.empty:
-        asked = " ".join(f"--{column} {value}" for column, value in problem.items())
         raise InvalidValueError(
-            f"no trials of preset {name} are in this database: das-hpo evaluate {name} {asked}".strip()
+            f"no trials of preset {name} are in this database: das-hpo evaluate {name} {options(problem)}".strip()
         )
-    kinds = rows[[*PROBLEM, "method"]].drop_duplicates()
-    if len(kinds) > 1:
-        found = "; ".join(" ".join(f"--{c} {v}" for c, v in row.items()) for row in kinds.to_dict("records"))
-        raise InvalidValueError(f"preset {name} has trials of several problems, say which: {found}")
-    rows = _each_seed_once(rows[rows["budget"] == rows["budget"].max()])
+    several = differing({name: rows})
+    if several:
+        raise InvalidValueError(
+            f"the trials of preset {name} do not agree, say which are meant: {several.replace(f' ({name})', '')}; "
+            "or name a campaign (das-hpo runs)"
+        )
+    rows = _each_seed_once(rows)
     best = tuple(found for found in _each_best(rows, metric) if found is not None)
     return _subject(
         rows, best, rows, level, metric, name=name, kind="preset", objective="architecture", optimizer="", source=TRIALS
@@ -243,9 +241,8 @@ def _sample(
     chosen = here.set_index(["iteration", "stage", "number"]).loc[[tuple(own.configuration)]].iloc[0]
     if campaigns is not None and len(campaigns):
         rows = finished(matching(campaigns, hyperparameters_of(chosen, hyperparameters)))
-        for column in ("task", *PROBLEM, "method"):
-            rows = rows[rows[column] == done[column].iloc[0]]
-        rows = _each_seed_once(rows[rows["budget"] == own.budget])
+        rows = agreeing(rows, {name: here[name].iloc[0] for name in criteria_in(here)})
+        rows = _each_seed_once(rows)
         if len(rows):
             return rows, INCUMBENT_TRIALS
     return here, EVALUATIONS

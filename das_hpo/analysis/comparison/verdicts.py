@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from das_hpo.analysis.comparison.agreement import differing_choices
 from das_hpo.analysis.comparison.compare import Report
 from das_hpo.analysis.comparison.subjects import EVALUATIONS, INCUMBENT_TRIALS, Subject
 from das_hpo.analysis.statistics import Comparison, Interval, holm
@@ -188,6 +189,9 @@ def _warnings(subjects: Sequence[Subject]) -> list[str]:
     if len(set(budgets.values())) > 1:
         kinds = ", ".join(f"{name} {budget:g}" for name, budget in budgets.items())
         said.append(f"The trials are of different lengths in epochs ({kinds}): longer ones are usually better.")
+    choices = differing_choices({subject.name: subject.frame for subject in subjects})
+    if choices:
+        said.append(f"The settings differ: {choices}; a difference in PSNR is not one of what is compared alone.")
     for subject in subjects:
         if subject.source == EVALUATIONS:
             said.append(

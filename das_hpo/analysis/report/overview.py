@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from das_hpo.analysis.comparison.agreement import with_choices
 from das_hpo.analysis.comparison.compare import compare_subjects
 from das_hpo.analysis.comparison.subjects import run_subject
 from das_hpo.analysis.comparison.verdicts import verdicts
@@ -137,11 +138,15 @@ def _comparison(materials: Sequence[RunData]) -> tuple[Block, ...]:
     metric = materials[0].metric
     unit = f" ({metric.unit})" if metric.unit else ""
     able = [material for material in materials if material.trials["architecture_score"].notna().any()]
-    campaigns = [material.frame for material in able if material.summary.run.kind == "campaign"]
+    campaigns = [
+        with_choices(material.frame, material.summary.run)
+        for material in able
+        if material.summary.run.kind == "campaign"
+    ]
     pool = pandas.concat(campaigns, ignore_index=True) if campaigns else None
     subjects = [
         run_subject(
-            material.frame,
+            with_choices(material.frame, material.summary.run),
             name=material.name,
             kind=material.summary.run.kind,
             optimizer=material.summary.run.optimizer,

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from das_hpo.analysis.reproduction import paper
-from das_hpo.campaigns.campaign import RETRAINING, SEARCH, CampaignSettings
+from das_hpo.campaigns.campaign import RETRAINING, SEARCH, CampaignSettings, require_extended
 from das_hpo.campaigns.campaign import stored_campaigns as readable_campaigns
+from das_hpo.differences import differences
 from das_hpo.settings import RunSettings
 from spaces.hyperparameters import PRESETS
 from spaces.inverse_1d.choices import Choices
@@ -28,6 +29,9 @@ QUICK_ITERATIONS = 3
 #: Of ``variance``: how many architectures of a cell are trained again, and how often.
 RETRAINED = 15
 RETRAININGS = 4
+
+#: Of a retraining: what a shown one may have other than the plan.
+_MAY_DIFFER = ("label", "trials", "architectures", "time_limit_s", "evaluation_timeout_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,8 @@ def retrained(
     for cell in paper.VARIANCE_CELLS:
         asked = plan.retraining(cell, frames[cell]) if cell in frames else None
         if asked is not None and asked.name in there:
+            if differences(there[asked.name].settings, asked.to_dict(), ignored=_MAY_DIFFER):
+                require_extended(there[asked.name], asked)
             found[cell] = finished(load_results(url, asked.name))
     return found
 

@@ -244,8 +244,12 @@ def test_campaigns_run_on_the_same_workers_and_are_extended(tmp_path: Path) -> N
     assert len(after) == 10
     with pytest.raises(UsageError, match="nothing to resume"):
         resume("das", url, service(keys))
-    for other in (campaign(name="das", trials=5), campaign(name="das", trials=6, data="downsampling")):
-        with pytest.raises(RunExistsError, match="other settings"):
+    for other, words in (
+        (campaign(name="das", trials=5), "--trials is 6 there, 5 was asked for;"),
+        (campaign(name="das", trials=6, data="downsampling"), "--data is blur there, downsampling was asked for;"),
+        (campaign(name="das", trials=7, choices={"tau": 0.5}), "--set tau is 0.01 there, 0.5 was asked for;"),
+    ):
+        with pytest.raises(RunExistsError, match=f"other settings: {words}"):
             execute_campaigns([other], url, service(keys))
     with pytest.raises(RunExistsError, match="taken"):
         execute(settings(name="das"), url, service(keys))

@@ -156,7 +156,7 @@ def test_compare_and_incumbent_agree(how: str, objective: str, memory_path: Path
         (best,) = queries.incumbents(database, "run", objective)
     assert found is not None
     assert (found.configuration, found.budget, found.replicates) == (best.configuration_id, 9.0, best.replicates)
-    assert (found.one_shot_psnr, found.architecture_psnr) == (best.one_shot_psnr, best.architecture_psnr)
+    assert (found.one_shot_score, found.architecture_score) == (best.one_shot_score, best.architecture_score)
 
 
 def test_no_incumbent_is_diverged_or_has_an_open_replicate() -> None:
@@ -247,7 +247,7 @@ def test_runs_alone_do_not_answer_the_title() -> None:
 
 
 def test_presets_are_found_by_their_hyperparameters() -> None:
-    """In campaigns alone, of one problem, at the largest budget, each seed once."""
+    """In campaigns alone, of one problem and budget, each seed once."""
     campaign = frames.campaign("c", LOW)
     for name, value in PRESETS["H2"].to_dict().items():
         campaign[name] = value
@@ -255,8 +255,10 @@ def test_presets_are_found_by_their_hyperparameters() -> None:
     assert (found.kind, found.source, found.summary.trials) == ("preset", TRIALS, 12)
     with pytest.raises(InvalidValueError, match=r"no trials of preset H1 .* das-hpo evaluate H1 --data blur"):
         preset_subject("H1", campaign, {"data": "blur"})
-    with pytest.raises(InvalidValueError, match=r"several problems, say which: .*--data downsampling"):
+    with pytest.raises(InvalidValueError, match=r"do not agree, say which .*--data downsampling"):
         preset_subject("H2", pd.concat([campaign, campaign.assign(data="downsampling")]), {})
+    with pytest.raises(InvalidValueError, match=r"do not agree, say which .*--epochs 50 or --epochs 5;"):
+        preset_subject("H2", pd.concat([campaign, campaign.assign(budget=5.0)]), {})
 
 
 def test_nothing_finished_is_an_error() -> None:
@@ -346,3 +348,69 @@ def test_optimisers_are_ranked_over_several_runs_at_equal_cost() -> None:
     assert "bohb against random, 5 and 5 runs: bohb is better at equal cost" in said
     one_each = "\n".join(verdicts(compare_subjects([subjects[0], subjects[5]])))
     assert "Only several runs of each, with other seeds, can rank the optimisers" in one_each
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database whose trials of presets are of several settings and budgets."""
+    path = tmp_path_factory.mktemp("several") / "das.db"
+    point = dataclasses.replace(PRESETS["H1"], alpha_learning_rate=0.02)
+    few = {"choices": {"channels": 4}}
+    store(
+        f"sqlite:///{path}",
+        Run("h1", trials(LOW, budget=50.0)),
+        Run("h1-few", trials(HIGH, first_seed=100, budget=50.0), settings={**few, "budget": 50}),
+        Run("h1-short", trials([v + 9 for v in HIGH], first_seed=200, budget=5.0), settings={"budget": 5}),
+        Run("h2-few", trials(HIGH, budget=50.0, hyperparameters=PRESETS["H2"]), settings=few),
+        Run("tuned", [Trial(23.0, 20.0, hyperparameters=point, origin="model")], kind="run"),
+        Run("tuned-few", [Trial(23.0, 20.0, hyperparameters=point, origin="model")], kind="run", settings=few),
+        Run("of-tuned-few", trials(HIGH, hyperparameters=point, origin="fixed"), settings=few),
+    )
+    return f"sqlite:///{path}"
+
+
+def test_trials_of_other_settings_are_not_pooled(several: str) -> None:
+    """Of one preset: the options that narrow them down are said, and do; a named campaign narrows them, too."""
+    process = das_hpo("compare", "H1", "--db", several)
+    assert_one_line_error(process, 2, "--epochs 50 or --epochs 5", "--set channels=8 or --set channels=4")
+    assert_one_line_error(das_hpo("compare", "H1", "--epochs", "50", "--db", several), 2, "--set channels=8 or")
+
+    def mean(*arguments: str) -> float:
+        process = das_hpo("compare", *arguments, "--db", several, "-f", "json")
+        assert process.returncode == 0, process.stderr
+        return float(json.loads(process.stdout)["subjects"][0]["mean"])
+
+    eight = ("--epochs", "50", "--set", "channels=8")
+    assert mean("H1", *eight) == pytest.approx(np.mean(LOW))
+    assert mean("H1", "--epochs", "50", "--set", "channels=4") == pytest.approx(np.mean(HIGH))
+    assert mean("H1", "--epochs", "5") == pytest.approx(np.mean(HIGH) + 9)
+    assert mean("H1", "h1-few") == pytest.approx(np.mean(HIGH))
+    assert mean("H1", "h1-few", *eight) == pytest.approx(np.mean(LOW))
+
+
+def test_presets_of_other_settings_are_not_compared(several: str) -> None:
+    """What differs between them is said; campaigns that are named are compared, and the verdict says it."""
+    process = das_hpo("compare", "H1", "H2", "--epochs", "5", "--db", several)
+    assert_one_line_error(process, 2, "no trials of preset H2", "das-hpo evaluate H2 --epochs 5")
+    process = das_hpo("compare", "H1", "H2", "--epochs", "50", "--set", "channels=4", "--db", several)
+    assert process.returncode == 0, process.stderr
+    named = das_hpo("compare", "h1", "h2-few", "--db", several)
+    assert named.returncode == 0, named.stderr
+    assert "The settings differ: --set channels=8 (h1) or --set channels=4 (h2-few)" in named.stdout
+    assert "The settings differ" not in process.stdout
+
+
+def test_presets_that_have_other_trials_each_are_not_compared(tmp_path: Path) -> None:
+    """Each agrees with itself: what differs between the two is said with who has which."""
+    url = f"sqlite:///{tmp_path}/das.db"
+    short = trials(HIGH, budget=5.0, hyperparameters=PRESETS["H2"])
+    store(url, Run("h1", trials(LOW, budget=50.0)), Run("h2", short, data="downsampling"))
+    process = das_hpo("compare", "H1", "H2", "--db", url)
+    assert_one_line_error(process, 2, "--data blur (H1) or --data downsampling (H2)", "--epochs 50 (H1) or --epochs 5")
+
+
+def test_an_incumbents_trials_have_the_settings_of_its_run(several: str) -> None:
+    """Trials of the same hyperparameters with other choices are none of its incumbent."""
+    records = json.loads(das_hpo("compare", "tuned", "tuned-few", "--db", several, "-f", "json").stdout)
+    assert [subject["tests_use"] for subject in records["subjects"]] == [EVALUATIONS, INCUMBENT_TRIALS]
+    assert records["equal_cost"] is None

@@ -183,7 +183,9 @@ def test_names_that_are_taken(tmp_path: Path) -> None:
     other = Plan(seed=7)
     _store_campaign(url, other, cell, [16.0])
     out = ("-o", str(tmp_path / "out"))
-    assert_one_line_error(das_hpo("reproduce", "figure8", "--db", url, *out), 2, Plan().campaign(cell).name, "--prefix")
+    for computed in ((), ("--no-run",)):  # what has other settings is not shown, either
+        process = das_hpo("reproduce", "figure8", "--db", url, *out, *computed)
+        assert_one_line_error(process, 2, Plan().campaign(cell).name, "--prefix", "--seed is 7 there, 0 was asked for")
     assert_one_line_error(das_hpo("reproduce", "table5", "--db", url, *out), 2, "'table5'", "figure9")
     assert_one_line_error(das_hpo("reproduce", "table1", "--prefix", "too-long", "--db", url, *out), 2, "5 characters")
     assert_one_line_error(das_hpo("reproduce", "table1", "--db", url, "-o", str(tmp_path / "das.db")), 2, "a folder")
