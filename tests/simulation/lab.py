@@ -431,7 +431,7 @@ class Lab:
                     if session.exec_driver_sql(sql).first() is not None:
                         self.world.found(f"not so: {sentence}")
                 attempts = session.exec_driver_sql(
-                    "SELECT a.token, a.status, e.status, e.id FROM attempts a JOIN evaluations e "
+                    "SELECT a.token, a.status, e.status, e.id, a.message FROM attempts a JOIN evaluations e "
                     "ON e.id = a.evaluation_id"
                 ).all()
             self._check_attempts(attempts)
@@ -441,10 +441,12 @@ class Lab:
         """An evaluation fails after three attempts that were lost or raised, which takes a reason."""
         ended: dict[int, int] = Counter()
         failed: set[int] = set()
-        found = {token: status for token, status, _, _ in attempts}
+        found = {token: status for token, status, *_ in attempts}
         self._seen.update(found)
         kept = ("completed", "superseded", "error" if self.scenario.poison == "outcome" else "")
-        for _, status, of_evaluation, number in attempts:
+        for _, status, of_evaluation, number, message in attempts:
+            if "not confirmed" in (message or "") and status != "handed-back":
+                self.world.found(f"an attempt that no worker was told of counts as {status}")
             ended[number] += status in ("lost", "error")
             if of_evaluation == "failed":
                 failed.add(number)

@@ -125,6 +125,24 @@ OTHERS = (
         ((LeaseManager.look, "if lease.expires < now", "if lease.expires < 0"),),
     ),
     Mutation(
+        "what a resumed master adopts may hang for ever",
+        (
+            (
+                LeaseManager._takes_too_long,
+                "return now - lease.started",
+                "return bool(lease.session) and now - lease.started",
+            ),
+        ),
+    ),
+    Mutation(
+        "an attempt that no worker was told of counts as lost",
+        ((Recorder.start, "HANDED_BACK", "'lost'"),),
+    ),
+    Mutation(
+        "the optimiser is not told of an evaluation that has failed",
+        ((RecordedQueue.lost, 'self.learn(evaluation, "failed", None, message)', "pass"),),
+    ),
+    Mutation(
         "a lost evaluation is not offered again",
         ((LeaseTable.retire, "self._tasks.appendleft(lease.task)", "pass"),),
     ),
