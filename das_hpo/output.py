@@ -72,12 +72,12 @@ def as_csv(table: Table) -> str:
     """The table as RFC 4180 text: CRLF, quotes where needed, a header line."""
     lines: list[str] = []
 
-    class DispatcherConnections:
+    class Lines:
         def write(self, line: str) -> int:
             lines.append(line)
             return len(line)
 
-    writer = csv.writer(DispatcherConnections())
+    writer = csv.writer(Lines())
     writer.writerow(table.columns)
     for row in table.rows:
         writer.writerow([csv_cell(value) for value in row])
