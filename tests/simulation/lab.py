@@ -20,6 +20,7 @@ from typing import Any
 from unittest import mock
 
 import psycopg
+from sqlalchemy import select
 
 from das_hpo import running
 from das_hpo.campaigns.campaign import CampaignSettings
@@ -33,6 +34,7 @@ from storage import queries, spool, writes
 from storage.engine import open_database
 from storage.maintenance import INVARIANTS
 from storage.records import Replay
+from storage.statements import ATTEMPTS
 from tests.das_hpo.optimisers.test_replay import rows, state
 from tests.das_hpo.queues import Driver, new_run, settings
 from tests.das_hpo.trials import outcome
@@ -48,6 +50,9 @@ LOOK_EVERY_S = 2.0
 
 #: What waits for longer than this without a word has hung silently: a minute, and the time until it is noticed.
 SILENCE_S = 60.0 + 35.0
+
+#: For so long after faults have ceased, and a lease besides, attempts may still be lost: entries and answers time out.
+CALM_S = 90.0
 
 #: How many times as long a slow worker takes.
 SLOW = 8.0
@@ -144,7 +149,7 @@ class Lab:
 
     def duration_s(self, spec: TrialSpec) -> float:
         """How long a trial takes."""
-        return random.Random(f"{spec.seed} duration").expovariate(1 / self.scenario.mean_s) + 0.05
+        return random.Random(f"{spec.seed} duration").expovariate(1 / self.scenario.mean_s) + self.scenario.least_s
 
     def result(self, spec: TrialSpec, worker: int) -> TrialOutcome | str:
         """What a trial gives, or raises."""
@@ -229,7 +234,7 @@ class Lab:
         """How long the rest of the run may take once nothing goes wrong any more, as its settings imply."""
         evaluations, attempts, slack = 25, 3, 2
         slowness = SLOW if any(fault.kind == "slow worker" for fault in self.scenario.faults) else 1.0
-        computing_s = evaluations * attempts * slack * slowness * (self.scenario.mean_s + 1.0)
+        computing_s = evaluations * attempts * slack * slowness * (self.scenario.mean_s + self.scenario.least_s + 1.0)
         # What faults leave behind: leases of attempts and of masters run out, entries and answers time out.
         hanging_s = sum(fault.kind == "hang worker" for fault in self.scenario.faults) * (
             self.scenario.timeout_s or 0.0
@@ -434,8 +439,19 @@ class Lab:
                     "SELECT a.token, a.status, e.status, e.id, a.message FROM attempts a JOIN evaluations e "
                     "ON e.id = a.evaluation_id"
                 ).all()
+                self._check_calm(session)
             self._check_attempts(attempts)
             self._check_order(database, url, found)
+
+    def _check_calm(self, session: Any) -> None:
+        """Once faults have ceased, and what they have left behind has run out, no worker loses an attempt any more."""
+        kinds = {fault.kind for fault in self.scenario.faults}
+        if self.calm_since is None or kinds & {"jump clock", "hang worker"}:
+            return
+        late = EPOCH + timedelta(seconds=self.calm_since + self.scenario.lease_s + CALM_S)
+        lost = select(ATTEMPTS.c.id).where(ATTEMPTS.c.status == "lost", ATTEMPTS.c.finished_at > late)
+        if session.execute(lost).first() is not None:
+            self.world.found(f"an attempt was lost more than {CALM_S:.0f} s after faults had ceased")
 
     def _check_attempts(self, attempts: Any) -> None:
         """An evaluation fails after three attempts that were lost or raised, which takes a reason."""

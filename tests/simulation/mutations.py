@@ -16,6 +16,7 @@ from das_hpo.service.nameserver import Names
 from das_hpo.service.ownership import Ownership
 from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
+from das_hpo.service.registration import Registration
 from das_hpo.service.reports import Reports
 from spaces import errors, texts
 from storage import writes
@@ -106,7 +107,10 @@ DEFECTS = (
     ),
     Mutation(
         "a run that stands still is overwritten in the nameserver by another of its name",
-        ((Names.enter, 'if there not in ("", uri, before):', "if False:"),),
+        (
+            (Names.enter, 'if there not in ("", uri, before):', "if False:"),
+            (Registration.begin, "if found == DEAD:", "if found != ALIVE:"),
+        ),
     ),
 )
 

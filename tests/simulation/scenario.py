@@ -66,12 +66,13 @@ class Scenario:
         capacity: How many evaluations each takes at once.
         parallel: Evaluations that may be open at a time; None is no limit.
         lease_s: Of attempts.
-        mean_s: The mean duration of an evaluation.
+        mean_s: The mean duration of an evaluation, beside the least.
         poison: How each tenth evaluation goes wrong: not at all, ``raises`` always, ``raises once``, ``text``
             (raises a text with a NUL and a lone surrogate) or ``outcome`` (its outcome has such a text).
         postgresql: Whether the database is one of PostgreSQL.
         faults: What goes wrong, in time.
         timeout_s: The user's limit for an evaluation: what a worker hangs in, and beats, ends with nothing else.
+        least_s: The least duration of an evaluation.
     """
 
     seed: int
@@ -85,6 +86,7 @@ class Scenario:
     postgresql: bool
     faults: tuple[Fault, ...]
     timeout_s: float | None = None
+    least_s: float = 0.05
 
     def settings(self) -> dict[str, Any]:
         """Of the run."""
@@ -132,7 +134,27 @@ def drawn(seed: int, *, postgresql: bool | None = None) -> Scenario:
         postgresql=server,
         faults=tuple(faults),
     )
-    return _with_hanging(made, random.Random(f"hanging {seed}"))
+    return _with_meeting(_with_hanging(made, random.Random(f"hanging {seed}")), random.Random(f"meeting {seed}"))
+
+
+def _with_meeting(scenario: Scenario, chance: random.Random) -> Scenario:
+    """The same with a master that stands still until another has its place, for some: within a transaction, or a name.
+
+    Evaluations are short then, so that one transaction follows another within the second in which a lease is trusted,
+    or longer than the time after which an entry in the nameserver is renewed.
+    """
+    wanted = chance.random()
+    if scenario.postgresql and wanted < 0.6:
+        kind, mean_s = "freeze master in transaction", 0.5
+    elif not scenario.postgresql and wanted < 0.05:
+        kind, mean_s = "run of the same name", 8.0
+    else:
+        return scenario
+    fault = Fault(chance.uniform(0.5, 4.0), kind, chance.randrange(1, 7), 40.0)
+    faults = tuple(sorted((*scenario.faults, fault), key=lambda one: one.at))
+    return replace(
+        scenario, mean_s=mean_s, least_s=2 * mean_s, workers=max(2, scenario.workers), poison="", faults=faults
+    )
 
 
 def _with_hanging(scenario: Scenario, chance: random.Random) -> Scenario:
