@@ -20,8 +20,6 @@ from das_hpo.service.registration import Registration
 from das_hpo.service.reports import Reports
 from spaces import errors, texts
 from storage import writes
-from workers.worker.heartbeat import Heartbeat
-from workers.worker.loop import WorkerLoop
 from workers.worker.pending_reports import PendingReports
 
 
@@ -121,10 +119,6 @@ OTHERS = (
         ((LeaseManager._end, "counts = result != HANDED_BACK", "counts = True"),),
     ),
     Mutation(
-        "the last of three attempts is final, whatever ended it",
-        ((LeaseManager._end, "counts and lease.task.lost", "lease.task.lost"),),
-    ),
-    Mutation(
         "a silent worker's lease never ends",
         ((LeaseManager.look, "if lease.expires < now", "if lease.expires < 0"),),
     ),
@@ -187,22 +181,7 @@ OTHERS = (
         ),
     ),
     Mutation(
-        "the lease of a living master is taken",
-        ((writes.take_lease, "lease.lease_expires_at > now", "False"),),
-    ),
-    Mutation(
         "what could not be delivered is never delivered again",
         ((PendingReports.due, "if at <= now", "if at <= 0"),),
-    ),
-    Mutation(
-        "a worker drops what it is told to report again",
-        ((WorkerLoop._deliver, "if answer is None or answer.report == AGAIN:", "if answer is None:"),),
-    ),
-    Mutation(
-        "a worker goes on with what nobody wants, and beats for it",
-        (
-            (Heartbeat._end_what_hangs, "not self._give_up(self._unwanted)", "True"),
-            (LeaseTable.beat, "if lease is None or lease.stop:", "if lease is None:"),
-        ),
     ),
 )
