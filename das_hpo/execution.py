@@ -107,9 +107,11 @@ def execute_campaigns(
         How each ended, the one that was interrupted last; those after it are not begun.
 
     Raises:
+        UsageError: For a campaign whose task refuses its settings or hyperparameters.
         RunExistsError: If a name is taken by a run, or by a campaign with other settings.
         DasHpoError: If nameserver, database, key or device cannot be used.
     """
+    campaigns = [campaign.check() for campaign in campaigns]
     stop = stop or threading.Event()
     summaries: list[Summary] = []
     with (

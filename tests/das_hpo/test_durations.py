@@ -7,6 +7,7 @@ import pytest
 from das_hpo.durations import RANGES, format_duration, parse_duration, require_duration
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import preset
+from spaces.task_registry import DEFAULT_TASK
 from spaces.trial import TrialSpec
 from workers.transport.messages import WORK, Answer, Work
 
@@ -52,7 +53,7 @@ def test_each_option_has_a_range(name: str) -> None:
 
 def test_a_message_carries_every_valid_lease() -> None:
     """A lease that a worker would not take leaves a run without workers."""
-    spec = TrialSpec(preset("H1"), 1.0, 0)
+    spec = TrialSpec(DEFAULT_TASK, preset("H1").to_dict(), 1.0, 0)
     for text in (RANGES["lease"].least, RANGES["lease"].most):
         answer = Answer(WORK, (Work("token", spec, parse_duration(text)),))
         assert Answer.from_mapping(answer.to_dict()) == answer

@@ -32,6 +32,7 @@ from spaces.errors import (
     UnreachableError,
     UsageError,
 )
+from spaces.hyperparameters import preset
 from storage import queries, writes
 from storage.engine import open_database
 from tests.das_hpo.queues import settings
@@ -322,7 +323,7 @@ def test_a_stopped_run_is_not_begun(url: str, keys: KeyFile) -> None:
 
 def test_a_refused_campaign_changes_nothing(url: str, keys: KeyFile) -> None:
     """More trials of a campaign that another process computes: refused, and computed when asked for again."""
-    asked = CampaignSettings(name="c", trials=2, budget=1.0)
+    asked = CampaignSettings(name="c", hyperparameters=preset("H1").to_dict(), trials=2, budget=1.0)
     execute_campaigns([asked], url, service(keys))
     more = replace(asked, trials=4)
     with open_database(url) as database:
@@ -334,6 +335,13 @@ def test_a_refused_campaign_changes_nothing(url: str, keys: KeyFile) -> None:
         holder.release()
     (summary,) = execute_campaigns([more], url, service(keys))
     assert (summary.status, summary.snapshot.finished) == ("completed", 4)
+
+
+def test_a_campaign_that_no_worker_could_compute_is_refused(url: str, keys: KeyFile) -> None:
+    """At once, in one sentence, and no database is left behind."""
+    with pytest.raises(InvalidValueError, match="hyperparameters missing: parameter_learning_rate"):
+        execute_campaigns([CampaignSettings(name="c", trials=2, budget=1.0)], url, service(keys))
+    assert not Path(url.removeprefix("sqlite:///")).exists()
 
 
 def _as_if_its_process_had_ended(url: str) -> None:
