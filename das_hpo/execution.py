@@ -21,7 +21,7 @@ from das_hpo.campaigns.campaign import CampaignSettings, require_extended
 from das_hpo.campaigns.work import make_campaign
 from das_hpo.launching.cluster import Service, cluster_of
 from das_hpo.progress import Snapshot
-from das_hpo.running import Execution, Summary
+from das_hpo.running import Execution, Summary, patiently
 from das_hpo.service.queue import Attempt
 from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
@@ -71,8 +71,7 @@ def execute(
     ):
         if stop.is_set():
             raise KeyboardInterrupt
-        with database.begin() as session:
-            writes.create_run(session, new)
+        patiently(lambda: _create(database, new), stop, service.failing_s)
         record = queries.run(database, new.name)
         try:
             return Execution(database, record, make_optimisation, cluster, stop, progress).run()
@@ -119,7 +118,7 @@ def execute_campaigns(
         open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
     ):
         for campaign in campaigns:
-            record, missing = _stored_campaign(database, campaign)
+            record, missing = _stored_campaign(database, campaign, stop, service)
             if missing:
                 execution = Execution(database, record, make_campaign, cluster, stop, progress)
                 summaries.append(execution.run(settings=campaign.to_dict()))
@@ -131,13 +130,14 @@ def execute_campaigns(
     return summaries
 
 
-def _stored_campaign(database: Database, asked: CampaignSettings) -> tuple[RunRecord, bool]:
+def _stored_campaign(
+    database: Database, asked: CampaignSettings, stop: threading.Event, service: Service
+) -> tuple[RunRecord, bool]:
     """The stored campaign of that name, made if there is none, and whether anything of it is missing."""
     try:
         stored = queries.run(database, asked.name)
     except RunMissingError:
-        with database.begin() as session:
-            writes.create_run(session, asked.new_run())
+        patiently(lambda: _create(database, asked.new_run()), stop, service.failing_s)
         return queries.run(database, asked.name), True
     require_same_code(stored, fingerprint(load_task(asked.task)))
     require_extended(stored, asked)
@@ -199,6 +199,11 @@ def resume(
             make = make_campaign if record.kind == "campaign" else make_optimisation
             execution = Execution(database, record, make, cluster, stop, progress)
             return execution.run(time_limit_s, extended)
+
+
+def _create(database: Database, new: NewRun) -> None:
+    with database.begin() as session:
+        writes.create_run(session, new)
 
 
 def run_of(settings: RunSettings) -> NewRun:

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from das_hpo.durations import format_duration
 from das_hpo.launching.cluster import Cluster
@@ -34,6 +34,8 @@ GRACE_S = 1.0
 
 #: How often the run is looked after: its limits, its lease, its progress.
 _TICK_S = 0.2
+
+_T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +96,7 @@ class Execution:
         why = "an error"
         try:
             if settings is not None and settings != self._record.settings:
-                with self._database.begin() as session:
-                    self._ownership.hold(session)
-                    writes.set_run_settings(session, self._record.id, settings)
+                self._set_settings(settings)
             summary = self._serve(time_limit_s)
             why = ""
             return summary
@@ -110,7 +110,7 @@ class Execution:
             self._leave(why)
 
     def _serve(self, time_limit_s: float | None) -> Summary:
-        taken = self._spool.take_in(self._database, self._record.id, self._ownership.hold)
+        taken = self._patiently(lambda: self._spool.take_in(self._database, self._record.id, self._ownership.hold))
         if taken.recorded or taken.refused:
             log.info("%d outcomes that could not be written before are in, %d refused", taken.recorded, taken.refused)
         self._spool.reserve()
@@ -141,8 +141,7 @@ class Execution:
         if work.complete:
             why = None
         try:
-            with work.condition, work.transaction():
-                pass  # Whatever a commit before this one could not write.
+            self._patiently(lambda: _write_what_is_left(work))
             self._set_status(status, why)
         except StorageError as error:
             if not self._stop.is_set():
@@ -225,21 +224,58 @@ class Execution:
         except DasHpoError as error:
             log.warning("the run's lease runs out by itself: %s", error)
 
+    def _set_settings(self, settings: dict[str, Any]) -> None:
+        """Replaces the stored settings."""
+
+        def write() -> None:
+            with self._database.begin() as session:
+                self._ownership.hold(session)
+                writes.set_run_settings(session, self._record.id, settings)
+
+        self._patiently(write)
+
     def _set_status(self, status: str, message: str | None) -> None:
-        """Writes how the run stands; where the database cannot be written, it is tried again for a while."""
-        until = clock.monotonic() + self._cluster.service.failing_s
-        while True:
-            try:
-                with self._database.begin() as session:
-                    self._ownership.hold(session)
-                    writes.set_run_status(session, self._record.id, status, message)
-                return
-            except DatabaseBusyError as error:
-                if self._stop.is_set() or clock.monotonic() > until:
-                    raise
-                log.warning("the run's status cannot be written, trying again: %s", error)
-                self._stop.wait(1.0)
+        """Writes how the run stands."""
+
+        def write() -> None:
+            with self._database.begin() as session:
+                self._ownership.hold(session)
+                writes.set_run_status(session, self._record.id, status, message)
+
+        self._patiently(write)
+
+    def _patiently(self, write: Callable[[], _T]) -> _T:
+        """Writes; while the database cannot be written at present, it is tried again for a while."""
+        return patiently(write, self._stop, self._cluster.service.failing_s)
 
     def _show(self, snapshot: Snapshot) -> None:
         if self._progress is not None:
             self._progress(snapshot)
+
+
+def patiently(write: Callable[[], _T], stop: threading.Event, seconds: float) -> _T:
+    """Writes to a database; where it cannot be written at present, it is tried again.
+
+    Args:
+        write: Makes one transaction or more, and may be called again after it raised.
+        stop: Ends the trying.
+        seconds: So long it is tried.
+
+    Raises:
+        DatabaseBusyError: As ``write`` did at last.
+    """
+    until = clock.monotonic() + seconds
+    while True:
+        try:
+            return write()
+        except DatabaseBusyError as error:
+            if stop.is_set() or clock.monotonic() > until:
+                raise
+            log.warning("the database cannot be written, trying again: %s", error)
+            stop.wait(1.0)
+
+
+def _write_what_is_left(work: RecordedQueue) -> None:
+    """Whatever the commit before could not write."""
+    with work.condition, work.transaction():
+        pass

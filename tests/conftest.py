@@ -6,6 +6,7 @@ The modules that annotate axes are instrumented when they are imported.
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from tests.postgresql import empty_database, running_server
 codemain.getrandbits = random.Random(0).getrandbits
 # An int is a float, as PEP 484 has it.
 install_import_hook(annotated_modules(), "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+# A shell starts what it puts in the background with SIGINT ignored, and every process of the tests would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Examples follow from the tests alone, so that a failure is the change's; --hypothesis-profile=explore seeks new ones.
 settings.register_profile("das-hpo", deadline=None, derandomize=True)

@@ -75,17 +75,19 @@ class Ownership:
             try:
                 if self._try_to_take(held, forsaken=clock.monotonic() - begun > _FORSAKEN * LEASE_S):
                     return
-            except DatabaseBusyError:
-                # A master that stands still within a transaction: the database ends that when its lease has run out.
-                if held is None or clock.monotonic() - begun > 3 * LEASE_S:
+            except DatabaseBusyError as error:
+                # A master that stands still within a transaction: PostgreSQL ends that when its lease has run out.
+                if clock.monotonic() - begun > 3 * LEASE_S:
                     raise
+                if held is None:
+                    log.warning("the database cannot be written, trying again: %s", error)
             renewed = held is not None and (first is None or held.expires_at != first.expires_at)
             if held is not None and (renewed or lives(held.owner) is True):
                 host, pid = held.owner.split(":")[:2]
                 raise ClusterError(
                     f"the run {self._run_name!r} is being run by process {pid} on {host}: stop that one first"
                 )
-            if not waits:
+            if held is not None and not waits:
                 waits = True
                 log.warning("another das-hpo had the run %s: waiting until its lease has run out", self._run_name)
             if stop.wait(_LOOK_EVERY_S):

@@ -311,6 +311,32 @@ def test_a_signal_ends_a_run_whose_database_is_locked(url: str, keys: KeyFile) -
     assert rows(url) == rows(url, "calm")
 
 
+@pytest.mark.parametrize("at", ["the start", "the end"])
+def test_a_run_waits_for_a_database_that_another_holds(
+    at: str, url: str, keys: KeyFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Longer than a single commit does, as it does in between, and says so."""
+    execute(settings(seed=4, name="calm"), url, service(keys))
+    held = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=30, check_same_thread=False)
+
+    def hold() -> None:
+        if not held.in_transaction:
+            held.execute("begin immediate")
+            threading.Timer(4.0, held.rollback).start()
+
+    def progress(snapshot: Snapshot) -> None:
+        if at == "the end" and snapshot.finished == snapshot.expected:
+            hold()
+
+    if at == "the start":
+        hold()
+    summary = execute(settings(seed=4), url, service(keys), progress=progress)
+    held.close()
+    assert summary.status == "completed"
+    assert "cannot be written, trying again" in caplog.text
+    assert rows(url) == rows(url, "calm")
+
+
 def test_a_stopped_run_is_not_begun(url: str, keys: KeyFile) -> None:
     """A signal that came while the workers were started leaves no run behind."""
     stop = threading.Event()
