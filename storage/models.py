@@ -85,7 +85,7 @@ class Base(DeclarativeBase):
     )
 
 
-class Run(Base):
+class RunRow(Base):
     """One optimisation or campaign; ``sequence`` counts its finished evaluations, the lease names its master."""
 
     __tablename__ = "runs"
@@ -123,7 +123,7 @@ class Run(Base):
     fingerprint: Mapped[str | None] = mapped_column(String(64))
 
 
-class Configuration(Base):
+class ConfigurationRow(Base):
     """One point of the hyperparameter space, with hpbandster's id within its run."""
 
     __tablename__ = "configurations"
@@ -155,7 +155,7 @@ class Configuration(Base):
     alpha_optimizer: Mapped[str | None] = mapped_column(String(32))
 
 
-class Worker(Base):
+class WorkerRow(Base):
     """A worker process that was given work."""
 
     __tablename__ = "workers"
@@ -170,7 +170,7 @@ class Worker(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
 
-class Evaluation(Base):
+class EvaluationRow(Base):
     """One configuration at one budget with one seed, and its outcome once there is one.
 
     ``attempts`` and ``worker_id`` repeat what the attempts say, so that reading a million rows of
@@ -224,7 +224,7 @@ class Evaluation(Base):
     fingerprint: Mapped[str | None] = mapped_column(String(64))
 
 
-class Attempt(Base):
+class AttemptRow(Base):
     """One try of an evaluation by one worker; its token is what the worker's report must carry."""
 
     __tablename__ = "attempts"
@@ -256,10 +256,10 @@ PARTIAL_INDEXES: dict[str, str] = {
     for status in ("completed", "running")
 }
 for _statement in PARTIAL_INDEXES.values():
-    event.listen(Attempt.__table__, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
+    event.listen(AttemptRow.__table__, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
 
 
-class Epoch(Base):
+class EpochRow(Base):
     """One point of a learning curve."""
 
     __tablename__ = "epochs"

@@ -26,9 +26,9 @@ from storage.records import (
     ConfigurationRecord,
     EpochRecord,
     EvaluationRecord,
-    Lease,
     Replay,
     ResultRecord,
+    RunLease,
     RunRecord,
     RunSummary,
 )
@@ -86,7 +86,7 @@ def run(database: Database, name: str) -> RunRecord:
         return _run(session.execute(_named(session, name)).one(), database_now(session))
 
 
-def lease(database: Database, name: str) -> Lease | None:
+def lease(database: Database, name: str) -> RunLease | None:
     """Which master a run belongs to; None if to nobody.
 
     Raises:
@@ -96,7 +96,7 @@ def lease(database: Database, name: str) -> Lease | None:
         row = session.execute(_named(session, name)).one()
         if row.lease_owner is None:
             return None
-        return Lease(row.lease_owner, row.lease_expires_at, row.lease_expires_at <= database_now(session))
+        return RunLease(row.lease_owner, row.lease_expires_at, row.lease_expires_at <= database_now(session))
 
 
 def results(

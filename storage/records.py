@@ -241,7 +241,7 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class RunLease:
     """Which master a run belongs to, and until when unless it is renewed (by the database's clock)."""
 
     owner: str

@@ -34,6 +34,7 @@ from spaces.texts import cleaned
 from spaces.trial import TrialOutcome
 from storage import writes
 from storage.engine import Database, Session
+from storage.entries import NewOutcome
 
 _RESERVE = "reserve"
 _RESERVED_BYTES = 4 * 2**20
@@ -43,16 +44,6 @@ _ENDING = ".outcome.json"
 _ABOUT_THE_DATABASE = (DatabaseMissingError, DatabaseUnusableError, SchemaError)
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SpooledOutcome:
-    """The arguments of :func:`storage.writes.record_outcome`."""
-
-    token: str
-    outcome: TrialOutcome
-    loss: float | None
-    duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +88,7 @@ class Spool:
             if not path.exists():
                 _write(path, bytes(size))
 
-    def put(self, spooled: SpooledOutcome) -> Path:
+    def put(self, spooled: NewOutcome) -> Path:
         """Keeps an outcome durably and returns its file; the same token again replaces it.
 
         Raises:
@@ -119,7 +110,7 @@ class Spool:
                 raise DatabaseBusyError(f"{path} cannot be written ({error.strerror}): make room on its disk") from None
         return path
 
-    def pending(self) -> list[SpooledOutcome]:
+    def pending(self) -> list[NewOutcome]:
         """What is there and can be read, the oldest first."""
         found = []
         for path in self._files():
@@ -203,7 +194,7 @@ def _take_in(database: Database, path: Path, run_id: int, hold: Callable[[Sessio
             hold(session)
             if writes.run_that_waits(session, spooled.token) not in (None, run_id):
                 return "of another run"
-            new = writes.record_outcome(session, spooled.token, spooled.outcome, spooled.loss, spooled.duration_s)
+            new = writes.record_outcome(session, spooled)
     except Exception as error:
         if may_pass(error) or isinstance(error, _ABOUT_THE_DATABASE):
             raise
@@ -223,7 +214,7 @@ def _refuse(path: Path, error: Exception) -> str:
     return "refused"
 
 
-def _read(path: Path) -> SpooledOutcome:
+def _read(path: Path) -> NewOutcome:
     """What a file holds.
 
     Raises:
@@ -231,7 +222,7 @@ def _read(path: Path) -> SpooledOutcome:
         Exception: If it is none of ours, or was cut or changed.
     """
     values: dict[str, Any] = json.loads(path.read_bytes())
-    spooled = SpooledOutcome(**{**values, "outcome": TrialOutcome.from_mapping(values["outcome"])})
+    spooled = NewOutcome(**{**values, "outcome": TrialOutcome.from_mapping(values["outcome"])})
     _check_token(spooled.token)
     return spooled
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Insert, String, Table, bindparam, case, func, insert, literal, or_, select, update
 
 from storage.entries import FINISHED_STATUSES, WorkerInfo
-from storage.models import Attempt, Base, Configuration, Epoch, Evaluation, Run, Worker
+from storage.models import AttemptRow, Base, ConfigurationRow, EpochRow, EvaluationRow, RunRow, WorkerRow
 
 
 def _table(model: type[Base]) -> Table:
@@ -19,8 +19,8 @@ def _table(model: type[Base]) -> Table:
     return table
 
 
-RUNS, CONFIGURATIONS, EVALUATIONS = _table(Run), _table(Configuration), _table(Evaluation)
-ATTEMPTS, EPOCHS, WORKERS = _table(Attempt), _table(Epoch), _table(Worker)
+RUNS, CONFIGURATIONS, EVALUATIONS = _table(RunRow), _table(ConfigurationRow), _table(EvaluationRow)
+ATTEMPTS, EPOCHS, WORKERS = _table(AttemptRow), _table(EpochRow), _table(WorkerRow)
 
 INSERT_RETURNING_ID: dict[Table, Insert] = {
     table: insert(table).returning(table.c.id) for table in (RUNS, CONFIGURATIONS, EVALUATIONS, ATTEMPTS, WORKERS)

@@ -117,20 +117,22 @@ class Cluster:
             timeout_s: An evaluation that takes longer is lost; None leaves it to what is usual.
             stop: Ends waiting for the nameserver when it is set.
         """
-        from das_hpo.service.dispatcher import Dispatcher
+        from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 
         return Dispatcher(
             queue,
             run.name,
             nameserver=self.address,
             keys=self.service.keys,
-            host=self.service.host,
-            lease_s=self.service.lease_s,
-            evaluation_timeout_s=timeout_s,
+            settings=DispatcherSettings(
+                host=self.service.host,
+                wait_s=self.service.wait_s,
+                lease_s=self.service.lease_s,
+                evaluation_timeout_s=timeout_s,
+                task=None if run.fingerprint is None else (run.task, run.fingerprint),
+            ),
             attempts=attempts,
-            wait_s=self.service.wait_s,
             stop=stop,
-            task=None if run.fingerprint is None else (run.task, run.fingerprint),
         )
 
     @contextmanager

@@ -59,7 +59,6 @@ class LocalWorkers:
         nameserver: ``HOST:PORT``.
         devices: The device of each, as :func:`workers.worker.devices.local_devices` gives them.
         keys: The key file; None for no keys.
-        run: The one run to be served; None serves all.
         options: More options of the command.
         exited: Called with a worker's name when its process has ended without being told to.
         command: What is started; by default ``das-hpo worker``.
@@ -72,7 +71,6 @@ class LocalWorkers:
         devices: Sequence[str],
         *,
         keys: KeyFile | None,
-        run: str | None = None,
         options: Sequence[str] = (),
         exited: Callable[[str], None] | None = None,
         command: Sequence[str] = (sys.executable, "-m", "das_hpo", "worker"),
@@ -80,8 +78,6 @@ class LocalWorkers:
     ) -> None:
         self._places = [_Slot(device) for device in devices]
         self._arguments = [*command, "--nameserver", nameserver]
-        if run is not None:
-            self._arguments += ["--run", run]
         if keys is None:
             self._arguments.append("--insecure")
         self._arguments += options

@@ -22,7 +22,7 @@ from storage.owners import lives, realm, started
 
 if TYPE_CHECKING:
     from storage.engine import Database, Session
-    from storage.records import Lease
+    from storage.records import RunLease
 
 #: A lease that was not renewed for so long is free.
 LEASE_S = 20.0
@@ -105,7 +105,7 @@ class Ownership:
             writes.renew_lease(session, self._run_id, self.owner, LEASE_S)
             self._renewed = now
 
-    def _try_to_take(self, held: Lease | None, *, forsaken: bool) -> bool:
+    def _try_to_take(self, held: RunLease | None, *, forsaken: bool) -> bool:
         with self._database.begin() as session:
             if held is not None and (forsaken or lives(held.owner) is False):
                 writes.release_lease(session, self._run_id, held.owner)

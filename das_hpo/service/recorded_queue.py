@@ -13,7 +13,7 @@ from das_hpo.service.recorder import Recorder
 from spaces import clock
 from spaces.task import Metric
 from spaces.trial import WORST_LOSS, TrialOutcome
-from storage.entries import WorkerInfo
+from storage.entries import NewOutcome
 
 
 class RecordedQueue(ABC):
@@ -105,22 +105,24 @@ class RecordedQueue(ABC):
             raise
         return given
 
-    def started(self, evaluation: Evaluation, token: str, worker: WorkerInfo) -> int:
-        """A worker takes an evaluation."""
-        return self.recorder.start(evaluation.id, token, worker)
+    def started(self, attempt: Attempt) -> int:
+        """A worker starts an attempt."""
+        return self.recorder.start(attempt.evaluation.id, attempt.token, attempt.worker)
 
-    def lost(self, evaluation: Evaluation, token: str, result: str, message: str, final: bool) -> None:
+    def lost(self, attempt: Attempt, result: str, message: str, final: bool) -> None:
         """An attempt ended without an outcome."""
-        self.recorder.end(token, result, message, final=final)
+        evaluation = attempt.evaluation
+        self.recorder.end(attempt.token, result, message, final=final)
         if final and self._open.pop(evaluation.id, None) is not None:
             self._count(evaluation.budget, "failed")
             self.learn(evaluation, "failed", None, message)
             self._tell_the_end()
 
-    def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
+    def finished(self, attempt: Attempt, outcome: TrialOutcome, duration_s: float) -> None:
         """The outcome is recorded, and learned from if it is the first of its evaluation."""
+        evaluation = attempt.evaluation
         loss = outcome.loss(self.objective, self.metric.larger_is_better)
-        self.recorder.outcome(token, outcome, loss, duration_s)
+        self.recorder.outcome(NewOutcome(attempt.token, outcome, loss, duration_s))
         if self._open.pop(evaluation.id, None) is not None:
             self._count(evaluation.budget, outcome.status)
             self.learn(evaluation, outcome.status, WORST_LOSS if loss is None else loss, outcome.message)
@@ -130,10 +132,10 @@ class RecordedQueue(ABC):
         """Whether an evaluation has neither an outcome nor failed."""
         return evaluation.id in self._open
 
-    def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
-        """An outcome came and could not be recorded; the worker reports it again, if both of us live so long."""
+    def unrecorded(self, attempt: Attempt, outcome: TrialOutcome, duration_s: float) -> None:
+        """An outcome could not be recorded: it is kept, in case this process ends before the worker reports again."""
         loss = outcome.loss(self.objective, self.metric.larger_is_better)
-        self.recorder.keep(token, outcome, loss, duration_s)
+        self.recorder.keep(NewOutcome(attempt.token, outcome, loss, duration_s))
 
     # What the execution and the resume call.
 
@@ -159,7 +161,7 @@ class RecordedQueue(ABC):
         if attempts:
             with self.condition, self.transaction():
                 for attempt in attempts:
-                    self.lost(attempt.evaluation, attempt.token, HANDED_BACK, why, False)
+                    self.lost(attempt, HANDED_BACK, why, False)
                 self._waiting.extendleft(attempt.evaluation for attempt in reversed(attempts))
 
     def snapshot(self, workers: int = 0, deadline_s: float | None = None) -> Snapshot:

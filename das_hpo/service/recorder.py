@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from das_hpo.service.queue import HANDED_BACK
+from das_hpo.service.queue import HANDED_BACK, Evaluation
 from spaces import clock
 from spaces.errors import DatabaseBusyError, StorageError
-from spaces.trial import TrialOutcome
 from storage import writes
-from storage.entries import NewConfiguration, NewEvaluation, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, NewOutcome, WorkerInfo
 
 if TYPE_CHECKING:
     from das_hpo.service.ownership import Ownership
@@ -80,8 +79,8 @@ class Recorder:
         """Why the last transaction failed; None if it did not."""
         self.failing_since: float | None = None
         """Monotonic seconds when transactions began to fail; None if the last one succeeded."""
-        self.unsaved_outcomes: dict[str, tuple[TrialOutcome, float | None, float]] = {}
-        """Outcomes that the database lacks, by token: the other arguments of ``record_outcome``."""
+        self.unsaved_outcomes: dict[str, NewOutcome] = {}
+        """Outcomes that the database lacks, by token."""
         self._session: Session | None = None
         self._broken: Exception | None = None
         self._unsaved: list[Callable[[Session], None]] = []
@@ -134,8 +133,8 @@ class Recorder:
         self.failure = None
         self.failing_since = None
 
-    def add_job(self, configuration: NewConfiguration | None, evaluations: Sequence[NewEvaluation]) -> list[int]:
-        """Adds a new configuration, if there is one, and queues evaluations; returns the evaluations' ids."""
+    def add_job(self, configuration: NewConfiguration | None, evaluations: Sequence[NewEvaluation]) -> list[Evaluation]:
+        """Adds a new configuration, if there is one, and queues evaluations of it; returns them with their ids."""
 
         def write(session: Session) -> list[int]:
             if configuration is not None:
@@ -151,7 +150,7 @@ class Recorder:
                 self._rows[first_told] = writes.queue_evaluation(session, self.run_id, evaluation, again=True)
 
         self._block.append(write_again)
-        return ids
+        return [Evaluation.stored(new, id) for new, id in zip(evaluations, ids, strict=True)]
 
     def start(self, evaluation_id: int, token: str, worker: WorkerInfo) -> int:
         """A worker takes an evaluation; returns the attempt's number."""
@@ -181,20 +180,20 @@ class Recorder:
         self._write(write)
         self._block.append(write)
 
-    def outcome(self, token: str, outcome: TrialOutcome, loss: float | None, duration_s: float) -> None:
+    def outcome(self, new: NewOutcome) -> None:
         """An evaluation has its outcome, if it has none yet."""
 
         def write(session: Session) -> None:
-            writes.record_outcome(session, token, outcome, loss, duration_s)
+            writes.record_outcome(session, new)
 
         self._write(write)
         self._block.append(write)
-        self._tokens.add(token)
-        self.keep(token, outcome, loss, duration_s)
+        self._tokens.add(new.token)
+        self.keep(new)
 
-    def keep(self, token: str, outcome: TrialOutcome, loss: float | None, duration_s: float) -> None:
+    def keep(self, new: NewOutcome) -> None:
         """Remembers an outcome until a transaction that recorded it has succeeded; may be called outside of one."""
-        self.unsaved_outcomes[token] = (outcome, loss, duration_s)
+        self.unsaved_outcomes[new.token] = new
 
     def hopeless(self, patience_s: float) -> BaseException | None:
         """Why the run should end, if it should: what it does cannot be recorded, and trying again has not helped.

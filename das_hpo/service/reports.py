@@ -17,7 +17,7 @@ AGAIN_S = 1.0
 
 
 @dataclass(slots=True, eq=False)
-class Report:
+class WorkerReport:
     """A report that waits to be taken in; ``turn`` is set when it has its answer, or is to take in what waits."""
 
     caller: Caller
@@ -38,17 +38,17 @@ class Reports:
         take_in: Answers reports, in the order in which they came; one that it leaves is to come again.
     """
 
-    def __init__(self, lock: AbstractContextManager[Any], take_in: Callable[[Sequence[Report]], None]) -> None:
+    def __init__(self, lock: AbstractContextManager[Any], take_in: Callable[[Sequence[WorkerReport]], None]) -> None:
         self._lock = lock
         self._take_in = take_in
         self._queueing = threading.Lock()
-        self._waiting: list[Report] = []
+        self._waiting: list[WorkerReport] = []
         self._busy = False
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def answer(self, report: Report) -> Answer:
+    def answer(self, report: WorkerReport) -> Answer:
         """Queues a report and returns its answer.
 
         Raises:

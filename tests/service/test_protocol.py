@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from das_hpo import __version__
 from das_hpo.service import dispatcher as dispatcher_module
 from das_hpo.service import nameserver as nameserver_module
-from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from das_hpo.service.nameserver import NameServer
 from das_hpo.service.registration import DEAD, Registration
 from spaces.errors import AuthenticationError, RunExistsError, VersionError, WireError
@@ -27,7 +27,7 @@ from workers.transport.directory import locate
 from workers.transport.keys import KeyFile
 from workers.transport.messages import Answer, Caller
 from workers.transport.wire import Remote
-from workers.worker.worker import Worker
+from workers.worker.worker import Worker, WorkerSettings
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
@@ -61,9 +61,9 @@ def serve(nameserver, keys, queue):
     """Starts dispatchers, and clients of them."""
     made: list[Any] = []
 
-    def start(count: int, **options: Any) -> tuple[Any, Client, Dispatcher]:
+    def start(count: int) -> tuple[Any, Client, Dispatcher]:
         work = queue(count)
-        dispatcher = Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, **options)
+        dispatcher = Dispatcher(work, "a", nameserver=nameserver.address, keys=keys)
         dispatcher.start()
         with locate(nameserver.address, keys) as directory:
             client = Client(directory.dispatchers()[0]["a"], keys)
@@ -327,7 +327,7 @@ def test_a_worker_of_another_version_is_refused(serve):
 def test_a_worker_says_that_it_is_refused(serve, nameserver, keys):
     """A worker of one run ends with the reason."""
     serve(1)
-    worker = Worker(nameserver.address, keys, version="0.0.1", run="a", compute=lambda specs: [])
+    worker = Worker(nameserver.address, keys, WorkerSettings(run="a"), version="0.0.1", compute=lambda specs: [])
     with pytest.raises(VersionError, match=rf"run a is of das-hpo {__version__}, worker .* of 0\.0\.1"):
         worker.run()
 
@@ -399,7 +399,7 @@ def test_addresses_to_listen_on(queue, keys, host):
     at = "127.0.0.1" if host == "0.0.0.0" else host
     with (
         NameServer(at, keys=keys) as nameserver,
-        Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys, host=host),
+        Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(host=host)),
         locate(nameserver.address, keys) as directory,
     ):
         client = Client(directory.dispatchers()[0]["a"], keys)

@@ -16,10 +16,8 @@ from spaces import clock
 from spaces.errors import ClusterError
 from workers.transport.messages import tokens
 from workers.transport.wire import mapping
-from workers.worker.assignments import Assignments
-from workers.worker.dispatchers import DispatcherConnections, DispatcherDirectory
-from workers.worker.identity import Identity
-from workers.worker.wakeup import Wakeup
+from workers.worker.dispatchers import DispatcherConnections
+from workers.worker.state import Sleeper, WorkerState
 
 #: How soon a beat that failed is tried again.
 RETRY_S = 2.0
@@ -42,29 +40,23 @@ class Heartbeat:
     """Renews leases until it is closed.
 
     Args:
-        identity: Who the worker is.
-        assignments: Whose leases are renewed.
-        dispatchers: Refreshed when it is time to.
-        connections: Connections of this thread.
-        give_up: Called with the tokens that are not wanted any more; says whether they are all that is
-            computed at present, which was interrupted then.
-        leave: Called if a signal was not reacted to in time; the process ends after it.
+        state: Who the worker is, and the attempts whose leases are renewed.
+        connections: The heartbeat's own connections to dispatchers.
+        give_up: Called with the tokens whose computation should stop. Returns whether they are all that is computed
+            at present; then it was interrupted.
+        leave: Called if the main thread did not react to a signal in time; the process ends after it.
         wakeup: What the heartbeat sleeps on; signals are written to it.
     """
 
     def __init__(
         self,
-        identity: Identity,
-        assignments: Assignments,
-        dispatchers: DispatcherDirectory,
+        state: WorkerState,
         connections: DispatcherConnections,
         give_up: Callable[[frozenset[str]], bool],
         leave: Callable[[], None],
-        wakeup: Wakeup,
+        wakeup: Sleeper,
     ) -> None:
-        self._identity = identity
-        self._assignments = assignments
-        self._dispatchers = dispatchers
+        self._state = state
         self._connections = connections
         self._give_up = give_up
         self._leave = leave
@@ -80,7 +72,7 @@ class Heartbeat:
 
     def start(self) -> None:
         """Starts a thread that beats."""
-        self._thread = threading.Thread(target=self.run, name=f"{self._identity.name} heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self.run, name=f"{self._state.identity.name} heartbeat", daemon=True)
         self._thread.start()
 
     def expect(self, lease_s: float) -> None:
@@ -111,7 +103,7 @@ class Heartbeat:
         self._connections.close()
 
     def _step(self) -> None:
-        self._dispatchers.refresh()
+        self._state.dispatchers.refresh()
         now = clock.monotonic()
         if now >= self._beat_due:
             self._beat_due = now + self._beat()
@@ -120,10 +112,10 @@ class Heartbeat:
 
     def _sleep(self) -> None:
         # Of work that was taken during the last beat, expect() may not have known that a beat is due.
-        beat_s = self._assignments.beat_s()
+        beat_s = self._state.assignments.beat_s()
         if beat_s is not None:
             self._beat_due = min(self._beat_due, clock.monotonic() + beat_s)
-        due = min(self._beat_due, self._dispatchers.due)
+        due = min(self._beat_due, self._state.dispatchers.due)
         if self._quit_at is not None:
             due = min(due, self._quit_at)
         if self._interrupted_at is not None:
@@ -134,7 +126,7 @@ class Heartbeat:
 
     def _beat(self) -> float:
         """Beats for everything held; returns when to beat again."""
-        us, by_run = self._identity, self._assignments.by_run()
+        us, by_run = self._state.identity, self._state.assignments.by_run()
         self._connections.keep(set(by_run))
         failed = False
         unwanted: set[str] = set()
@@ -151,7 +143,7 @@ class Heartbeat:
                     self._failing.add(run)
                     log.warning("the dispatcher of %s does not hear us, which it may in a moment: %s", run, error)
         self._unwanted = frozenset(unwanted)
-        beat_s = self._assignments.beat_s()
+        beat_s = self._state.assignments.beat_s()
         if beat_s is None:
             self._failing.clear()
             return 3600.0  # whoever takes work pokes
