@@ -14,12 +14,12 @@ RUN_KINDS = ("run", "campaign")
 RUN_STATUSES = ("running", "completed", "interrupted", "failed")
 EVALUATION_STATUSES = ("queued", "running", "completed", "diverged", "failed")
 
-#: Statuses of an evaluation that has its ``sequence`` and changes no more.
+#: The statuses of an evaluation that has ended: it has its ``sequence`` and does not change any more.
 FINISHED_STATUSES = ("completed", "diverged", "failed")
 
 ORIGINS = ("model", "random", "preset", "fixed")
 
-#: How an attempt stands. ``superseded``: another attempt of its evaluation gave the outcome.
+#: The statuses of an attempt. ``superseded``: another attempt at its evaluation gave the outcome.
 ATTEMPT_STATUSES = ("running", "completed", "lost", "handed-back", "error", "superseded")
 
 #: How an attempt may end without an outcome.

@@ -20,7 +20,7 @@ def add_configuration(session: Session, run_id: int, new: NewConfiguration, *, a
         session: The transaction.
         run_id: The run.
         new: What is added.
-        again: A commit that held it was not confirmed, so that it may be there already: then it stays as it is.
+        again: Whether it may be there already, because a commit with it was not confirmed; then it stays as it is.
     """
     identifier = {f"of_{name}": number for name, number in new.configuration_id._asdict().items()}
     if again:
@@ -115,7 +115,7 @@ def start_attempt(session: Session, evaluation_id: int, token: str, worker: Work
 def end_attempt(session: Session, token: str, result: str, message: str | None, *, final: bool) -> bool:
     """Ends a running attempt without an outcome; its evaluation is queued again, or ``failed`` if final.
 
-    A failed evaluation gets its ``sequence``, as the master is told of it.
+    A failed evaluation gets its ``sequence``, as the optimiser is told of it.
 
     Returns:
         False, and nothing is changed, if that attempt is not running (any more).
@@ -156,7 +156,7 @@ def _add_worker(session: Session, worker: WorkerInfo) -> int:
     """Adds a worker process that was not known a moment ago; returns its id."""
     values = {name: getattr(worker, name) for name in statements.WORKER_FIELDS}
     if session.dialect.name == "postgresql":
-        # Two masters may meet the same new worker at once; in SQLite a write transaction is alone.
+        # Two runs may meet the same new worker at once; in SQLite only one transaction writes at a time.
         from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
         session.execute(

@@ -14,7 +14,9 @@ from storage.models import RunRow
 
 
 def take_lease(session: Session, run_id: int, owner: str, seconds: float) -> bool:
-    """Makes ``owner`` the run's only master for so many seconds, by the database's clock; renews its own lease.
+    """Makes ``owner`` the only process that serves the run, for so many seconds by the database's clock.
+
+    If it has the lease already, the lease is renewed.
 
     Returns:
         False if the lease of another owner has not run out.
@@ -36,13 +38,13 @@ def take_lease(session: Session, run_id: int, owner: str, seconds: float) -> boo
 
 
 def hold_lease(session: Session, run_id: int, owner: str, seconds: float) -> bool:
-    """Makes sure that ``owner`` has the lease, and that nobody takes it before this transaction has ended.
+    """Makes sure that ``owner`` has the lease, and that no other process takes it before this transaction has ended.
 
     The run's row stays locked until then. In PostgreSQL a transaction that stands still for ``seconds`` (its process
-    is stopped) is rolled back by the server, so that another master need not wait for it.
+    is stopped) is rolled back by the server, so that another process need not wait for it.
 
     Returns:
-        False if it is not ``owner``'s (any more): another master has taken the run, this one must stop.
+        False if it is not ``owner``'s (any more): another process has taken the run over, and this one must stop.
     """
     if session.dialect.name == "postgresql":
         found = session.execute(statements.HOLD_LEASE, {"of_run": run_id, "to_timeout": str(int(seconds * 1000))})
@@ -56,7 +58,7 @@ def renew_lease(session: Session, run_id: int, owner: str, seconds: float) -> bo
     """Extends the lease that ``owner`` holds.
 
     Returns:
-        False if it is not ``owner``'s (any more): another master has taken the run, this one must stop.
+        False if it is not ``owner``'s (any more): another process has taken the run over, and this one must stop.
     """
     expires_at = database_now(session) + timedelta(seconds=seconds)
     renewed = session.execute(

@@ -31,7 +31,9 @@ def test_nameserver_and_ping_over_tls(tmp_path: Path):
         assert server.stderr is not None
         address = server.stderr.readline().split("nameserver at ")[1].split(",")[0]
         assert das_hpo("nameserver", "--ping", address, environment=tls).returncode == 0
-        assert_one_line_error(das_hpo("nameserver", "--ping", address, environment=plain), 1, "uses TLS and we do not")
+        assert_one_line_error(
+            das_hpo("nameserver", "--ping", address, environment=plain), 1, "uses TLS, which this process does not"
+        )
     finally:
         server.terminate()
         assert server.wait(20) == 0

@@ -23,7 +23,7 @@ from tests.service.conftest import ROOT, SPEC
 
 
 class CountingDesk:
-    """A desk that keeps nothing but numbers."""
+    """An evaluation queue that keeps nothing but numbers."""
 
     def __init__(self, count: int) -> None:
         self.condition = threading.Condition(threading.RLock())

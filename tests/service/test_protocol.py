@@ -121,9 +121,7 @@ def test_capacity_claims_what_fits_together(serve, queue):
     """A batch holds evaluations of one shape; the others wait for the next claim."""
     work, client, dispatcher = serve(6)
     plain = work.evaluation
-    work.evaluation = lambda number: replace(
-        plain(number), budget=1.0 + number % 2, spec=replace(plain(number).spec, budget=1.0 + number % 2)
-    )
+    work.evaluation = lambda number: replace(plain(number), spec=replace(plain(number).spec, budget=1.0 + number % 2))
     first = client.claim(capacity=4)
     assert [item.spec.seed for item in first.work] == [0, 2]
     assert dispatcher.queued == 2
@@ -374,7 +372,10 @@ def test_another_key_is_refused_by_name(serve, nameserver, tmp_path, keys):
         with pytest.raises(AuthenticationError, match=words):
             locate(nameserver.address, wrong)
         where = str(client.remote._uri)
-        with pytest.raises(AuthenticationError, match="holds another key than we do"), Remote(where, wrong) as remote:
+        with (
+            pytest.raises(AuthenticationError, match="holds another key than this process"),
+            Remote(where, wrong) as remote,
+        ):
             remote.call("claim", client.caller.to_dict(), 1)
 
 

@@ -29,11 +29,11 @@ from tests.simulation.database import SimulatedDatabase
 from tests.simulation.network import SimulatedRemote
 from tests.simulation.world import Process, VirtualEvent
 from workers.transport.directory import Directory
+from workers.transport.messages import Caller
 from workers.transport.wire import DISPATCHER_PREFIX, uri
 from workers.worker.computation import Abandoned, Interrupted
 from workers.worker.dispatchers import DispatcherConnections
 from workers.worker.heartbeat import Heartbeat
-from workers.worker.identity import Identity
 from workers.worker.loop import WorkerLoop, leave
 from workers.worker.state import WorkerState
 
@@ -286,8 +286,8 @@ class SimulatedWorker:
         self.slowness = slowness
         self.hangs = False
         self.process = Process(lab.world, name)
-        identity = Identity(name, "host", number + 1, "cpu", __version__, lab.scenario.capacity, session=lab.word())
-        self.state = WorkerState(identity, directory(lab), SimulatedWakeup(lab))
+        identity = Caller(name, "host", number + 1, "cpu", __version__, session=lab.word())
+        self.state = WorkerState(identity, directory(lab), SimulatedWakeup(lab), capacity=lab.scenario.capacity)
 
         def connections(timeout_s: float, heard: Callable[..., None] | None = None) -> DispatcherConnections:
             return DispatcherConnections(

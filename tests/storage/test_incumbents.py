@@ -123,7 +123,7 @@ def test_bad_questions_are_refused(database: Database, samples: Any) -> None:
         queries.incumbents(database, "none")
     with pytest.raises(UnknownNameError, match="valid are one-shot, architecture"):
         queries.incumbents(database, "first", "final")
-    with pytest.raises(InvalidValueError, match="top is 1 or more, 0 came"):
+    with pytest.raises(InvalidValueError, match="top is 1 or more, got 0"):
         queries.incumbents(database, "first", top=0)
     with pytest.raises(UnknownNameError, match="valid are mean, median, max"):
         queries.incumbents(database, "first")

@@ -130,7 +130,7 @@ def test_results_refuse_what_is_not_there(filled: Database) -> None:
         queries.results(filled, "third")
     with pytest.raises(UnknownNameError, match="valid are queued"):
         queries.results(filled, status="done")
-    with pytest.raises(InvalidValueError, match="-1 came"):
+    with pytest.raises(InvalidValueError, match="got -1"):
         queries.results(filled, limit=-1)
 
 

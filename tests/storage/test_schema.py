@@ -239,10 +239,15 @@ def test_no_schema_goes_back(revision: str, sqlite_url: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
     engine = connect(locate(sqlite_url))
-    with pytest.raises(SchemaError, match=r"cannot be taken back .* restore a backup"), writing(engine) as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revision,))
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base" if revision == REVISIONS[0] else "-1")
+
+    def downgrade() -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revision,))
+            config.attributes["connection"] = connection
+            command.downgrade(config, "base" if revision == REVISIONS[0] else "-1")
+
+    with pytest.raises(SchemaError, match=r"cannot be taken back .* restore a backup"):
+        downgrade()
     engine.dispose()
     with open_database(sqlite_url) as database:
         assert queries.runs(database) == []

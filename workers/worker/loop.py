@@ -1,7 +1,7 @@
-"""A worker's decisions: which run is asked for work, what is computed, and what becomes of a report.
+"""A worker's main loop: it asks runs for work, computes it, and reports until the report is acknowledged.
 
-No socket, no thread and no clock of its own: :mod:`workers.worker.worker` gives it real ones, the deterministic
-simulation virtual ones.
+The loop has no socket, thread or clock of its own: :mod:`workers.worker.worker` gives it real ones, and the simulation
+of the tests virtual ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workers.worker.pending_reports import PendingReport
 from workers.worker.round_robin import RETRY_S
 from workers.worker.state import WorkerState
 
-#: A worker on which so many evaluations in a row raised ends: it is more likely to be broken than they are.
+#: A worker on which this many evaluations in a row raised an error ends: more likely it is broken than all of them.
 MAX_ERRORS = 5
 
 log = logging.getLogger(__name__)
@@ -31,12 +31,12 @@ class Computing(Protocol):
     """Computes; :class:`workers.worker.computation.Computation` is one."""
 
     def results(self, specs: Sequence[TrialSpec], tokens: frozenset[str]) -> list[TrialOutcome | str]:
-        """An outcome, or the text of what was raised, for each; raises Abandoned or Interrupted."""
+        """An outcome, or the text of an error, for each trial; raises Abandoned or Interrupted."""
         ...
 
 
 class Expecting(Protocol):
-    """Is told of leases; :class:`workers.worker.heartbeat.Heartbeat` is one."""
+    """Renews leases; :class:`workers.worker.heartbeat.Heartbeat` is one."""
 
     def expect(self, lease_s: float) -> None:
         """A lease of so many seconds was taken."""
@@ -73,11 +73,11 @@ class WorkerLoop:
         self._errors: set[int] = set()
 
     def serve(self) -> None:
-        """Asks, computes and reports.
+        """Asks, computes and reports until the worker ends.
 
         Raises:
             VersionError: If the one run to be served is of another version.
-            ClusterError: If so many evaluations raised that this process seems to be broken.
+            ClusterError: If so many evaluations raised an error that this process seems to be broken.
         """
         worked = clock.monotonic()
         while not self._state.stopping:
@@ -93,24 +93,24 @@ class WorkerLoop:
             self._sleep(None if self._idle_timeout_s is None else self._idle_timeout_s - idle_s)
 
     def _serve_run(self, run: str) -> bool:
-        """Claims from one run; while it is the only one, goes on with what its acknowledgements carry."""
+        """Claims work of one run; if it is the only run, continues with the work that its acknowledgements carry."""
         self._state.served.add(run)
-        answer = self._ask(run, "claim", self._state.caller(run), self._state.identity.capacity)
+        answer = self._ask(run, "claim", self._state.caller(run), self._state.capacity)
         worked = False
         while answer is not None and answer.status == WORK and not self._state.stopping:
             answer = self._work_off(run, answer.work)
             worked = True
         self._state.round_robin.note(run, answer)
-        if answer is not None and answer.status == REFUSED and self._state.identity.only is not None:
+        if answer is not None and answer.status == REFUSED and self._state.only is not None:
             raise VersionError(answer.message)
         return worked
 
     def _to_ask(self) -> list[str]:
-        """The runs that have all their outcomes."""
+        """The runs to be asked for work: those that no report is pending for."""
         return [run for run in self._state.dispatchers.runs() if not self._state.pending.of_run(run)]
 
     def _work_off(self, run: str, work: tuple[Work, ...]) -> Answer | None:
-        """Computes and reports; returns the last answer, which may carry more work."""
+        """Computes work and reports it; returns the last answer, which may carry more work."""
         tokens = [item.token for item in work]
         why = self._refusal([item.spec for item in work])
         if why is not None:
@@ -128,7 +128,7 @@ class WorkerLoop:
         except Interrupted:
             log.info("interrupted: %d evaluations of %s are handed back", len(work), run)
             return None
-        duration_s = (clock.monotonic() - began) / len(work)  # each one's share
+        duration_s = (clock.monotonic() - began) / len(work)  # the share of each
         self._count_errors(work, results)
         answer: Answer | None = None
         for number, (token, result) in enumerate(zip(tokens, results, strict=True), 1):
@@ -136,17 +136,19 @@ class WorkerLoop:
                 PendingReport(run, token, result, duration_s), self._wanted() if number == len(work) else 0
             )
         if len(self._errors) >= MAX_ERRORS:
-            raise ClusterError(f"{MAX_ERRORS} evaluations in a row raised here: this worker seems broken, and ends")
+            raise ClusterError(
+                f"{MAX_ERRORS} evaluations in a row raised an error here: this worker seems broken, and ends"
+            )
         return answer
 
     def _wanted(self) -> int:
         """How much work the acknowledgement of a report may carry: none while other runs wait for their turn."""
         if self._state.stopping or self._errors or len(self._state.dispatchers.runs()) > 1:
             return 0
-        return self._state.identity.capacity
+        return self._state.capacity
 
     def _count_errors(self, work: tuple[Work, ...], results: Sequence[TrialOutcome | str]) -> None:
-        """Notes which evaluations raised since the last that did not."""
+        """Notes which evaluations raised an error since the last one that did not."""
         if any(isinstance(result, TrialOutcome) for result in results):
             self._errors.clear()
         self._errors.update(
@@ -156,7 +158,7 @@ class WorkerLoop:
     # Calls --------------------------------------------------------------------------------------
 
     def _ask(self, run: str, method: str, *arguments: object) -> Answer | None:
-        """An answer, or None if there is none to be had at present."""
+        """The answer of a run's dispatcher; None if it does not answer at present."""
         try:
             return Answer.from_mapping(self._connections.call(run, method, *arguments))
         except ClusterError as error:
@@ -164,7 +166,7 @@ class WorkerLoop:
             return None
 
     def _deliver(self, pending: PendingReport, wanted: int) -> Answer | None:
-        """Reports an outcome; what is not acknowledged is kept, and reported again later."""
+        """Reports an outcome; if it is not acknowledged, it is kept and reported again later."""
         answer = self._ask(pending.run, *pending.message(self._state.caller(pending.run), wanted))
         if answer is None or answer.report == AGAIN:
             self._state.pending.keep(pending, RETRY_S if answer is None else max(RETRY_S, answer.wait_s))
@@ -179,11 +181,11 @@ class WorkerLoop:
         for pending in self._state.pending.due():
             self._deliver(pending, 0)
         for pending in self._state.pending.expired():
-            log.error("nobody has wanted an outcome of run %s for a day: it is dropped", pending.run)
+            log.error("run %s has not answered for a day: its outcome is dropped", pending.run)
             self._state.assignments.drop(pending.run, (pending.token,))
 
     def _sleep(self, most_s: float | None) -> None:
-        """Sleeps until a run may have work, a report is due, or somebody wakes us."""
+        """Sleeps until a run may have work, a report is due, or another thread wakes it."""
         now = clock.monotonic()
         due = min(self._state.round_robin.due(self._to_ask()), self._state.pending.next_due(), now + 10.0)
         seconds = max(0.0, due - now) if most_s is None else max(0.0, min(due - now, most_s))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol, Self
 
 from workers.transport.directory import Directory
 from workers.transport.messages import Caller
 from workers.worker.assignments import Assignments
 from workers.worker.dispatchers import DispatcherDirectory
-from workers.worker.identity import Identity
 from workers.worker.pending_reports import PendingReports
 from workers.worker.round_robin import RoundRobin
 
@@ -40,9 +40,11 @@ class WorkerState:
     The main thread and the heartbeat share it. Open it (``with state:``) before it is used.
 
     Args:
-        identity: Who the worker is.
+        identity: Who the worker is; it holds nothing yet.
         nameserver: A client of the nameserver, closed with this object.
         wakeup: What the main thread sleeps on; opened and closed with this object.
+        capacity: How many evaluations of equal shape are computed at once.
+        only: The one run to be served; None serves all.
 
     Attributes:
         assignments: The attempts that the worker computes or has yet to report.
@@ -53,21 +55,29 @@ class WorkerState:
         stopping: Whether the worker ends after the evaluation that it computes.
     """
 
-    def __init__(self, identity: Identity, nameserver: Directory, wakeup: Sleeper) -> None:
+    def __init__(
+        self,
+        identity: Caller,
+        nameserver: Directory,
+        wakeup: Sleeper,
+        *,
+        capacity: int = 1,
+        only: str | None = None,
+    ) -> None:
         self.identity = identity
+        self.capacity = capacity
+        self.only = only
         self.wakeup = wakeup
         self.assignments = Assignments()
         self.pending = PendingReports()
         self.round_robin = RoundRobin()
-        self.dispatchers = DispatcherDirectory(nameserver, identity.name, identity.only, self.appeared)
+        self.dispatchers = DispatcherDirectory(nameserver, identity.name, only, self.appeared)
         self.served: set[str] = set()
         self.stopping = False
 
     def caller(self, run: str) -> dict[str, object]:
         """How the worker presents itself to the dispatcher of a run."""
-        us = self.identity
-        holding = self.assignments.tokens(run)
-        return Caller(us.name, us.host, us.pid, us.device, us.version, us.session, holding, us.tasks).to_dict()
+        return replace(self.identity, holding=self.assignments.tokens(run)).to_dict()
 
     def appeared(self, runs: Iterable[str]) -> None:
         """These runs were started or resumed, and are asked for work at once; for any thread."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,12 +23,11 @@ from spaces.task_registry import DEFAULT_TASK, load_task
 from spaces.texts import cleaned
 from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
-from workers.transport.messages import default_name, host_name
+from workers.transport.messages import Caller, default_name, host_name
 from workers.transport.wire import Remote
 from workers.worker.computation import Computation, Compute
 from workers.worker.dispatchers import DispatcherConnections
 from workers.worker.heartbeat import Heartbeat
-from workers.worker.identity import Identity
 from workers.worker.loop import WorkerLoop, leave
 from workers.worker.state import WorkerState
 from workers.worker.task_runner import TaskRunner
@@ -93,17 +93,22 @@ class Worker:
         self._settings = settings or WorkerSettings()
         self._tasks = TaskRunner(tasks or (load_task(DEFAULT_TASK),), self._settings.device)
         self._compute = compute
-        identity = Identity(
-            cleaned(self._settings.name or default_name()),
-            host_name(),
-            os.getpid(),
-            self._settings.device,
-            version,
-            self._settings.capacity,
-            only=self._settings.run,
+        identity = Caller(
+            name=cleaned(self._settings.name or default_name()),
+            host=host_name(),
+            pid=os.getpid(),
+            device=self._settings.device,
+            version=version,
+            session=secrets.token_hex(8),
             tasks=self._tasks.fingerprints,
         )
-        self._state = WorkerState(identity, Directory(nameserver, keys), Wakeup())
+        self._state = WorkerState(
+            identity,
+            Directory(nameserver, keys),
+            Wakeup(),
+            capacity=self._settings.capacity,
+            only=self._settings.run,
+        )
 
     @property
     def name(self) -> str:

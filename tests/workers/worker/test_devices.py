@@ -62,7 +62,7 @@ def test_what_is_no_device(device: str):
 def test_a_worker_has_one_device():
     """A list is for local workers."""
     assert check_device("cpu") == "cpu"
-    with pytest.raises(InvalidValueError, match="a worker has one device, 'cpu,cpu' came"):
+    with pytest.raises(InvalidValueError, match="a worker has one device, got 'cpu,cpu'"):
         check_device("cpu,cpu")
 
 
