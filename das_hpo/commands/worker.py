@@ -8,7 +8,7 @@ import os
 
 from das_hpo import __version__, logs
 from das_hpo.commands.command import Command, add_duration
-from das_hpo.commands.connecting import GPU_CAPACITY, add_computing, add_security, add_waiting, keys
+from das_hpo.commands.connecting import GPU_CAPACITY, add_computing, add_security, add_waiting, set_up_security
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def execute(args: argparse.Namespace) -> int:
     tasks = [
         with_kernel(load_task(door), args.kernel) for door in args.tasks or doors_of_environment() or [DEFAULT_TASK]
     ]
-    key_file = keys(args, parse_address(args.nameserver)[0])
+    key_file = set_up_security(args, parse_address(args.nameserver)[0])
     spread = args.device in (AUTO, CUDA)
     devices = list(dict.fromkeys(local_devices(args.device))) if spread else [check_device(args.device)]
     check_kernel(args.kernel, devices)

@@ -45,7 +45,7 @@ def test_a_part_of_the_options_is_refused(tmp_path: Path):
     assert_one_line_error(
         das_hpo("worker", "--nameserver", "127.0.0.1:1", "--tls-cert", "x", cwd=tmp_path),
         2,
-        "TLS needs --tls-cert, --tls-key, --tls-ca: --tls-key and --tls-ca did not come",
+        "TLS needs all of --tls-cert, --tls-key, --tls-ca: give --tls-key and --tls-ca as well",
     )
 
 

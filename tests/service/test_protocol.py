@@ -181,7 +181,7 @@ def test_a_live_entry_of_another_address_is_not_overwritten(nameserver, keys):
         assert directory.enter("a", first) == first
         assert directory.enter("a", second) == first
         assert directory.enter("a", first) == first
-        with pytest.raises(WireError, match="heard of less than"):
+        with pytest.raises(WireError, match="which was renewed less than"):
             directory._remote.call("register", "das-hpo.dispatcher.a", second)
         assert directory.enter("a", second, first) == second
         assert directory.dispatchers()[0] == {"a": second}
@@ -368,7 +368,7 @@ def test_another_key_is_refused_by_name(serve, nameserver, tmp_path, keys):
     """Whoever holds another key learns which file to copy, and is not answered."""
     _, client, _ = serve(1)
     other = KeyFile(tmp_path / "other")
-    for wrong, words in ((other, "other"), (None, "we hold none")):
+    for wrong, words in ((other, "other"), (None, "which has none")):
         with pytest.raises(AuthenticationError, match=words):
             locate(nameserver.address, wrong)
         where = str(client.remote._uri)

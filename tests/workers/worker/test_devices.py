@@ -47,7 +47,7 @@ def test_auto_takes_what_there_is():
 def test_a_gpu_that_is_not_there_is_said(device: str):
     """With what to do."""
     with pytest.raises(
-        DeviceError, match=f"{device} was asked for, and torch finds no GPU .* use --device cpu or auto"
+        DeviceError, match=f"{device} needs a GPU, and torch finds none on this machine: use --device cpu or auto"
     ):
         local_devices(device)
 
