@@ -26,13 +26,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.trivial_worker import OUTCOME
-from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from das_hpo.service.nameserver import NameServer
-from das_hpo.service.queue import Evaluation
+from das_hpo.service.queue import Attempt, Evaluation
 from spaces.hyperparameters import preset
 from spaces.identity import ConfigurationId
 from spaces.trial import TrialOutcome, TrialSpec
-from storage.entries import WorkerInfo
 from workers.transport.keys import KeyFile
 
 VERSION = "benchmark"
@@ -77,21 +76,25 @@ class SQLiteDesk:
         numbers = range(self.given, min(self.count, self.given + wanted))
         self.given += len(numbers)
         self.database.executemany("insert into evaluations values (?, ?, null)", [(n, n) for n in numbers])
-        return [Evaluation(n, ConfigurationId(0, 0, n), 1.0, 0, replace(SPEC, seed=n)) for n in numbers]
+        return [Evaluation(ConfigurationId(0, 0, n), 0, replace(SPEC, seed=n), id=n) for n in numbers]
 
-    def started(self, evaluation: Evaluation, token: str, worker: WorkerInfo) -> int:
+    def started(self, attempt: Attempt) -> int:
         """One row."""
         self.first = self.first or time.monotonic()
-        self.database.execute("insert into attempts values (?, ?, ?)", (token, evaluation.id, worker.name))
+        self.database.execute(
+            "insert into attempts values (?, ?, ?)", (attempt.token, attempt.evaluation.id, attempt.worker.name)
+        )
         return 1
 
-    def lost(self, evaluation: Evaluation, token: str, result: str, message: str, final: bool) -> None:
+    def lost(self, attempt: Attempt, result: str, message: str, final: bool) -> None:
         """Counts."""
         self.lost_count += 1
 
-    def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
+    def finished(self, attempt: Attempt, outcome: TrialOutcome, duration_s: float) -> None:
         """One row."""
-        self.database.execute("update evaluations set loss = ? where id = ?", (outcome.loss("one-shot"), evaluation.id))
+        self.database.execute(
+            "update evaluations set loss = ? where id = ?", (outcome.loss("one-shot"), attempt.evaluation.id)
+        )
         self.finished_count += 1
         self.last = time.monotonic()
         self.condition.notify_all()
@@ -115,7 +118,9 @@ def served(queue: SQLiteDesk, keys: KeyFile) -> Iterator[tuple[str, Dispatcher]]
     """A nameserver and a dispatcher; gives the nameserver's address."""
     with (
         NameServer(keys=keys) as nameserver,
-        Dispatcher(queue, "benchmark", nameserver=nameserver.address, keys=keys, version=VERSION) as dispatcher,
+        Dispatcher(
+            queue, "benchmark", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(version=VERSION)
+        ) as dispatcher,
     ):
         yield nameserver.address, dispatcher
 

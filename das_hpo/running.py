@@ -24,7 +24,7 @@ from spaces.errors import ClusterError, DasHpoError, DatabaseBusyError, StorageE
 from storage import queries, writes
 from storage.engine import Database
 from storage.records import Replay, RunRecord
-from storage.spool import Spool, SpooledOutcome
+from storage.spool import Spool
 
 if TYPE_CHECKING:
     from das_hpo.service.dispatcher import Dispatcher
@@ -207,9 +207,9 @@ class Execution:
 
     def _leave(self, why: str) -> None:
         """Keeps what could not be written, and gives the lease back, as far as that can be done."""
-        for token, (outcome, loss, duration_s) in self._recorder.unsaved_outcomes.items():
+        for outcome in self._recorder.unsaved_outcomes.values():
             try:
-                self._spool.put(SpooledOutcome(token, outcome, loss, duration_s))
+                self._spool.put(outcome)
             except DasHpoError:
                 log.exception("an outcome is lost")
         self._spool.release()

@@ -1,4 +1,4 @@
-"""The database's own clock: what leases are judged by, as masters on several machines share it."""
+"""The database's own clock, by which leases end: processes on several machines share it."""
 
 from __future__ import annotations
 

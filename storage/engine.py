@@ -2,7 +2,7 @@
 
 Durability in SQLite: write-ahead log with ``synchronous=FULL`` (a committed transaction survives power loss),
 foreign keys enforced, writers wait for each other up to 30 s. A write transaction begins IMMEDIATE, so that it
-never has to give up in the middle because another one wrote. PostgreSQL brings all of this along.
+never has to give up in the middle because another one wrote. PostgreSQL does all of this by itself.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ __all__ = ["Database", "Session", "connect", "open_database"]
 #: Seconds a writer waits for the lock of another.
 BUSY_TIMEOUT_S = 30.0
 
-#: The first with UPDATE ... RETURNING.
+#: The first version with UPDATE ... RETURNING.
 _OLDEST_SQLITE = (3, 35, 0)
 
 log = logging.getLogger(__name__)
 
-#: What a transaction is worked through. SQLAlchemy's own ``Session`` keeps books of objects, which nobody here has.
+#: A transaction is a plain connection here: SQLAlchemy's own ``Session`` tracks objects, which das-hpo does not use.
 Session = Connection
 
 
@@ -57,7 +57,7 @@ class Database:
             self._read_engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._file = _identity(location.path)
         self._busy_timeout_s = busy_timeout_s
-        # SQLite's own wait polls and is not fair; threads of one process queue up here instead.
+        # SQLite polls while it waits, and is not fair; threads of one process wait for this lock instead.
         self._writing = threading.Lock() if location.path is not None else None
 
     @contextmanager
@@ -65,7 +65,7 @@ class Database:
         """One write transaction: committed, durably, when the block ends, rolled back when it raises.
 
         Raises:
-            DatabaseBusyError: If it stays locked, the disk is full or the server is away; nothing was written.
+            DatabaseBusyError: If it stays locked, the disk is full or the server does not answer; nothing was written.
             DatabaseUnusableError: If it can only be read, or its file was removed or replaced.
             StorageError: If a constraint, or the driver, refuses what the block wrote.
         """
@@ -92,16 +92,16 @@ class Database:
 
     @property
     def read_only(self) -> bool:
-        """Whether it can only be read: no permission to write file and directory, or a file with a second name."""
+        """Whether it can only be read: file or directory is not writable, or the file has a second name."""
         return self._unwritable is not None
 
     @property
     def read_uri(self) -> str:
-        """SQLite's URI for connections that can only read."""
+        """SQLite's URI for connections that can only read; empty for PostgreSQL."""
         return "" if self.location.path is None else _read_uri(self.location.path, fixed=self.read_only)
 
     def _require_file(self) -> None:
-        """What is written to a file without a name is lost, and SQLite would not say so."""
+        """Refuses a file that was removed or replaced: SQLite would write to it without an error, to no use."""
         if self.location.path is not None and _identity(self.location.path) != self._file:
             raise DatabaseUnusableError(
                 f"the database {self.location.name} was removed or replaced while it was open: "
@@ -127,15 +127,15 @@ def open_database(url: str, *, create: bool = False, busy_timeout_s: float = BUS
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://...``.
-        create: Make it if there is none; then it must be writable, too. Any number of processes may do so at once.
-        busy_timeout_s: How long a writer waits for another before :class:`DatabaseBusyError`.
+        create: Make it if there is none; then it must be writable, too. Several processes may do so at once.
+        busy_timeout_s: How many seconds a writer waits for another one before :class:`DatabaseBusyError`.
 
     Raises:
-        InvalidValueError: If the URL is none that das-hpo can use.
+        InvalidValueError: If das-hpo cannot use such a URL.
         DatabaseMissingError: If there is none and ``create`` is false.
-        DatabaseUnusableError: If what is there is no das-hpo database, or cannot be read (or, with ``create``,
-            written). Nothing is written then.
-        SchemaError: If its schema is newer, or older and not upgraded.
+        DatabaseUnusableError: If it is not a database of das-hpo, or cannot be read (or, with ``create``, written).
+            Nothing is written then.
+        SchemaError: If its schema is newer or older than that of this das-hpo.
     """
     location = locate(url)
     path = location.path
@@ -161,7 +161,7 @@ def open_database(url: str, *, create: bool = False, busy_timeout_s: float = BUS
 
 
 def connect(location: Location, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
-    """An engine with the settings of this module, whatever the schema; the caller disposes of it."""
+    """An engine with the settings of this module, whatever the schema is; the caller disposes of it."""
     if location.path is not None:
         return _sqlite(location, read_only=read_only, busy_timeout_s=busy_timeout_s, pool=QueuePool)
     engine = create_engine(
@@ -178,10 +178,10 @@ def connect(location: Location, *, read_only: bool = False, busy_timeout_s: floa
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One write transaction on a connection of :func:`connect`; :meth:`Database.begin` is for all but the schema."""
+    """One write transaction on an engine of :func:`connect`: for the schema. All else uses :meth:`Database.begin`."""
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
-            # Takes the lock now: what the block reads first stays as it is.
+            # Takes the lock now, so that what the block reads first does not change.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
 
@@ -220,14 +220,14 @@ def _sqlite(location: Location, *, read_only: bool, busy_timeout_s: float, pool:
 
 
 def _read_uri(path: Path, *, fixed: bool) -> str:
-    # Where no log can or must be made beside the file, and nobody has one there, it is read as if nobody changed it.
+    # If no log can be made beside the file, and there is none, SQLite reads it as a file that nobody changes.
     immutable = fixed and not path.with_name(path.name + "-wal").exists()
     return path.as_uri() + ("?immutable=1" if immutable else "?mode=ro")
 
 
 def _make_file(location: Location, path: Path, busy_timeout_s: float) -> None:
-    """Makes a new database beside its place and links it there, whole or not at all; the first one there stays."""
-    # Looked for before the database is: where somebody has just made one, its log is no stranger's.
+    """Makes a new database under another name and links it to its place, whole or not at all; the first one stays."""
+    # The log is looked for first: if another process has just made the database, the log belongs to it.
     stale = stale_log(path)
     if stale is not None and not path.exists():
         raise DatabaseUnusableError(
@@ -255,7 +255,7 @@ def _make_file(location: Location, path: Path, busy_timeout_s: float) -> None:
 
 
 def stale_log(path: Path) -> Path | None:
-    """What SQLite would take for changes to a file that is put there; None if there is no such log."""
+    """A log beside the path that SQLite would apply to a file that is put there; None if there is none."""
     logs = (path.with_name(path.name + ending) for ending in ("-wal", "-journal"))
     return next((log for log in logs if log.exists()), None)
 
@@ -266,7 +266,7 @@ def _link(draft: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # File systems without hard links: a rename would replace a database made in between, hence the look.
+        # The file system has no hard links. A rename would replace a database made in between, so look first.
         if not path.exists():
             draft.rename(path)
     directory = os.open(path.parent, os.O_RDONLY)
@@ -277,12 +277,14 @@ def _link(draft: Path, path: Path) -> None:
 
 
 def _set_wal(engine: Engine) -> None:
-    """The write-ahead log is a property of the file; it is set where it is not, for example in a restored dump."""
+    """Sets the write-ahead log, a property of the file, where it is not set: for example in a restored dump."""
     raw = engine.raw_connection()
     try:
         cursor = raw.cursor()
         if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            with suppress(sqlite3.OperationalError):  # somebody is using it in its old mode: another time
+            with suppress(
+                sqlite3.OperationalError
+            ):  # another process uses the file in its old mode: it is set another time
                 cursor.execute("PRAGMA journal_mode = WAL")
         cursor.close()
     finally:
@@ -290,7 +292,7 @@ def _set_wal(engine: Engine) -> None:
 
 
 def _identity(path: Path | None) -> tuple[int, int] | None:
-    """Which file it is, whatever its name; None if there is none."""
+    """Device and number of a file, which identify it whatever its name is; None if there is none."""
     try:
         found = path.stat() if path is not None else None
     except OSError:
@@ -299,10 +301,10 @@ def _identity(path: Path | None) -> tuple[int, int] | None:
 
 
 def _why_unwritable(path: Path, *, reading: bool) -> str | None:
-    """What keeps the file from being written, in one line; None if nothing does. Readers are warned of other names."""
+    """Why the file cannot be written, in one line; None if it can. A reader is warned if the file has other names."""
     problem = further_names(path)
     if problem is not None and reading:
-        log.warning("this is only read, and what was written by another name may be missing: %s", problem)
+        log.warning("the database is only read, and what was written under its other name may be missing: %s", problem)
     if not _writable(path):
         return f"the database {path} can only be read: check the rights on the file and its directory"
     return problem

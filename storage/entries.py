@@ -8,17 +8,18 @@ from typing import Any
 
 from spaces.identity import ConfigurationId
 from spaces.task import PSNR, Metric
+from spaces.trial import TrialOutcome, TrialSpec
 
 RUN_KINDS = ("run", "campaign")
 RUN_STATUSES = ("running", "completed", "interrupted", "failed")
 EVALUATION_STATUSES = ("queued", "running", "completed", "diverged", "failed")
 
-#: Statuses of an evaluation that has its ``sequence`` and changes no more.
+#: The statuses of an evaluation that has ended: it has its ``sequence`` and does not change any more.
 FINISHED_STATUSES = ("completed", "diverged", "failed")
 
 ORIGINS = ("model", "random", "preset", "fixed")
 
-#: How an attempt stands. ``superseded``: another attempt of its evaluation gave the outcome.
+#: The statuses of an attempt. ``superseded``: another attempt at its evaluation gave the outcome.
 ATTEMPT_STATUSES = ("running", "completed", "lost", "handed-back", "error", "superseded")
 
 #: How an attempt may end without an outcome.
@@ -85,12 +86,44 @@ class NewConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class NewEvaluation:
-    """An evaluation to be queued: one configuration at one budget with one seed."""
+    """An evaluation to be queued: one configuration at one budget with one seed.
+
+    Attributes:
+        configuration_id: Which configuration of the run.
+        replicate: Which repetition of this configuration at this budget, from 0.
+        spec: The trial that a worker computes; its budget and its seed are stored.
+    """
 
     configuration_id: ConfigurationId
-    budget: float
     replicate: int
-    seed: int
+    spec: TrialSpec
+
+    @property
+    def budget(self) -> float:
+        """Epochs."""
+        return self.spec.budget
+
+    @property
+    def seed(self) -> int:
+        """The trial's seed."""
+        return self.spec.seed
+
+
+@dataclass(frozen=True, slots=True)
+class NewOutcome:
+    """The outcome of an evaluation, to be stored.
+
+    Attributes:
+        token: Names the attempt that gave it.
+        outcome: What the worker answered.
+        loss: What the optimiser is told; None if the trial diverged.
+        duration_s: The worker's seconds.
+    """
+
+    token: str
+    outcome: TrialOutcome
+    loss: float | None
+    duration_s: float
 
 
 @dataclass(frozen=True, slots=True)

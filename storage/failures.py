@@ -1,4 +1,4 @@
-"""What the drivers raise, as the errors of das-hpo: one line that says what to do."""
+"""Turns the errors of the database drivers into errors of das-hpo: one line that says what to do."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ _DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 _READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-#: Classes of SQLSTATE that may pass: connection, resources (disk full), operator (shutdown), locks, deadlocks.
+#: The classes of SQLSTATE whose errors may pass: connection, resources (disk full), shutdown, locks, deadlocks.
 _PASSING = ("08", "53", "57", "55", "40", "58")
 
-#: Of class 25 these: the server ended a transaction that stood still, or refuses what comes after its first error.
+#: The states of class 25 that may pass: the server ended a transaction that stood still, or refuses statements after
+#: the first error of a transaction.
 _PASSING_STATES = ("25P02", "25P03", "25P04")
 
-#: What may be given again: a server that is read-only (a standby, for example), rights on its tables.
+#: The states that an administrator can change: a read-only server (for example a standby), missing rights on tables.
 _RIGHTS = ("25006", "42501")
 
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
-    """Turns what SQLAlchemy and sqlite3 raise inside it into storage errors that name the database."""
+    """Turns the errors of SQLAlchemy and sqlite3 in the block into storage errors that name the database."""
     try:
         yield
     except DBAPIError as error:
@@ -44,10 +45,10 @@ def translated(where: str) -> Iterator[None]:
 
 
 def refuse_what_cannot_be_stored(engine: Engine, where: str) -> Engine:
-    """Makes storage errors of what a driver raises about a value: a text with half a character, an integer too large.
+    """Lets an engine turn errors about a value (half a character, an integer too large) into storage errors.
 
-    It is not the driver's own kind of error, and from a transaction's block alone nobody could tell it from an error
-    of the block's author.
+    Drivers raise a ValueError or an ArithmeticError then, which could not be told from an error of the code in the
+    transaction's block.
     """
 
     def refuse(context: ExceptionContext) -> None:
@@ -98,7 +99,7 @@ def _postgresql(error: BaseException, said: str, where: str) -> StorageError:
         return DatabaseMissingError(f"there is no database at {where} ({said}): make one with createdb")
     if state is None and ("authentication" in said or "role" in said):
         return DatabaseUnusableError(
-            f"the database {where} let nobody in ({said}): check user and password in its URL", may_pass=True
+            f"the database {where} refused the user ({said}): check user and password in its URL", may_pass=True
         )
     if state is None or state[:2] in _PASSING or state in _PASSING_STATES:
         return DatabaseBusyError(f"the database {where} cannot be used at present: {said}")

@@ -1,4 +1,4 @@
-"""The view ``results`` as a DataFrame. The only module here that imports pandas."""
+"""The view ``results`` as a DataFrame. This is the only module of storage that imports pandas."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from storage.queries import require_run
 from storage.records import RESULT_COLUMNS
 from storage.statements import RUNS
 
-#: Rows read at a time.
+#: How many rows are read at a time.
 _PART = 20_000
 
 #: The columns that every frame has, in order.
 FRAME_COLUMNS = tuple(name for name in RESULT_COLUMNS if name not in view.JSON_COLUMNS)
 
-#: What is read: settings are read once for all rows of a run.
+#: The columns that are read of every row; settings are read once for all rows of a run.
 _READ = (*FRAME_COLUMNS, "hyperparameters", "extras")
 
 #: Under this name ``frame.attrs`` lists the columns that are hyperparameters.
 HYPERPARAMETERS = "hyperparameters"
 
-#: Settings of this name say the same as the labels, which are columns of every frame.
+#: Settings of these names repeat the labels, which are columns of every frame.
 _LABELS = ("space", "operations", "data", "method")
 
 
@@ -60,8 +60,8 @@ def load_results(url: str, run: str | None = None) -> pd.DataFrame:
         if run is not None:
             require_run(session, run)
         settings: dict[str, dict[str, Any]] = dict(session.execute(select(RUNS.c.name, RUNS.c.task_settings)).all())
-        # Plain text gives the driver's own values: columns are converted whole below, not value by value. In parts,
-        # as a million rows of Python's objects take ten times the memory of the columns they become.
+        # The statement is plain text, so that rows hold the driver's own values: whole columns are converted below, and
+        # not value by value. Rows are read in parts: as Python's objects they take ten times the memory of the columns.
         options = {"stream_results": True, "max_row_buffer": _PART}
         found = session.execute(text(statement), parameters, execution_options=options)
         added: dict[str, None] = {}
@@ -76,7 +76,7 @@ def load_results(url: str, run: str | None = None) -> pd.DataFrame:
 
 
 def _frame(rows: Sequence[Any], added: dict[str, None]) -> pd.DataFrame:
-    """Rows as columns; notes in ``added`` which are of hyperparameters that have no column in every frame."""
+    """Rows as columns; adds to ``added`` the columns of hyperparameters that not every frame has."""
     columns = zip(*rows, strict=True) if rows else ((),) * len(_READ)
     read = dict(zip(_READ, columns, strict=True))
     points, extras = ([_mapping(value) for value in read.pop(name)] for name in ("hyperparameters", "extras"))
@@ -94,7 +94,7 @@ def _frame(rows: Sequence[Any], added: dict[str, None]) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Hyperparameters, extras and booleans, which are objects so far, as what their values are."""
+    """Gives hyperparameters, extras and booleans, which are objects so far, the types of their values."""
     for name in frame.columns:
         if name in view.BOOLEAN_COLUMNS or name not in FRAME_COLUMNS:
             frame[name] = _inferred(frame[name], boolean=name in view.BOOLEAN_COLUMNS)
@@ -135,7 +135,7 @@ def _read_json(value: str) -> dict[str, Any]:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    """A JSON column's value: text in SQLite, an object already in PostgreSQL."""
+    """The value of a JSON column, which is text in SQLite and an object already in PostgreSQL."""
     if isinstance(value, str):
         return _read_json(value)
     return value or {}

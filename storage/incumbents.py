@@ -1,4 +1,4 @@
-"""The best configurations of a run, under either objective."""
+"""The best configurations of a run, by either objective."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storage.entries import EVALUATION_STATUSES, FINISHED_STATUSES
 from storage.records import Incumbent
 from storage.statements import CONFIGURATIONS, EVALUATIONS, RUNS
 
-#: How the replicates of a configuration make one number; ``max`` is the best, whichever way that is.
+#: How the scores of replicates become one number; ``max`` is the best score, also where smaller is better.
 AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
     "mean": lambda values: sum(values) / len(values),
     "median": statistics.median,
@@ -30,16 +30,16 @@ AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
 def incumbents(database: Database, run: str, objective: str | None = None, top: int = 1) -> list[Incumbent]:
     """The best configurations of a run, the best first.
 
-    Those compete that were evaluated at the largest budget for which there is any result, with all replicates
-    finished; scores are aggregated as the run was told to (``settings["aggregate"]``, else the mean). A failed
-    replicate does not count; a diverged one counts as infinitely bad, so that it only can be outweighed under
-    ``max`` and, in the minority, under ``median``.
+    A configuration competes if all its replicates at the largest budget with any result have ended. Their scores are
+    aggregated as the run's settings say (``settings["aggregate"]``, else the mean). A failed replicate does not count.
+    A diverged one counts as infinitely bad, so that the configuration has a score only under ``max``, or under
+    ``median`` if most replicates have not diverged.
 
     Args:
         database: The database.
         run: The name of the run.
         objective: ``one-shot`` or ``architecture``; None for the run's own.
-        top: How many at most.
+        top: How many configurations at most.
 
     Raises:
         RunMissingError: If no run has that name.
@@ -49,7 +49,7 @@ def incumbents(database: Database, run: str, objective: str | None = None, top: 
     if objective is not None and objective not in OBJECTIVES:
         raise UnknownNameError("objective", objective, OBJECTIVES)
     if top < 1:
-        raise InvalidValueError(f"top is 1 or more, {top} came")
+        raise InvalidValueError(f"top is 1 or more, got {top}")
     with database.read() as session:
         columns = [
             RUNS.c[name] for name in ("id", "objective", "settings", "metric", "metric_unit", "larger_is_better")
@@ -68,10 +68,18 @@ def incumbents(database: Database, run: str, objective: str | None = None, top: 
 
 
 def aggregate(scores: Sequence[float | None], how: str, larger_is_better: bool = True) -> float | None:
-    """One number from the scores of replicates; None stands for a diverged one, and for a result that is none.
+    """One number from the scores of replicates.
+
+    Args:
+        scores: None stands for a diverged replicate.
+        how: One of :data:`AGGREGATES`.
+        larger_is_better: Whether larger scores are better.
+
+    Returns:
+        None if there are no scores, or if diverged replicates leave no finite number.
 
     Raises:
-        UnknownNameError: If ``how`` is none of :data:`AGGREGATES`.
+        UnknownNameError: If ``how`` is not one of :data:`AGGREGATES`.
     """
     if how not in AGGREGATES:
         raise UnknownNameError("aggregate", how, AGGREGATES)
@@ -90,11 +98,11 @@ def _budgets(session: Session, run_id: int) -> list[float]:
 def _ranked(
     session: Session, run_id: int, budget: float, objective: str, how: str, metric: Metric, top: int
 ) -> list[tuple[float, int]]:
-    """The best configurations as (score, id in the database): only what decides is read of all of them."""
+    """The best configurations as (score, id in the database); only the columns that decide are read of all."""
     score_column = EVALUATIONS.c.one_shot_score if objective == "one-shot" else EVALUATIONS.c.architecture_score
     query = select(EVALUATIONS.c.configuration_id, EVALUATIONS.c.status, score_column).where(
         EVALUATIONS.c.run_id == run_id,
-        # Every status, named: so the index by run, status and budget finds the rows.
+        # Every status is named, so that the index by run, status and budget finds the rows.
         EVALUATIONS.c.status.in_(EVALUATION_STATUSES),
         EVALUATIONS.c.budget == budget,
     )
@@ -120,7 +128,7 @@ def _ranked(
 def _records(
     session: Session, best: list[tuple[float, int]], budget: float, objective: str, how: str, metric: Metric
 ) -> list[Incumbent]:
-    """The same configurations with everything that is known of them."""
+    """The same configurations with everything that is stored of them."""
     ids = [configuration_id for _, configuration_id in best]
     configurations = {
         row.id: row for row in session.execute(select(CONFIGURATIONS).where(CONFIGURATIONS.c.id.in_(ids)))

@@ -1,4 +1,4 @@
-"""Where a database is: its URL read and checked, before anything is opened or made."""
+"""Where a database is: reads and checks its URL before anything is opened or made."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Location:
 
     Attributes:
         url: For SQLAlchemy, with the driver that das-hpo uses.
-        path: SQLite's file, absolute; None for PostgreSQL.
+        path: The absolute path of SQLite's file; None for PostgreSQL.
         name: For messages: the file, or the URL without its password.
     """
 
@@ -38,10 +38,10 @@ class Location:
 
     @property
     def spool(self) -> Path:
-        """The directory for outcomes that cannot be written at present: beside SQLite's file, else in the user's.
+        """The directory for outcomes that could not be written: beside SQLite's file, else in the user's state folder.
 
         Raises:
-            DatabaseUnusableError: If there is no such place, as this user has no home.
+            DatabaseUnusableError: If there is no such place, because this user has no home directory.
         """
         if self.path is not None:
             return self.path.with_name(self.path.name + ".spool")
@@ -56,10 +56,10 @@ class Location:
 
 
 def locate(url: str) -> Location:
-    """Reads a database URL; a relative SQLite path is taken from the working directory of now.
+    """Reads a database URL; a relative SQLite path is taken from the present working directory.
 
     Raises:
-        InvalidValueError: If it is no URL of a database that das-hpo can use; lists the valid forms.
+        InvalidValueError: If it is not the URL of a database that das-hpo can use; lists the valid forms.
     """
     try:
         parsed = make_url(url)
@@ -72,18 +72,18 @@ def locate(url: str) -> Location:
     if driver != "sqlite":
         return Location(parsed, None, parsed.set(drivername="postgresql").render_as_string(hide_password=True))
     if parsed.database in (None, "", ":memory:"):
-        raise InvalidValueError(f"{url!r} names no file, and a database in memory keeps nothing: {_VALID}")
+        raise InvalidValueError(f"{url!r} names no file, and a database in memory is lost with the process: {_VALID}")
     if parsed.host or parsed.query or str(parsed.database).startswith("file:"):
-        raise InvalidValueError(f"{url!r} has more than a file in it: {_VALID}")
+        raise InvalidValueError(f"{url!r} names more than a file: {_VALID}")
     path = Path(str(parsed.database)).resolve()  # a link would have its log beside the file it names
     return Location(parsed.set(database=str(path)), path, str(path))
 
 
 def require_place(path: Path) -> None:
-    """Refuses what can never become a database file there.
+    """Refuses a path at which there can be no database file.
 
     Raises:
-        DatabaseUnusableError: If the directory does not exist, or the path is one.
+        DatabaseUnusableError: If its directory does not exist, or the path is a directory.
     """
     try:
         if not path.parent.is_dir():
@@ -91,17 +91,17 @@ def require_place(path: Path) -> None:
                 f"there is no directory {path.parent} for the database: make it, or name another"
             )
         if path.exists() and not path.is_file():
-            raise DatabaseUnusableError(f"{path} is no file: name a file for the database")
+            raise DatabaseUnusableError(f"{path} is not a file: name a file for the database")
     except OSError as error:
         raise DatabaseUnusableError(f"{path} cannot be a database: {error.strerror}") from None
 
 
 def is_empty(path: Path) -> bool:
-    """Whether there is a file of no bytes, which SQLite takes for an empty database.
+    """Whether the file has no bytes, which SQLite takes for an empty database.
 
     Raises:
         DatabaseMissingError: If there is no file.
-        DatabaseUnusableError: If it cannot be read, or is no SQLite database by its first bytes.
+        DatabaseUnusableError: If it cannot be read, or its first bytes are not those of a SQLite database.
     """
     try:
         with path.open("rb") as file:

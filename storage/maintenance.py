@@ -1,4 +1,4 @@
-"""Looking after a database: what ``das-hpo db check|upgrade|backup|vacuum`` do."""
+"""Maintaining a database: what ``das-hpo db check|upgrade|backup|vacuum`` do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from storage.location import Location, is_empty, locate, require_place
 from storage.models import REVISIONS, Base
 from storage.names import further_names, require_sole_name
 
-#: What must hold of every database, as a sentence and the query for what breaks it (id of the run, and the row).
+#: What must hold for every database: a sentence, and the query that finds the rows for which it does not hold (the id
+#: of the run, and the id of the row).
 INVARIANTS: dict[str, str] = {
     "an evaluation that gave an outcome has exactly one completed attempt": """
         SELECT evaluations.run_id, evaluations.id FROM evaluations
@@ -53,7 +54,7 @@ INVARIANTS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Upgraded:
-    """From which revision to which; equal if nothing was to be done."""
+    """The schema's revisions before and after an upgrade; equal if there was nothing to do."""
 
     before: str
     after: str
@@ -61,19 +62,19 @@ class Upgraded:
 
 @dataclass(frozen=True, slots=True)
 class Vacuumed:
-    """Bytes of the database before and after."""
+    """The bytes of the database before and after."""
 
     before: int
     after: int
 
 
 def check(url: str) -> list[str]:
-    """What is wrong with the database, one sentence each; empty if it is sound.
+    """What is wrong with the database, one sentence each; empty if nothing is.
 
-    Looks at the file (its names, SQLite's integrity and foreign keys) and at what must hold between rows.
+    Checks the file (its names, SQLite's integrity and foreign keys) and what must hold between rows.
 
     Raises:
-        StorageError: As :func:`storage.engine.open_database`; a file that is no database at all cannot be checked.
+        StorageError: As :func:`storage.engine.open_database`; a file that is not a database cannot be checked.
     """
     found: list[str] = []
     with open_database(url) as database, database.read() as connection:
@@ -94,16 +95,16 @@ def check(url: str) -> list[str]:
             if broken:
                 some = ", ".join(str(row[1]) for row in broken[:5])
                 found.append(
-                    f"not so: {sentence} ({len(broken)} times, ids {some}{', ...' if len(broken) > 5 else ''})"
+                    f"broken rule: {sentence} ({len(broken)} times, ids {some}{', ...' if len(broken) > 5 else ''})"
                 )
     return found
 
 
 def upgrade(url: str) -> Upgraded:
-    """Brings the schema to this das-hpo's revision, in one transaction; only ever run by the user's word.
+    """Brings the schema to this das-hpo's revision, in one transaction. Nothing but the user's command calls this.
 
     Raises:
-        DatabaseMissingError: If there is none.
+        DatabaseMissingError: If there is no database.
         DatabaseUnusableError: If its file has a second name.
         SchemaError: If its schema is newer than this das-hpo.
     """
@@ -125,15 +126,18 @@ def upgrade(url: str) -> Upgraded:
 
 
 def backup(url: str, destination: str | Path) -> Path:
-    """Copies a SQLite database, while it is in use, into a new file: whole or not at all.
+    """Copies a SQLite database into a new file, whole or not at all, also while it is in use.
 
     Args:
         url: The database.
-        destination: The file to make; one that is there is replaced only once the copy is complete.
+        destination: The file to make; a file that is there is replaced once the copy is complete.
+
+    Returns:
+        The path of the copy.
 
     Raises:
-        InvalidValueError: For PostgreSQL (which has ``pg_dump``), or the database itself, or its log, as destination.
-        DatabaseUnusableError: If the destination cannot be written, or a log beside it would be written into it.
+        InvalidValueError: For PostgreSQL (which has ``pg_dump``), or if the destination is the database or its log.
+        DatabaseUnusableError: If the destination cannot be written, or SQLite would apply a log beside it to it.
     """
     location = _existing(url)
     if location.path is None:
@@ -165,11 +169,11 @@ def backup(url: str, destination: str | Path) -> Path:
 
 
 def vacuum(url: str) -> Vacuumed:
-    """Gives unused space back and refreshes the statistics by which queries are planned.
+    """Gives unused space back, and updates the statistics by which the database plans queries. Returns both sizes.
 
     Raises:
         DatabaseUnusableError: If its file has a second name.
-        DatabaseBusyError: If somebody else has it open for writing, or the disk has no room for the copy.
+        DatabaseBusyError: If another process has it open for writing, or the disk has no room for the copy.
     """
     location = _existing(url)
     require_sole_name(location)
@@ -219,7 +223,7 @@ def _size(database: Database) -> int:
     with database.read() as session:
         if database.location.path is None:
             statement = "SELECT pg_database_size(current_database())"
-        else:  # not the file's size: what was written last is still in the log
+        else:  # the file's size would not count what is still in the log
             statement = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
         size: int = session.exec_driver_sql(statement).scalar_one()
     return size

@@ -3,10 +3,10 @@
     runs ── configurations ── evaluations ── attempts ── workers
                                    └── epochs
 
-Migrations (storage/migrations) make it; a test holds that both say the same. Rules that a row must keep are
-constraints here, so that no writer, present or future, breaks them: words are checked, an evaluation is
-unique by (configuration, budget, replicate), has at most one completed and one running attempt, has a
-``sequence`` exactly when it is finished, and a ``loss`` only when it is completed.
+The migrations (storage/migrations) make the tables; a test compares both. The rules that rows must keep are constraints
+here, so that no writer can break them: a status is one of the known words, an evaluation is unique by (configuration,
+budget, replicate), has at most one completed and one running attempt, has a ``sequence`` exactly when it is finished,
+and a ``loss`` only when it is completed.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ from storage.entries import ATTEMPT_STATUSES, EVALUATION_STATUSES, ORIGINS, RUN_
 #: Schema revisions, the oldest first; the last is the one this das-hpo reads and writes.
 REVISIONS = ("0001", "0002")
 
-#: SQLite only numbers rows by itself where the key is declared INTEGER (which there holds 64 bits).
+#: SQLite numbers rows by itself only if the key is declared INTEGER, which holds 64 bits there.
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware datetimes in UTC: ``timestamptz`` in PostgreSQL, text as SQLite's own functions read it in SQLite."""
+    """Aware datetimes in UTC: ``timestamptz`` in PostgreSQL, and in SQLite text that its own functions can read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Converts to UTC; SQLite's text carries no zone."""
+        """Converts to UTC; SQLite's text has no time zone."""
         if value is None:
             return None
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Back to an aware datetime."""
+        """Converts back to an aware datetime in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -72,7 +72,7 @@ def _among(column: str, words: Iterable[str]) -> CheckConstraint:
 
 
 class Base(DeclarativeBase):
-    """Root of all models; constraints get names, so that migrations can speak of them."""
+    """The base of all models; constraints get names, by which migrations can change them."""
 
     metadata = MetaData(
         naming_convention={
@@ -85,8 +85,8 @@ class Base(DeclarativeBase):
     )
 
 
-class Run(Base):
-    """One optimisation or campaign; ``sequence`` counts its finished evaluations, the lease names its master."""
+class RunRow(Base):
+    """One optimisation or campaign; ``sequence`` counts its finished evaluations, the lease names its process."""
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -123,7 +123,7 @@ class Run(Base):
     fingerprint: Mapped[str | None] = mapped_column(String(64))
 
 
-class Configuration(Base):
+class ConfigurationRow(Base):
     """One point of the hyperparameter space, with hpbandster's id within its run."""
 
     __tablename__ = "configurations"
@@ -144,7 +144,7 @@ class Configuration(Base):
     architecture: Mapped[str | None] = mapped_column(String())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     hyperparameters: Mapped[dict[str, Any]] = mapped_column(JSON(), server_default=text("'{}'"))
-    # Those of inverse-1d once more, as SQL of users reads them; NULL where the task has no such hyperparameter.
+    # The hyperparameters of inverse-1d again, for users' SQL; NULL where the task has no such hyperparameter.
     parameter_learning_rate: Mapped[float | None] = mapped_column(Double())
     parameter_weight_decay: Mapped[float | None] = mapped_column(Double())
     parameter_warm_up: Mapped[bool | None]
@@ -155,7 +155,7 @@ class Configuration(Base):
     alpha_optimizer: Mapped[str | None] = mapped_column(String(32))
 
 
-class Worker(Base):
+class WorkerRow(Base):
     """A worker process that was given work."""
 
     __tablename__ = "workers"
@@ -170,11 +170,11 @@ class Worker(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
 
-class Evaluation(Base):
+class EvaluationRow(Base):
     """One configuration at one budget with one seed, and its outcome once there is one.
 
-    ``attempts`` and ``worker_id`` repeat what the attempts say, so that reading a million rows of
-    ``results`` needs no look into a second table for each; ``das-hpo db check`` compares both.
+    ``attempts`` and ``worker_id`` repeat what the rows of the attempts say, so that a million rows of ``results`` can
+    be read without a second table; ``das-hpo db check`` compares both.
     """
 
     __tablename__ = "evaluations"
@@ -224,8 +224,8 @@ class Evaluation(Base):
     fingerprint: Mapped[str | None] = mapped_column(String(64))
 
 
-class Attempt(Base):
-    """One try of an evaluation by one worker; its token is what the worker's report must carry."""
+class AttemptRow(Base):
+    """One try of an evaluation by one worker; the worker's report names its token."""
 
     __tablename__ = "attempts"
     __table_args__ = (
@@ -247,8 +247,8 @@ class Attempt(Base):
     message: Mapped[str | None] = mapped_column(String())
 
 
-#: At most one attempt of an evaluation is completed, and at most one is running. As text, since an ``Index`` with
-#: a condition imports both dialects, PostgreSQL's too, wherever the models are: a tenth of ``das-hpo runs``.
+#: At most one attempt of an evaluation is completed, and at most one is running. They are text, because an ``Index``
+#: with a condition imports both dialects wherever the models are imported, which takes a tenth of ``das-hpo runs``.
 PARTIAL_INDEXES: dict[str, str] = {
     f"uq_attempts_{status}": (
         f"CREATE UNIQUE INDEX uq_attempts_{status} ON attempts (evaluation_id) WHERE status = '{status}'"
@@ -256,14 +256,14 @@ PARTIAL_INDEXES: dict[str, str] = {
     for status in ("completed", "running")
 }
 for _statement in PARTIAL_INDEXES.values():
-    event.listen(Attempt.__table__, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
+    event.listen(AttemptRow.__table__, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
 
 
-class Epoch(Base):
+class EpochRow(Base):
     """One point of a learning curve."""
 
     __tablename__ = "epochs"
-    # Half the size in SQLite: the rows lie in the key's own tree, in the order in which they are read.
+    # Without row ids the table has half the size in SQLite: rows are stored in the order of the key, as they are read.
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     evaluation_id: Mapped[int] = mapped_column(ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True)

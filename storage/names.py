@@ -1,8 +1,8 @@
-"""Whether a SQLite file has one name only, as its log needs it.
+"""Whether a SQLite file has only one name, which its log needs.
 
-SQLite keeps its write-ahead log beside the name by which the file was opened. A file with a second name (a hard link,
-or a bind mount of the single file, as ``docker run -v FILE:FILE`` makes one) has a second log, and what is committed
-to one of them is not seen, and later overwritten, through the other.
+SQLite keeps its write-ahead log beside the name under which the file was opened. A file with a second name (a hard
+link, or a bind mount of the single file, as ``docker run -v FILE:FILE`` makes one) has a second log. What is committed
+to one log cannot be seen through the other name, and is overwritten later.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from spaces.errors import DatabaseUnusableError
 from storage.location import Location
 
-#: The mounts that this process sees; the fifth word of a line is where, with spaces and the like as octal numbers.
+#: The mounts that this process sees; the fifth word of a line is the path, with spaces and the like as octal numbers.
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -25,7 +25,7 @@ def draft_of(path: Path, *who: int) -> Path:
 
 
 def further_names(path: Path) -> str | None:
-    """What is wrong if the file can be reached by a further name, and what to do, in one line; None if it cannot."""
+    """What is wrong, and what to do, in one line, if the file has a further name; None if it has none."""
     if _links(path) > 1:
         _remove_own_drafts(path)
         links = _links(path)
@@ -47,7 +47,7 @@ def require_sole_name(location: Location) -> None:
     """Refuses to write to a file that has a further name.
 
     Raises:
-        DatabaseUnusableError: If it has one; says which kind, and what to do.
+        DatabaseUnusableError: If it has one; says of which kind, and what to do.
     """
     problem = further_names(location.path) if location.path is not None else None
     if problem is not None:
@@ -58,13 +58,14 @@ def _links(path: Path) -> int:
     try:
         return path.stat().st_nlink
     except OSError:
-        return 1  # there is none yet, or none that can be looked at: whoever opens it says so
+        return 1  # there is no file yet, or it cannot be looked at: opening it gives the error
 
 
 def _remove_own_drafts(path: Path) -> None:
-    """Removes the names under which this very file was made: the process that makes it may have been killed.
+    """Removes the names under which this very file was made: the process that made it may have been killed.
 
-    It may live, too, and be about to do the same: once the file is linked to its place, nothing else is left to do.
+    If that process still lives, it is about to do the same: after the file is linked to its place, this is its last
+    step.
     """
     drafts = re.compile(re.escape(f".{path.name}.") + r"\d+\.\d+\.new")
     with suppress(OSError):
@@ -76,7 +77,7 @@ def _remove_own_drafts(path: Path) -> None:
 
 
 def _is_mounted(path: Path) -> bool:
-    """Whether the file itself is a mount point; where the system does not tell, it is not."""
+    """Whether the file itself is a mount point; False if the system does not tell."""
     with suppress(OSError):
         mounted = os.fsencode(path)
         for line in _MOUNTS.read_bytes().splitlines():

@@ -1,7 +1,7 @@
-"""What is read from a database: frozen records, never rows that are bound to a session.
+"""Reading from a database: all functions give frozen records, never rows that are bound to a session.
 
-Every function takes an open :class:`storage.engine.Database`, reads one consistent state of it and may be
-called from any thread, also while runs are being written.
+Every function takes an open :class:`storage.engine.Database` and reads one consistent state of it. It may be called
+from any thread, also while runs are being written.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from storage.records import (
     ConfigurationRecord,
     EpochRecord,
     EvaluationRecord,
-    Lease,
     Replay,
     ResultRecord,
+    RunLease,
     RunRecord,
     RunSummary,
 )
@@ -60,16 +60,16 @@ _ID = (CONFIGURATIONS.c.iteration, CONFIGURATIONS.c.stage, CONFIGURATIONS.c.numb
 
 
 def runs(database: Database) -> list[RunSummary]:
-    """All runs in the order in which they were made, each with its budgets and the counts there."""
+    """All runs in the order in which they were made, each with the counts of its evaluations by budget."""
     with database.read() as session:
         return _summaries(session, select(*_RUN_COLUMNS).order_by(RUNS.c.id))
 
 
 def show(database: Database, name: str) -> RunSummary:
-    """One run with its budgets and the counts there.
+    """One run with the counts of its evaluations by budget.
 
     Raises:
-        RunMissingError: If no run has that name; lists some that are there.
+        RunMissingError: If no run has that name; lists some names.
     """
     with database.read() as session:
         (summary,) = _summaries(session, _named(session, name))
@@ -77,17 +77,17 @@ def show(database: Database, name: str) -> RunSummary:
 
 
 def run(database: Database, name: str) -> RunRecord:
-    """One run as stored.
+    """One run as it is stored.
 
     Raises:
-        RunMissingError: If no run has that name; lists some that are there.
+        RunMissingError: If no run has that name; lists some names.
     """
     with database.read() as session:
         return _run(session.execute(_named(session, name)).one(), database_now(session))
 
 
-def lease(database: Database, name: str) -> Lease | None:
-    """Which master a run belongs to; None if to nobody.
+def lease(database: Database, name: str) -> RunLease | None:
+    """Which process serves a run, and until when; None if no process does.
 
     Raises:
         RunMissingError: If no run has that name.
@@ -96,7 +96,7 @@ def lease(database: Database, name: str) -> Lease | None:
         row = session.execute(_named(session, name)).one()
         if row.lease_owner is None:
             return None
-        return Lease(row.lease_owner, row.lease_expires_at, row.lease_expires_at <= database_now(session))
+        return RunLease(row.lease_owner, row.lease_expires_at, row.lease_expires_at <= database_now(session))
 
 
 def results(
@@ -118,14 +118,14 @@ def results(
 
     Raises:
         RunMissingError: If no run has that name.
-        UnknownNameError: If the status is none.
+        UnknownNameError: If there is no such status.
         InvalidValueError: If the limit is negative.
     """
     if status is not None and status not in EVALUATION_STATUSES:
         raise UnknownNameError("status", status, EVALUATION_STATUSES)
     if limit is not None and limit < 0:
-        raise InvalidValueError(f"a limit is 0 or more, {limit} came")
-    # Ordered by name only where there are several: else PostgreSQL sorts a run for its first row.
+        raise InvalidValueError(f"a limit is 0 or more, got {limit}")
+    # Ordered by name only if there are several runs: else PostgreSQL sorts a whole run for its first row.
     first = (RUNS.c.name,) if run is None else ()
     query = select_results().order_by(*first, *_ID, EVALUATIONS.c.budget, EVALUATIONS.c.replicate)
     if status is not None:
@@ -136,7 +136,7 @@ def results(
         if run is not None:
             run_id = require_run(session, run)
             query = query.where(RUNS.c.id == run_id)
-            if limit is None:  # All of them: found by their run, where the first few are found by configuration.
+            if limit is None:  # All rows are found by their run; the first few are found by configuration.
                 query = query.where(EVALUATIONS.c.run_id == run_id)
         settings: dict[str, dict[str, Any]] = dict(session.execute(select(RUNS.c.name, RUNS.c.task_settings)).all())
         return [
@@ -146,7 +146,7 @@ def results(
 
 
 def replay(database: Database, run_id: int) -> Replay:
-    """Everything from which a master continues the run.
+    """Everything from which a process continues a run.
 
     Raises:
         RunMissingError: If no run has that id.
@@ -166,7 +166,7 @@ def replay(database: Database, run_id: int) -> Replay:
 
 
 def attempts(database: Database, run: str) -> list[AttemptRecord]:
-    """All attempts of a run, in the order in which they were started.
+    """All attempts of a run, in the order in which they started.
 
     Raises:
         RunMissingError: If no run has that name.
@@ -178,7 +178,7 @@ def attempts(database: Database, run: str) -> list[AttemptRecord]:
 def epochs(
     database: Database, run: str, *, evaluation_id: int | None = None, phase: str | None = None
 ) -> list[EpochRecord]:
-    """Learning curves of a run, evaluation by evaluation, each phase by its epochs.
+    """The learning curves of a run, ordered by evaluation, phase and epoch.
 
     Raises:
         RunMissingError: If no run has that name.
@@ -201,7 +201,7 @@ def epochs(
 
 
 def workers(database: Database) -> list[WorkerInfo]:
-    """All workers that were ever given work, the first one first."""
+    """All workers that were ever given work, in the order of their first work."""
     columns = [WORKERS.c[name] for name in WorkerInfo.__dataclass_fields__]
     with database.read() as session:
         return [WorkerInfo(*row) for row in session.execute(select(*columns).order_by(WORKERS.c.id))]
@@ -211,7 +211,7 @@ def require_run(session: Session, name: str) -> int:
     """The database's id of the run of that name.
 
     Raises:
-        RunMissingError: If no run has that name; lists some that are there.
+        RunMissingError: If no run has that name; lists some names.
     """
     found: int | None = session.scalar(select(RUNS.c.id).where(RUNS.c.name == name))
     if found is None:
@@ -229,8 +229,8 @@ def _summaries(session: Session, query: Select[Any]) -> list[RunSummary]:
     now = database_now(session)
     records = [_run(row, now) for row in session.execute(query)]
     some = None if len(records) != 1 else records[0].id
-    # Both statements read an index from end to end and no row (uq_configurations_run_id_id and
-    # ix_evaluations_run_id_status_budget_loss): a million evaluations are counted in a fraction of a second.
+    # Both statements read only an index (uq_configurations_run_id_id, ix_evaluations_run_id_status_budget_loss) and no
+    # rows: a million evaluations are counted in a fraction of a second.
     counted = select(CONFIGURATIONS.c.run_id, func.count()).group_by(CONFIGURATIONS.c.run_id)
     key = (EVALUATIONS.c.run_id, EVALUATIONS.c.status, EVALUATIONS.c.budget)
     grouped = select(*key, func.count(), func.min(EVALUATIONS.c.loss)).group_by(*key)
@@ -261,7 +261,7 @@ def _run(row: Row[Any], now: datetime) -> RunRecord:
     values = dict(row._mapping)
     expires_at, owner = values.pop("lease_expires_at"), values.pop("lease_owner")
     values["metric"] = Metric(values["metric"], values.pop("metric_unit"), values.pop("larger_is_better"))
-    # A master of this machine that was killed is known at once; one of another, when its lease has run out.
+    # A process of this machine that was killed is noticed at once; one of another machine when its lease has run out.
     active = owner is not None and expires_at is not None and expires_at > now and lives(owner) is not False
     return RunRecord(active=active, **values)
 

@@ -1,8 +1,8 @@
-"""A user's own SQL, which can read everything and change nothing.
+"""Runs a user's own SQL, which can read everything and change nothing.
 
-SQLite: the file is opened read-only, and an authorizer lets nothing pass but reading (so no ATTACH, no PRAGMA
-that sets anything, no load_extension). PostgreSQL: a read-only transaction, and a cursor declared for the
-text by the extended protocol, which takes one SELECT and nothing else (COPY ... TO PROGRAM included).
+SQLite: the file is opened read-only, and an authorizer allows only reading (so no ATTACH, no PRAGMA that sets anything,
+no load_extension). PostgreSQL: the transaction is read-only, and the text is declared as a cursor in the extended
+protocol, which accepts one SELECT and nothing else (so no COPY ... TO PROGRAM).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
-#: Pragmas that tell of the schema; they take an argument that names a table or an index.
+#: The pragmas that describe the schema; their argument names a table or an index.
 _PRAGMAS = {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
 
 _REFUSED_FUNCTIONS = {"load_extension", "fts3_tokenizer"}
 
-#: Errors that say nothing about the user's SQL.
+#: The errors that are not the fault of the user's SQL.
 _NOT_THE_QUERY = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -41,25 +41,25 @@ _NOT_THE_QUERY = {
     sqlite3.SQLITE_INTERRUPT,
 }
 
-#: Virtual machine steps between two looks at whether the user pressed Ctrl-C.
+#: Steps of SQLite's virtual machine between two looks whether the user pressed Ctrl-C, or the time is over.
 _STEPS = 1_000_000
 
 
-#: How much text a query may give altogether.
+#: How many bytes of text a query may give altogether.
 MOST_BYTES = 256_000_000
 
-#: In portions, so that a query that gives too much does not fill the memory first.
+#: Rows are fetched in portions, so that a query that gives too many does not fill the memory.
 _FETCH = "FETCH 1000 FROM das_hpo_query"
 
 
 def sql(database: Database, text: str, *, rows: int = SQL_ROWS, timeout_s: float = SQL_TIMEOUT_S) -> SqlResult:
-    """Runs one SELECT (or VALUES, WITH, EXPLAIN in SQLite) of the user's and returns what it gave.
+    """Runs one SELECT of the user (in SQLite also VALUES, WITH or EXPLAIN) and returns its columns and rows.
 
     Args:
         database: The database.
         text: The SQL.
         rows: How many rows it may give at most.
-        timeout_s: How long it may take at most.
+        timeout_s: How many seconds it may take at most.
 
     Raises:
         InvalidValueError: If it is not valid SQL, is more than one statement or would change anything, or if it gives
@@ -91,7 +91,7 @@ def _sqlite(database: Database, text: str, rows: int, timeout_s: float) -> SqlRe
 
 
 def _collected(found: Iterable[tuple[Any, ...]], most: int) -> tuple[tuple[Any, ...], ...]:
-    """The rows, as long as they are within bounds."""
+    """The rows, unless they are too many or too large."""
     kept: list[tuple[Any, ...]] = []
     size = 0
     for row in found:
@@ -118,7 +118,7 @@ def _authorize(action: int, first: str | None, second: str | None, *_: object) -
 
 @contextmanager
 def _interruptible(connection: sqlite3.Connection, timeout_s: float) -> Iterator[None]:
-    """Lets Ctrl-C and the time limit end a query: SQLite by itself gives Python no turn to notice either."""
+    """Lets Ctrl-C and the time limit end a query: while SQLite works, Python by itself notices neither."""
     until = time.monotonic() + timeout_s
     connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     try:
@@ -131,7 +131,7 @@ def _interruptible(connection: sqlite3.Connection, timeout_s: float) -> Iterator
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """The user's mistake in one line; a busy or broken database passes through."""
+    """Turns the errors of a user's SQL into one line; errors of a busy or broken database stay."""
     try:
         yield
     except (sqlite3.ProgrammingError, sqlite3.Warning):
@@ -160,7 +160,7 @@ def _fetched(cursor: psycopg.Cursor[Any], timeout_s: float) -> Iterator[tuple[An
     until = time.monotonic() + timeout_s
     while found := cursor.fetchall():
         yield from found
-        if time.monotonic() > until:  # the server's own limit is for each FETCH
+        if time.monotonic() > until:  # the server's own limit holds for each FETCH alone
             raise _too_long(timeout_s)
         cursor.execute(_FETCH)
 

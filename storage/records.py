@@ -1,7 +1,7 @@
-"""What comes out of storage: frozen dataclasses of builtin types (what goes in: :mod:`storage.entries`).
+"""The records that queries give: frozen dataclasses of builtin types (:mod:`storage.entries` is what is written).
 
-Datetimes are timezone-aware and in UTC. Nothing here is bound to a session, so a record may be kept,
-sent to another thread or printed after the database is closed.
+Datetimes are timezone-aware and in UTC. No record is bound to a session: it may be kept, given to another thread or
+printed after the database is closed.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from storage.entries import EVALUATION_STATUSES, WorkerInfo
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run as stored; see :class:`storage.entries.NewRun` for what came from it.
+    """A run as it is stored; :class:`storage.entries.NewRun` explains the other fields.
 
     Attributes:
         id: The database's id.
         status: ``running``, ``completed``, ``interrupted`` or ``failed``, as last written.
-        active: Whether a master holds the run's lease at present, and is not known to be dead.
+        active: Whether a process holds the run's lease at present, and is not known to have ended.
         created_at: When it was created.
         finished_at: When it was completed or failed.
         message: Why it is interrupted or failed.
@@ -53,18 +53,18 @@ class RunRecord:
 
     @property
     def state(self) -> str:
-        """The status as it is now: ``running`` without a master (kill -9, power loss) is ``interrupted``."""
+        """The status as it is now: a run that is ``running`` without a process (power loss) is ``interrupted``."""
         return "interrupted" if self.status == "running" and not self.active else self.status
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetRecord:
-    """What a run did at one budget.
+    """The evaluations of a run at one budget.
 
     Attributes:
         budget: Epochs.
-        counts: Evaluations by status; statuses without any are absent.
-        best_loss: The least loss of one evaluation there; None if none completed with a loss.
+        counts: How many evaluations have each status; statuses without evaluations are absent.
+        best_loss: The smallest loss of one evaluation; None if none was completed with a loss.
     """
 
     budget: float
@@ -74,12 +74,12 @@ class BudgetRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run with what it did so far, for lists of runs and for ``show``.
+    """A run with the counts of its evaluations, for lists of runs and for ``show``.
 
     Attributes:
         run: The run.
         configurations: How many configurations it has.
-        budgets: What it did at each budget, the smallest first.
+        budgets: Its evaluations at each budget, the smallest first.
     """
 
     run: RunRecord
@@ -88,12 +88,12 @@ class RunSummary:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Evaluations by status over all budgets, every status present."""
+        """How many evaluations have each status, over all budgets; every status is present."""
         return {status: sum(b.counts.get(status, 0) for b in self.budgets) for status in EVALUATION_STATUSES}
 
     @property
     def evaluations(self) -> int:
-        """How many evaluations it has, in whatever status."""
+        """How many evaluations it has."""
         return sum(self.counts.values())
 
     @property
@@ -105,7 +105,7 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationRecord:
-    """A configuration as stored; see :class:`storage.entries.NewConfiguration`."""
+    """A configuration as it is stored; see :class:`storage.entries.NewConfiguration`."""
 
     id: int
     iteration: int
@@ -125,7 +125,7 @@ class ConfigurationRecord:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRecord:
-    """An evaluation as stored, for the master's resume.
+    """An evaluation as it is stored, for the resume of a run.
 
     Attributes:
         id: The database's id.
@@ -137,13 +137,13 @@ class EvaluationRecord:
         seed: The trial's seed.
         status: ``queued``, ``running``, ``completed``, ``diverged`` or ``failed``.
         sequence: Place in the order in which the run's evaluations were finished, from 1; None if unfinished.
-        loss: What the model was told; None if diverged, failed or unfinished.
+        loss: What the optimiser was told; None if diverged, failed or unfinished.
         one_shot_score: In the unit of the run's metric.
-        architecture_score: The same.
+        architecture_score: In the unit of the run's metric.
         attempts: How many attempts were started.
         failures: How many of them were lost or ended in an error (handed-back ones do not count).
-        started_at: When the last attempt, or the one that gave the outcome, started.
-        finished_at: When the outcome, or the failure, was stored.
+        started_at: When the attempt that gave the outcome started, else the last attempt.
+        finished_at: When the outcome or the failure was stored.
         duration_s: The worker's seconds.
         message: Why it diverged or failed.
     """
@@ -180,12 +180,12 @@ class AttemptRecord:
     Attributes:
         evaluation_id: The database's id of the evaluation.
         number: From 1, in the order in which they were started.
-        token: What its report must carry.
+        token: Names the attempt; its report must carry it.
         status: ``running``, ``completed``, ``lost``, ``handed-back``, ``error`` or ``superseded``.
         worker: Who computes it.
         started_at: When it was given out.
-        finished_at: When its outcome or its end was stored.
-        message: Why it was lost.
+        finished_at: When its outcome, or its end without one, was stored.
+        message: Why it ended without an outcome.
     """
 
     evaluation_id: int
@@ -200,7 +200,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """One point of the learning curve of one evaluation; see :class:`spaces.trial.Epoch`."""
+    """One epoch of the learning curve of one evaluation; see :class:`spaces.trial.Epoch`."""
 
     evaluation_id: int
     iteration: int
@@ -219,7 +219,7 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Everything from which a master continues a run where it stopped.
+    """Everything from which a process continues a run where it stopped.
 
     Attributes:
         run: The run, with its settings.
@@ -235,14 +235,20 @@ class Replay:
 
     @property
     def finished(self) -> tuple[EvaluationRecord, ...]:
-        """The finished evaluations by ``sequence``: the order in which the master was told."""
+        """The finished evaluations by ``sequence``: in the order in which the optimiser was told of them."""
         done = [evaluation for evaluation in self.evaluations if evaluation.sequence is not None]
         return tuple(sorted(done, key=lambda evaluation: evaluation.sequence or 0))
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """Which master a run belongs to, and until when unless it is renewed (by the database's clock)."""
+class RunLease:
+    """Which process serves a run.
+
+    Attributes:
+        owner: The process; see :mod:`storage.owners`.
+        expires_at: When the lease ends unless it is renewed, by the database's clock.
+        expired: Whether it has ended.
+    """
 
     owner: str
     expires_at: datetime
@@ -251,7 +257,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class ResultRecord:
-    """One row of the view ``results``: one evaluation, its columns in the view's order."""
+    """One row of the view ``results``: one evaluation, with the view's columns in their order."""
 
     run: str
     objective: str
@@ -316,12 +322,12 @@ class Incumbent:
         iteration: First part of the configuration's id.
         stage: Second part.
         number: Third part.
-        budget: The largest budget that the run has results for; only configurations evaluated there compete.
-        score: What ranks it: the aggregate over the replicates of the score of the objective asked for.
+        budget: The largest budget at which the run has results; only configurations evaluated there compete.
+        score: The score that ranks it: the objective's score, aggregated over the replicates.
         one_shot_score: The same aggregate of the one-shot scores; None where there are none.
         architecture_score: The same aggregate of the architecture scores; None where there are none.
-        replicates: Over how many completed or diverged evaluations it is taken.
-        architecture: That of the replicate with the best score.
+        replicates: Over how many completed or diverged evaluations the scores are aggregated.
+        architecture: The architecture of the replicate with the best score.
         origin: ``model``, ``random``, ``preset`` or ``fixed``.
         hyperparameters: The point.
         metric: What the scores are.
@@ -347,14 +353,14 @@ class Incumbent:
         return ConfigurationId(self.iteration, self.stage, self.number)
 
 
-#: What a user's own SQL may give and take, unless more is asked for.
+#: The most rows that a user's own SQL may give, and the most seconds it may take, unless the user sets other limits.
 SQL_ROWS = 100_000
 SQL_TIMEOUT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class SqlResult:
-    """What a user's own SQL gave: names of the columns, and the rows as builtin values."""
+    """The result of a user's own SQL: the names of the columns, and the rows as builtin values."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]

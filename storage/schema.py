@@ -1,4 +1,4 @@
-"""Which schema a database has, and making or upgrading it. Alembic is imported only for the latter."""
+"""Which schema a database has; making and upgrading the schema. Alembic is imported only for the latter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TABLES = {
     "postgresql": "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()",
 }
 
-#: Any number, the same for every das-hpo: PostgreSQL's lock under which one process makes the schema.
+#: The number of PostgreSQL's lock under which one process makes the schema; the same in every das-hpo.
 _MAKING = 0x6461732D68706F
 
 
@@ -65,7 +65,7 @@ def migrate(connection: Connection, target: str = "head") -> None:
 
 
 def make_if_empty(connection: Connection, where: str) -> str:
-    """Makes the schema in an empty database, once, however many processes come; returns the revision."""
+    """Makes the schema in an empty database, once, also if several processes do so; returns the revision."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MAKING})
     found = revision(connection, where)

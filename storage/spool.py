@@ -1,11 +1,11 @@
-"""Outcomes that could not be written: kept beside the database as files, and taken in when it can be written again.
+"""The spool: outcomes that a run could not write when it ended, kept as files beside the database.
 
-A worker gives up its outcome once it is acknowledged. When the disk is full or the database stays locked, the
-outcome is put here (write, fsync, rename) and may be acknowledged; the run's next start takes it in. Taking in twice
-does no harm, as the attempt's token decides whether the evaluation has its outcome already.
+When the disk is full or the database stays locked until the run ends, its outcomes are put here (write, fsync, rename).
+The next start of the run records them in the database and removes the files. Recording an outcome twice does no harm,
+as its token tells whether the evaluation has its outcome already.
 
-A disk that is full has no room for a file either: :meth:`Spool.reserve`, called while there is room, sets
-some aside, which the first outcome then frees.
+A full disk has no room for a file either. So :meth:`Spool.reserve`, called while there is room, sets some aside, which
+the first outcome then frees.
 """
 
 from __future__ import annotations
@@ -34,25 +34,16 @@ from spaces.texts import cleaned
 from spaces.trial import TrialOutcome
 from storage import writes
 from storage.engine import Database, Session
+from storage.entries import NewOutcome
 
 _RESERVE = "reserve"
 _RESERVED_BYTES = 4 * 2**20
 _ENDING = ".outcome.json"
 
-#: Then nothing is wrong with an outcome that cannot be recorded.
+#: With these errors the database is at fault, and not the outcome that cannot be recorded.
 _ABOUT_THE_DATABASE = (DatabaseMissingError, DatabaseUnusableError, SchemaError)
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SpooledOutcome:
-    """The arguments of :func:`storage.writes.record_outcome`."""
-
-    token: str
-    outcome: TrialOutcome
-    loss: float | None
-    duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +51,10 @@ class Taken:
     """What became of spooled outcomes.
 
     Attributes:
-        recorded: Now in the database.
-        known: Dropped, as their evaluations had an outcome already.
-        refused: Left where they are, renamed to ``.refused``: unreadable, of no attempt of this database, or nothing
-            that it can hold. The log says which, and why.
+        recorded: How many are in the database now.
+        known: How many were dropped, because their evaluations had an outcome already.
+        refused: How many files were renamed to ``.refused``: they cannot be read, belong to no attempt of this
+            database, or hold what it cannot store. The log names each, and says why.
     """
 
     recorded: int = 0
@@ -72,7 +63,7 @@ class Taken:
 
 
 class Spool:
-    """The spool directory of one database; made when the first thing is put into it.
+    """The spool directory of one database; it is made when the first file is put into it.
 
     Args:
         directory: ``database.location.spool``.
@@ -83,26 +74,29 @@ class Spool:
         self._shared: int | None = None
 
     def reserve(self, size: int = _RESERVED_BYTES) -> None:
-        """Sets room aside for when the disk is full; does nothing if it is set aside, or if there is none.
+        """Sets room aside for when the disk is full; does nothing if that was done, or if there is no room.
 
-        All runs of a database share it; the last to call :meth:`release` gives it back.
+        All runs of a database share the room; the last run that calls :meth:`release` gives it back.
+
+        Args:
+            size: Bytes.
         """
         path = self.directory / _RESERVE
         with suppress(OSError):
             self.directory.mkdir(parents=True, exist_ok=True)
             if self._shared is None:
-                # A lock on the directory: one on the file would keep its room when it is removed.
+                # The lock is on the directory: a lock on the file would keep its room after it is removed.
                 self._shared = os.open(self.directory, os.O_RDONLY)
                 fcntl.flock(self._shared, fcntl.LOCK_SH | fcntl.LOCK_NB)
             if not path.exists():
                 _write(path, bytes(size))
 
-    def put(self, spooled: SpooledOutcome) -> Path:
-        """Keeps an outcome durably and returns its file; the same token again replaces it.
+    def put(self, spooled: NewOutcome) -> Path:
+        """Keeps an outcome durably and returns its file; an outcome with the same token is replaced.
 
         Raises:
-            InvalidValueError: If the token is no plain word, and so no name of a file.
-            DatabaseBusyError: If it cannot be kept here either; do not acknowledge it then.
+            InvalidValueError: If the token is not a plain word, which the file is named by.
+            DatabaseBusyError: If the outcome cannot be kept here either.
         """
         _check_token(spooled.token)
         path = self.directory / (spooled.token + _ENDING)
@@ -119,8 +113,8 @@ class Spool:
                 raise DatabaseBusyError(f"{path} cannot be written ({error.strerror}): make room on its disk") from None
         return path
 
-    def pending(self) -> list[SpooledOutcome]:
-        """What is there and can be read, the oldest first."""
+    def pending(self) -> list[NewOutcome]:
+        """The kept outcomes that can be read, the oldest first."""
         found = []
         for path in self._files():
             with suppress(OSError, ValueError, TypeError, LookupError, DasHpoError):
@@ -128,17 +122,17 @@ class Spool:
         return found
 
     def take_in(self, database: Database, run_id: int, hold: Callable[[Session], None]) -> Taken:
-        """Writes every outcome of a run to the database, each in its own transaction, and removes its file.
+        """Writes every kept outcome of a run to the database, each in its own transaction, and removes its file.
 
-        Those that another run waits for stay: if it is going on, its master would not know of them.
+        Outcomes that another run waits for stay: a process that serves that run would not know of them.
 
         Args:
             database: Where the run is.
             run_id: The run.
-            hold: Called at the begin of each transaction; raises if the run is another master's.
+            hold: Called at the start of each transaction; raises an error if another process serves the run.
 
         Raises:
-            StorageError: If the database still cannot be written; what is left stays.
+            StorageError: If the database still cannot be written; the files that are left stay.
             ClusterError: As ``hold`` does.
         """
         counts = {"recorded": 0, "known": 0, "refused": 0, "of another run": 0}
@@ -154,7 +148,7 @@ class Spool:
         return []
 
     def _clear(self) -> None:
-        """Removes drafts of processes that died, and the directory if nothing is in it."""
+        """Removes drafts of processes that have ended, and the directory if it is empty."""
         for draft in self.directory.glob("*.draft"):
             with suppress(OSError):
                 if not _is_alive(draft.name.split(".")[-2]):
@@ -163,7 +157,7 @@ class Spool:
             self.directory.rmdir()
 
     def release(self) -> None:
-        """Gives the reserved room back, unless another run shares it, and the directory with it if it is empty.
+        """Gives the reserved room back, unless another run shares it; removes the directory if it is empty.
 
         Called when a run ends.
         """
@@ -181,7 +175,7 @@ class Spool:
 
 
 def _is_alive(pid: str) -> bool:
-    """Whether a process of this machine has that number."""
+    """Whether a process of this machine has that id."""
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):
@@ -203,7 +197,7 @@ def _take_in(database: Database, path: Path, run_id: int, hold: Callable[[Sessio
             hold(session)
             if writes.run_that_waits(session, spooled.token) not in (None, run_id):
                 return "of another run"
-            new = writes.record_outcome(session, spooled.token, spooled.outcome, spooled.loss, spooled.duration_s)
+            new = writes.record_outcome(session, spooled)
     except Exception as error:
         if may_pass(error) or isinstance(error, _ABOUT_THE_DATABASE):
             raise
@@ -213,36 +207,36 @@ def _take_in(database: Database, path: Path, run_id: int, hold: Callable[[Sessio
 
 
 def _refuse(path: Path, error: Exception) -> str:
-    """Sets a file aside: whatever is wrong with it, no run may wait for it."""
+    """Renames a file that cannot be recorded, so that no run tries it again."""
     aside = path.with_name(path.name + ".refused")
     try:
         path.replace(aside)
     except OSError:
-        aside = path  # it is tried again by the next run
-    log.error("an outcome that was kept cannot be recorded, and is left in %s: %s", aside, cleaned(str(error)))
+        aside = path  # so the next run tries it again
+    log.error("an outcome from the spool cannot be recorded, and is left in %s: %s", aside, cleaned(str(error)))
     return "refused"
 
 
-def _read(path: Path) -> SpooledOutcome:
-    """What a file holds.
+def _read(path: Path) -> NewOutcome:
+    """Reads the outcome in a file.
 
     Raises:
         OSError: If it cannot be read.
-        Exception: If it is none of ours, or was cut or changed.
+        Exception: If it is not a file of das-hpo, or was cut or changed.
     """
     values: dict[str, Any] = json.loads(path.read_bytes())
-    spooled = SpooledOutcome(**{**values, "outcome": TrialOutcome.from_mapping(values["outcome"])})
+    spooled = NewOutcome(**{**values, "outcome": TrialOutcome.from_mapping(values["outcome"])})
     _check_token(spooled.token)
     return spooled
 
 
 def _check_token(token: object) -> None:
     if not (isinstance(token, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,128}", token)):
-        raise InvalidValueError(f"a token is up to 128 letters, digits, - and _, {token!r} came")
+        raise InvalidValueError(f"a token is up to 128 letters, digits, - and _, got {token!r}")
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Writes and renames, both durably: the file is there whole or not at all."""
+    """Writes a draft and renames it, both durably: the file is there whole or not at all."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     try:
         with draft.open("wb") as file:

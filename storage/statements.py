@@ -1,8 +1,8 @@
 """The statements that a run executes for every evaluation, built once.
 
-Building them anew costs SQLAlchemy several times what SQLite needs to execute them: 5 ms an evaluation, from
-its proposal to its stored outcome, against 1.5. Parameters that say which row are named ``of_...``, and those
-that say to what a column is set have its name, or ``to_...`` where that is in the statement already.
+Building a statement takes SQLAlchemy several times as long as SQLite needs to execute it: 5 ms for each evaluation,
+from its proposal to its stored outcome, against 1.5 ms. Parameters that select rows are named ``of_...``. Parameters to
+which a column is set have the column's name, or ``to_...`` if the statement has that name already.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Insert, String, Table, bindparam, case, func, insert, literal, or_, select, update
 
 from storage.entries import FINISHED_STATUSES, WorkerInfo
-from storage.models import Attempt, Base, Configuration, Epoch, Evaluation, Run, Worker
+from storage.models import AttemptRow, Base, ConfigurationRow, EpochRow, EvaluationRow, RunRow, WorkerRow
 
 
 def _table(model: type[Base]) -> Table:
@@ -19,8 +19,8 @@ def _table(model: type[Base]) -> Table:
     return table
 
 
-RUNS, CONFIGURATIONS, EVALUATIONS = _table(Run), _table(Configuration), _table(Evaluation)
-ATTEMPTS, EPOCHS, WORKERS = _table(Attempt), _table(Epoch), _table(Worker)
+RUNS, CONFIGURATIONS, EVALUATIONS = _table(RunRow), _table(ConfigurationRow), _table(EvaluationRow)
+ATTEMPTS, EPOCHS, WORKERS = _table(AttemptRow), _table(EpochRow), _table(WorkerRow)
 
 INSERT_RETURNING_ID: dict[Table, Insert] = {
     table: insert(table).returning(table.c.id) for table in (RUNS, CONFIGURATIONS, EVALUATIONS, ATTEMPTS, WORKERS)
@@ -39,7 +39,7 @@ FIND_EVALUATION = (
         EVALUATIONS.c.replicate == bindparam("of_replicate"),
     )
 )
-#: Queues an evaluation of the configuration with that id of hpbandster's; no row if there is none.
+#: Queues an evaluation of the configuration with that id within its run; gives no row if there is none.
 QUEUE_EVALUATION = (
     insert(EVALUATIONS)
     .from_select(
@@ -59,7 +59,7 @@ QUEUE_EVALUATION = (
 )
 WORKER_FIELDS = tuple(WorkerInfo.__dataclass_fields__)
 FIND_WORKER = select(WORKERS.c.id).where(*(WORKERS.c[name] == bindparam(f"of_{name}") for name in WORKER_FIELDS))
-#: An attempt and the status of its evaluation, whose row is locked, where rows can be, until the transaction ends.
+#: An attempt and the status of its evaluation, whose row is locked (in PostgreSQL) until the transaction ends.
 FIND_ATTEMPT = (
     select(
         ATTEMPTS.c.id,
@@ -99,7 +99,7 @@ SUPERSEDE = (
     .where(ATTEMPTS.c.id == bindparam("of_attempt"), ATTEMPTS.c.status == "running")
     .values(status="superseded", finished_at=bindparam("to_finished_at"))
 )
-#: This attempt gave the outcome of its evaluation; another one that runs is superseded.
+#: Marks the attempt that gave the outcome of its evaluation; another one that still runs is superseded.
 COMPLETE_ATTEMPT = (
     update(ATTEMPTS)
     .where(
@@ -123,7 +123,7 @@ NEXT_SEQUENCE = (
     .returning(RUNS.c.sequence)
 )
 LEASE_OWNER = select(RUNS.c.lease_owner).where(RUNS.c.id == bindparam("of_run"))
-#: PostgreSQL's: the row stays locked, but not for longer than the transaction does something now and then.
+#: For PostgreSQL: locks the run's row; a transaction that stands still for too long is ended by the server.
 HOLD_LEASE = (
     select(
         RUNS.c.lease_owner,

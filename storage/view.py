@@ -1,4 +1,4 @@
-"""The view ``results`` for people who write SQL: one row per evaluation, and its typed columns for our queries."""
+"""The view ``results``, for users who write SQL, and the same rows with typed columns for das-hpo's own queries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import Select, case, func, select
 
 from storage.statements import CONFIGURATIONS, EVALUATIONS, RUNS, WORKERS
 
-#: Hyperparameters that have a column of their own, beside ``hyperparameters``: those of ``inverse-1d``.
+#: The hyperparameters that have a column of their own beside the JSON ``hyperparameters``: those of ``inverse-1d``.
 HYPERPARAMETER_COLUMNS: dict[str, type] = {
     "parameter_learning_rate": float,
     "parameter_weight_decay": float,
@@ -31,7 +31,7 @@ def _sources() -> dict[str, str]:
         **{name: f"evaluations.{name}" for name in ("budget", "replicate", "seed", "status", "loss")},
         "one_shot_psnr": psnr.format("one_shot_score"),
         "architecture_psnr": psnr.format("architecture_score"),
-        # A baseline's given architecture is known before it is trained.
+        # The architecture of a baseline is given, so it is known before it is trained.
         "architecture": "coalesce(evaluations.architecture, configurations.architecture)",
         "origin": "configurations.origin",
         "worker": "workers.name",
@@ -63,10 +63,10 @@ _TABLES = {"runs": RUNS, "configurations": CONFIGURATIONS, "evaluations": EVALUA
 
 
 def select_results() -> Select[Any]:
-    """What the view selects, with typed columns, but for ``settings``, which are read once for all rows of a run.
+    """Selects what the view has, with typed columns, except ``settings``, which are read once for all rows of a run.
 
-    The joins are inner ones in an order that the indexes follow: configuration by configuration, so that
-    the first hundred rows of a run are found without a look at the others.
+    The inner joins follow the order of the indexes, configuration by configuration, so that the first hundred rows of a
+    run are found without reading the others.
     """
     psnr = RUNS.c.metric == "PSNR"
     special = {
@@ -89,7 +89,7 @@ def select_results() -> Select[Any]:
     )
 
 
-#: Columns of the view that are times, JSON, and numbers.
+#: The columns of the view that are times, JSON, and numbers.
 TIME_COLUMNS = ("started_at", "finished_at")
 JSON_COLUMNS = ("settings", "hyperparameters", "extras")
 FLOAT_COLUMNS = (

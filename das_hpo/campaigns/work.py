@@ -51,7 +51,7 @@ class CampaignQueue(RecordedQueue):
         for record in replay.evaluations:
             trial, draw = self._place(record.configuration_id, record.replicate)
             self._known.add((trial, draw))
-            evaluation = self._evaluation(record.id, trial, draw, record.failures)
+            evaluation = Evaluation.stored(self._asked(trial, draw), record.id, record.failures)
             running = attempts.get(record.id)
             if record.sequence is not None:
                 one_shot = self.objective == "one-shot"
@@ -73,7 +73,8 @@ class CampaignQueue(RecordedQueue):
         if self._next >= self.expected:
             return []
         trial, draw = divmod(self._next, per_trial)
-        identifier, replicate = self._names(trial, draw)
+        asked = self._asked(trial, draw)
+        identifier = asked.configuration_id
         configuration = None
         of_preset = not self.settings.is_baseline and self.settings.label in self._task.presets
         if identifier not in self._configured:
@@ -84,22 +85,19 @@ class CampaignQueue(RecordedQueue):
                 hyperparameters=self.settings.hyperparameters,
                 architecture=self.settings.architecture(self._task, trial, draw),
             )
-        seed = self.settings.trial_seed(trial, draw)
-        new = NewEvaluation(identifier, self.settings.budget, replicate, seed)
-        (row,) = self.recorder.add_job(configuration, [new])
+        evaluations = self.recorder.add_job(configuration, [asked])
         self._configured.add(identifier)
         self._known.add((trial, draw))
-        return [self._evaluation(row, trial, draw)]
+        return evaluations
 
     def _position(self) -> tuple[int, int, float | None]:
         best = to_score(self._best_loss, self.metric.larger_is_better)
         begun = min(self._next // self.settings.evaluations_per_trial + 1, self.settings.trials)
         return begun, self.settings.trials, best
 
-    def _evaluation(self, row: int, trial: int, draw: int, failures: int = 0) -> Evaluation:
+    def _asked(self, trial: int, draw: int) -> NewEvaluation:
         identifier, replicate = self._names(trial, draw)
-        spec = self.settings.spec(self._task, trial, draw)
-        return Evaluation(row, identifier, self.settings.budget, replicate, spec, failures)
+        return NewEvaluation(identifier, replicate, self.settings.spec(self._task, trial, draw))
 
     def _names(self, trial: int, draw: int) -> tuple[ConfigurationId, int]:
         """The configuration's id and the replicate of one evaluation."""

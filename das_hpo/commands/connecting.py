@@ -45,8 +45,15 @@ def add_security(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def keys(args: argparse.Namespace, *hosts: str) -> KeyFile | None:
-    """The key file, made on first use; None with ``--insecure``. Has this process use TLS, if that is configured.
+def set_up_security(args: argparse.Namespace, *hosts: str) -> KeyFile | None:
+    """Sets whether this process uses TLS, as its options or its environment say, and gives the key file.
+
+    Args:
+        args: The parsed options.
+        hosts: The hosts to be listened on or called; ``--insecure`` is for loopback alone.
+
+    Returns:
+        The key file, which is made on first use; None with ``--insecure``.
 
     Raises:
         InvalidValueError: For ``--insecure`` anywhere but on loopback, or for a part of the options of TLS.
@@ -158,7 +165,7 @@ def service(args: argparse.Namespace) -> Service:
     if args.nameserver is not None:
         hosts.append(parse_address(args.nameserver)[0])
     return Service(
-        keys=keys(args, *hosts),
+        keys=set_up_security(args, *hosts),
         nameserver=args.nameserver,
         workers=args.workers,
         device=args.device,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from das_hpo.commands.command import Command, natural, say
-from das_hpo.commands.connecting import DEFAULT_PORT, add_security, keys, stop_on_signals
+from das_hpo.commands.connecting import DEFAULT_PORT, add_security, set_up_security, stop_on_signals
 from spaces.errors import InvalidValueError
 
 
@@ -34,7 +34,7 @@ def execute(args: argparse.Namespace) -> int:
         raise InvalidValueError(f"--port is a number up to 65535, {args.port} came")
     if args.ping is not None:
         return _ping(args)
-    key_file = keys(args, args.host)
+    key_file = set_up_security(args, args.host)
     from das_hpo.service.nameserver import NameServer
 
     with stop_on_signals() as stop, NameServer(args.host, args.port, keys=key_file) as nameserver:
@@ -54,7 +54,7 @@ def _ping(args: argparse.Namespace) -> int:
     from workers.transport.directory import locate
     from workers.transport.wire import parse_address
 
-    key_file = keys(args, parse_address(args.ping)[0])
+    key_file = set_up_security(args, parse_address(args.ping)[0])
     with locate(args.ping, key_file) as directory:
         dispatchers, _ = directory.dispatchers()
         say(f"nameserver at {args.ping}: {len(dispatchers)} runs, {directory.workers()} workers")

@@ -8,7 +8,7 @@ import os
 
 from das_hpo import __version__, logs
 from das_hpo.commands.command import Command, add_duration
-from das_hpo.commands.connecting import GPU_CAPACITY, add_computing, add_security, add_waiting, keys
+from das_hpo.commands.connecting import GPU_CAPACITY, add_computing, add_security, add_waiting, set_up_security
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +42,12 @@ def execute(args: argparse.Namespace) -> int:
     from workers.transport.wire import parse_address
     from workers.worker.device_slots import DeviceSlot
     from workers.worker.devices import AUTO, CPU, CUDA, check_device, check_kernel, local_devices
-    from workers.worker.worker import Worker
+    from workers.worker.worker import Worker, WorkerSettings
 
     tasks = [
         with_kernel(load_task(door), args.kernel) for door in args.tasks or doors_of_environment() or [DEFAULT_TASK]
     ]
-    key_file = keys(args, parse_address(args.nameserver)[0])
+    key_file = set_up_security(args, parse_address(args.nameserver)[0])
     spread = args.device in (AUTO, CUDA)
     devices = list(dict.fromkeys(local_devices(args.device))) if spread else [check_device(args.device)]
     check_kernel(args.kernel, devices)
@@ -55,13 +55,15 @@ def execute(args: argparse.Namespace) -> int:
         worker = Worker(
             args.nameserver,
             key_file,
+            WorkerSettings(
+                device=place.device,
+                capacity=args.capacity or (1 if place.device == CPU else GPU_CAPACITY),
+                run=args.run,
+                idle_timeout_s=args.idle_timeout,
+                wait_s=args.wait,
+            ),
             version=__version__,
-            device=place.device,
             tasks=tasks,
-            capacity=args.capacity or (1 if place.device == CPU else GPU_CAPACITY),
-            run=args.run,
-            idle_timeout_s=args.idle_timeout,
-            wait_s=args.wait,
         )
         worker.run()
     return 0

@@ -1,4 +1,4 @@
-"""Who evaluates a run: a nameserver that is there or brought along, and local workers if there are to be any."""
+"""What evaluates a run: a nameserver (a running one, or one of this process), and local workers if there are any."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Service:
 
     Attributes:
         keys: The key file; None for no keys (loopback only).
-        nameserver: ``HOST:PORT`` of a nameserver whose workers evaluate; None brings an own one.
-        workers: Local worker processes; None is one per GPU, else one per core, or none with ``nameserver``.
+        nameserver: ``HOST:PORT`` of a running nameserver, whose workers evaluate; None starts one in this process.
+        workers: How many local worker processes; None is one per GPU, else one per core, or none with ``nameserver``.
         device: Of the local workers: ``auto``, ``cpu``, ``cuda`` or ``cuda:0,cuda:1``.
         kernel: Of the local workers: ``auto``, ``torch`` or ``fused``.
-        capacity: Evaluations that a local worker computes at once; None leaves it to the worker.
+        capacity: How many evaluations a local worker computes at once; None leaves it to the worker.
         plugins: Modules that local workers import.
         host: Address the dispatcher listens on; None is the one that leads to the nameserver.
-        wait_s: How long to wait for the nameserver at the start.
-        lease_s: A worker that is silent for so long has lost its evaluation.
-        failing_s: A run whose commits have failed for so long (disk full, database locked) is stopped.
-        command: What is started as a local worker, without its options.
-        tasks: Doors of the tasks that local workers may run; none is ``inverse-1d``.
+        wait_s: How many seconds to wait for the nameserver at the start.
+        lease_s: A worker that is silent for this many seconds has lost its evaluation.
+        failing_s: A run whose commits have failed for this many seconds (disk full, database locked) is stopped.
+        command: The command that starts a local worker, without its options.
+        tasks: The tasks that local workers may run, as ``--task`` takes them; empty is ``inverse-1d``.
 
     Raises:
         InvalidValueError: If a time is not valid; :data:`das_hpo.durations.RANGES` says what is.
@@ -59,7 +59,7 @@ class Service:
     tasks: tuple[str, ...] = ()
 
     def with_tasks(self, *doors: str) -> Service:
-        """The same for those tasks."""
+        """The same with local workers that may run these tasks, each as ``--task`` takes it."""
         return replace(self, tasks=tuple(dict.fromkeys(doors)))
 
     def __post_init__(self) -> None:
@@ -73,8 +73,8 @@ class Cluster:
     Args:
         service: What was asked for.
         address: ``HOST:PORT`` of the nameserver.
-        own: Whether it is this process's own, so that nobody else's workers can have its evaluations.
-        plan: The devices of the local workers, one each.
+        own: Whether this process serves it, so that only the local workers can get evaluations.
+        plan: The device of each local worker.
     """
 
     def __init__(self, service: Service, address: str, *, own: bool, plan: Sequence[str]) -> None:
@@ -87,9 +87,9 @@ class Cluster:
 
     @property
     def parallel(self) -> int | None:
-        """Evaluations that may be open at a time: as many as own workers take; None where that is not known.
+        """How many evaluations workers may have at a time: as many as the local workers compute; None if unknown.
 
-        So a run with one worker always has the same order, whatever happens to the worker.
+        With this limit a run with one worker always has the same order, whatever happens to the worker.
         """
         if not self.own or (self.service.capacity is None and any(device != "cpu" for device in self.plan)):
             return None
@@ -97,7 +97,7 @@ class Cluster:
 
     @property
     def lost(self) -> bool:
-        """Whether all local workers have ended again and again."""
+        """Whether all local workers have ended too often, so that none is started again."""
         return self._local is not None and self._local.given_up
 
     def dispatcher(
@@ -113,29 +113,31 @@ class Cluster:
         Args:
             queue: What to evaluate.
             run: The run.
-            attempts: What a master before this one left running.
-            timeout_s: An evaluation that takes longer is lost; None leaves it to what is usual.
+            attempts: The attempts that an earlier process of this run left running.
+            timeout_s: An evaluation that takes more seconds is lost; None derives a limit from the durations seen.
             stop: Ends waiting for the nameserver when it is set.
         """
-        from das_hpo.service.dispatcher import Dispatcher
+        from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 
         return Dispatcher(
             queue,
             run.name,
             nameserver=self.address,
             keys=self.service.keys,
-            host=self.service.host,
-            lease_s=self.service.lease_s,
-            evaluation_timeout_s=timeout_s,
+            settings=DispatcherSettings(
+                host=self.service.host,
+                wait_s=self.service.wait_s,
+                lease_s=self.service.lease_s,
+                evaluation_timeout_s=timeout_s,
+                task=None if run.fingerprint is None else (run.task, run.fingerprint),
+            ),
             attempts=attempts,
-            wait_s=self.service.wait_s,
             stop=stop,
-            task=None if run.fingerprint is None else (run.task, run.fingerprint),
         )
 
     @contextmanager
     def serving(self, dispatcher: Dispatcher) -> Iterator[None]:
-        """The workers serve that dispatcher while the block lasts; if it raises, local ones end first."""
+        """Local workers run while the block lasts, and longer; if the block raises an error, they are ended first."""
         self._served = dispatcher
         try:
             if self.plan and self._local is None:
@@ -148,7 +150,7 @@ class Cluster:
             self._served = None
 
     def end_workers(self) -> None:
-        """Ends local workers; while a dispatcher is served, what they compute is handed back to it."""
+        """Ends local workers; if a dispatcher still runs, they hand their evaluations back to it."""
         if self._local is not None:
             self._local.close()
             self._local = None
@@ -182,10 +184,10 @@ class Cluster:
 
 @contextmanager
 def cluster_of(service: Service, stop: threading.Event | None = None) -> Iterator[Cluster]:
-    """Makes sure of devices and nameserver before anything is written.
+    """Checks devices and nameserver before anything is written, and gives what evaluates a run.
 
     Args:
-        service: Where and by whom.
+        service: Where and by which workers.
         stop: Ends the waiting for a nameserver when it is set.
 
     Raises:
@@ -207,7 +209,7 @@ def cluster_of(service: Service, stop: threading.Event | None = None) -> Iterato
             cluster = Cluster(service, service.nameserver, own=False, plan=plan)
         else:
             if service.workers == 0:
-                raise InvalidValueError("without a nameserver a run needs local workers: 0 came, 1 or more is valid")
+                raise InvalidValueError("without a nameserver a run needs 1 or more local workers, got 0")
             plan = local_devices(service.device, service.workers)
             check_kernel(service.kernel, plan)
             nameserver = stack.enter_context(NameServer(keys=service.keys))

@@ -1,4 +1,4 @@
-"""Local worker processes: started, watched, restarted, and never left behind."""
+"""Local worker processes: started, watched, restarted, and ended with this process."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from workers.transport.keys import KeyFile
 from workers.transport.messages import default_name
 from workers.worker.devices import CPU
 
-#: Tells a worker the descriptor of the pipe that its parent holds the other end of.
+#: The environment variable that tells a worker the descriptor of its pipe to the parent process, and the parent's id.
 PARENT = "DAS_HPO_PARENT"
 
-#: How long a worker may take to end after it was told to.
+#: How many seconds a worker may take to end after it was told to.
 END_S = 5.0
 
-#: Each worker is restarted this often at most within so many seconds.
+#: Each worker is restarted at most this often within this many seconds.
 MAX_RESTARTS = 5
 RESTARTS_S = 600.0
 
 _PR_SET_PDEATHSIG = 1
 
-#: One thread a worker: the cores are shared between workers, not within one.
+#: Each worker uses one thread: the cores are divided between workers.
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 log = logging.getLogger(__name__)
 
 
 class _Slot:
-    """A worker's place: one process at a time, with a device."""
+    """A device, and the worker process on it: one at a time."""
 
     def __init__(self, device: str) -> None:
         self.device = device
@@ -52,18 +52,17 @@ class _Slot:
 class LocalWorkers:
     """Worker processes on this machine, while the ``with`` block lasts.
 
-    A process that ends is replaced, a bounded number of times. All end with this process, however it
-    ends: they hold a pipe of it, and on Linux the kernel kills them.
+    A process that ends is replaced, a limited number of times. All of them end with this process, however it ends: each
+    holds a pipe to it, and on Linux the kernel kills them.
 
     Args:
         nameserver: ``HOST:PORT``.
-        devices: The device of each, as :func:`workers.worker.devices.local_devices` gives them.
+        devices: The device of each worker, as :func:`workers.worker.devices.local_devices` gives them.
         keys: The key file; None for no keys.
-        run: The one run to be served; None serves all.
-        options: More options of the command.
+        options: Further options of the command.
         exited: Called with a worker's name when its process has ended without being told to.
-        command: What is started; by default ``das-hpo worker``.
-        log_to: Where the workers' stderr goes; by default ours.
+        command: The command that starts a worker; by default ``das-hpo worker``.
+        log_to: Where the workers' stderr goes; None is the stderr of this process.
     """
 
     def __init__(
@@ -72,7 +71,6 @@ class LocalWorkers:
         devices: Sequence[str],
         *,
         keys: KeyFile | None,
-        run: str | None = None,
         options: Sequence[str] = (),
         exited: Callable[[str], None] | None = None,
         command: Sequence[str] = (sys.executable, "-m", "das_hpo", "worker"),
@@ -80,8 +78,6 @@ class LocalWorkers:
     ) -> None:
         self._places = [_Slot(device) for device in devices]
         self._arguments = [*command, "--nameserver", nameserver]
-        if run is not None:
-            self._arguments += ["--run", run]
         if keys is None:
             self._arguments.append("--insecure")
         self._arguments += options
@@ -93,7 +89,7 @@ class LocalWorkers:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Starts all; returns at once, they need a second or two until they serve."""
+        """Starts all workers; returns at once, while they need a second or two until they serve."""
         try:
             for place in self._places:
                 self._start(place)
@@ -103,14 +99,14 @@ class LocalWorkers:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends all, kindly first; may be called twice."""
+        """Ends all workers: asks them to end, and kills those that do not. May be called twice."""
         self._ending.set()
         with self._lock:
             processes = [place.process for place in self._places if place.process is not None]
             for process in processes:
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(signal.SIGTERM)
-                    process.send_signal(signal.SIGCONT)  # a stopped one hears nothing
+                    process.send_signal(signal.SIGCONT)  # a stopped process gets no SIGTERM
             until = time.monotonic() + END_S
             for process in processes:
                 try:
@@ -138,11 +134,11 @@ class LocalWorkers:
 
     @property
     def given_up(self) -> bool:
-        """Whether no process runs, and none is started again: all have ended too often."""
+        """Whether all workers have ended too often, so that none runs and none is started again."""
         return bool(self._places) and all(place.given_up for place in self._places)
 
     def pids(self) -> list[int]:
-        """The process ids of those that run."""
+        """The process ids of the running workers."""
         return [place.process.pid for place in self._places if place.process is not None]
 
     def _start(self, place: _Slot) -> None:
@@ -185,8 +181,10 @@ class LocalWorkers:
                 if self._exited is not None:
                     try:
                         self._exited(default_name(process.pid))
-                    except Exception:  # this thread's end would be the end of the workers it has started
-                        log.exception("nobody was told that a worker's process ended")
+                    except (
+                        Exception
+                    ):  # this thread must not end: the kernel kills the workers that it has started with it
+                        log.exception("the run was not told that a worker's process ended")
 
     def _replace(self, place: _Slot, status: int) -> None:
         how = f"signal {-status}" if status < 0 else f"exit {status}"
@@ -195,7 +193,10 @@ class LocalWorkers:
             place.started.popleft()
         if len(place.started) > MAX_RESTARTS:
             log.error(
-                "the worker on %s ended (%s), as %d before it: it is not replaced", place.device, how, MAX_RESTARTS
+                "the worker on %s ended (%s), as the %d before it did: it is not replaced",
+                place.device,
+                how,
+                MAX_RESTARTS,
             )
             place.given_up = True
             return
@@ -208,10 +209,10 @@ class LocalWorkers:
 
 
 def die_with_parent() -> None:
-    """Ends this process when the one that started it ends, if that was :class:`LocalWorkers`.
+    """Ends this process when its parent process ends, if that is one of :class:`LocalWorkers`.
 
-    The pipe serves every system: its end is told as SIGTERM, and forced soon after. On Linux the kernel
-    also kills us, even if we are stopped.
+    On every system the end of the pipe to the parent is noticed: this process then gets a SIGTERM, and is ended by
+    force soon after. On Linux the kernel also kills it, even if it is stopped.
     """
     told = os.environ.pop(PARENT, "")
     descriptor, _, parent = told.partition(":")
@@ -221,7 +222,7 @@ def die_with_parent() -> None:
     os.set_inheritable(pipe, False)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != int(parent):  # it ended before the kernel was asked
+        if os.getppid() != int(parent):  # the parent ended before the kernel was asked
             os._exit(1)
     threading.Thread(target=_wait_for_end, args=(pipe,), name="das-hpo parent", daemon=True).start()
 

@@ -135,28 +135,18 @@ class OptimisationQueue(RecordedQueue):
         configuration = None
         if identifier not in self._stored:
             configuration = NewConfiguration(identifier, proposal.origin, dict(proposal.info), hyperparameters)
-        new = [
-            NewEvaluation(
-                identifier,
-                proposal.budget,
-                replicate,
-                evaluation_seed(self.settings.seed, identifier, proposal.budget, replicate),
-            )
+        seeds = [
+            evaluation_seed(self.settings.seed, identifier, proposal.budget, replicate)
             for replicate in range(self.settings.repeats)
         ]
-        ids = self.recorder.add_job(configuration, new)
+        new = [
+            NewEvaluation(identifier, replicate, self.settings.spec(hyperparameters, proposal.budget, seed))
+            for replicate, seed in enumerate(seeds)
+        ]
+        evaluations = self.recorder.add_job(configuration, new)
         self._know_stored(proposal)
         self._next = None
-        return [
-            Evaluation(
-                id=row,
-                configuration_id=identifier,
-                budget=entry.budget,
-                replicate=entry.replicate,
-                spec=self.settings.spec(hyperparameters, entry.budget, entry.seed),
-            )
-            for row, entry in zip(ids, new, strict=True)
-        ]
+        return evaluations
 
     def _position(self) -> tuple[int, int, float | None]:
         if self._failure is not None:
@@ -278,14 +268,8 @@ class OptimisationQueue(RecordedQueue):
 
     def _evaluation(self, record: EvaluationRecord) -> Evaluation:
         hyperparameters = self._pending[_key(record)].hyperparameters
-        return Evaluation(
-            id=record.id,
-            configuration_id=record.configuration_id,
-            budget=record.budget,
-            replicate=record.replicate,
-            spec=self.settings.spec(hyperparameters, record.budget, record.seed),
-            failures=record.failures,
-        )
+        spec = self.settings.spec(hyperparameters, record.budget, record.seed)
+        return Evaluation(record.configuration_id, record.replicate, spec, record.id, record.failures)
 
     def _fail(self, what: str, error: Exception) -> None:
         """Remembers that the optimiser cannot go on; the run ends with it when it is looked after next."""

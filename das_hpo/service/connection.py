@@ -1,4 +1,4 @@
-"""One connection of the listener: bytes in, complete Pyro4 messages out, never blocking the reader."""
+"""One connection of the listener: turns bytes into complete Pyro4 messages without blocking the reading thread."""
 
 from __future__ import annotations
 
@@ -14,38 +14,43 @@ from Pyro4 import constants, errors, message
 
 from workers.transport.wire import MAX_MESSAGE_SIZE, STAMP, stamp
 
-#: The largest first message, and the largest set of annotations, of which das-hpo sends two short ones.
+#: The most bytes of a first message, and of the annotations of a message; das-hpo sends two short annotations.
 MAX_FIRST_MESSAGE = 4096
 MAX_ANNOTATIONS = 1024
 
-#: How long a peer may leave an answer unread.
+#: How many seconds a peer may leave an answer unread.
 SEND_S = 10.0
 
-#: What reading raises if the bytes are no message of das-hpo's.
+#: The errors that reading raises if the bytes are not a message of das-hpo.
 MALFORMED = (errors.PyroError, struct.error)
 
 _HEADER = struct.Struct(message.Message.header_format)
 _SERPENT = 1
 
-#: Pyro's other flags are refused: batches, compression (bombs), one-way calls (nobody would hear of a
-#: failure) and blobs (which marshal reads). The header is not signed, so a stranger could set them.
+#: Pyro's other flags are refused: batches, compression (which allows bombs), one-way calls (whose failure nobody would
+#: see) and blobs (which are read by marshal). The header is not signed, so a stranger could set them.
 _FLAGS = (0, message.FLAGS_META_ON_CONNECT)
 
 
 class Connection:
-    """What Pyro4's daemon takes for its SocketConnection: recv() gives the bytes of the held message.
+    """Stands for Pyro4's SocketConnection in its daemon: recv() gives the bytes of the message that is held.
 
-    The listener's reading thread calls :meth:`receive`; when that returns True the message belongs to
-    one answering thread until :meth:`release`.
+    The listener's reading thread calls :meth:`receive`. When that returns True, the message belongs to one answering
+    thread until :meth:`release`.
+
+    Args:
+        sock: The accepted socket.
+        until: Monotonic time at which the connection is closed if no message has arrived.
+        context: For TLS; None for none.
 
     Attributes:
-        key: The key that the peer signs with; None before its first message.
-        trusted: Whether the peer has proved a key (or none is asked for).
+        key: The key with which the peer signs; None before its first message.
+        trusted: Whether the peer has proved that it holds a key (or none is required).
         lane: Which threads answer it.
-        session: Drawn for this connection; empty for a plain Pyro client, which cannot stamp its messages.
-        count: How many stamped messages have come.
+        session: Random bytes of this connection; empty for a plain Pyro client, which cannot stamp its messages.
+        count: How many stamped messages have arrived.
         busy: Whether an answering thread has it.
-        until: Monotonic time at which it is closed if nothing is heard.
+        until: Monotonic time at which it is closed if nothing arrives.
     """
 
     def __init__(self, sock: socket.socket, until: float, context: ssl.SSLContext | None = None) -> None:
@@ -79,11 +84,11 @@ class Connection:
     # For the reading thread ---------------------------------------------------------------------
 
     def receive(self) -> bool:
-        """Reads what there is; True if a whole message is held now.
+        """Reads the bytes that have arrived; True if a whole message is held now.
 
         Raises:
-            PyroError: If what came cannot be a message of das-hpo's.
-            OSError: If the connection is at its end.
+            PyroError: If the bytes are not a message of das-hpo.
+            OSError: If the connection has ended.
         """
         if self._shaking and not self._shake():
             return False
@@ -100,21 +105,21 @@ class Connection:
 
     @property
     def message_started(self) -> bool:
-        """Whether a part of a message has come."""
+        """Whether a part of a message has arrived."""
         return bool(self._received)
 
     def pending(self) -> bool:
-        """Whether there may be bytes that the selector does not tell of."""
+        """Whether there may be bytes of which the selector does not know."""
         return bool(self._received) or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0)
 
     def dispose(self) -> None:
-        """Closes the socket: only the reading thread does, so that no descriptor is reused under its hands."""
+        """Closes the socket. Only the reading thread does: no descriptor that it still watches may be reused."""
         self.closed = True
         with contextlib.suppress(OSError):
             self.sock.close()
 
     def _shake(self) -> bool:
-        """Goes on with the TLS handshake; True when it is over."""
+        """Continues the TLS handshake; True when it is finished."""
         assert isinstance(self.sock, ssl.SSLSocket)
         try:
             self.sock.do_handshake()
@@ -143,7 +148,7 @@ class Connection:
         return True
 
     def _body_size(self) -> int:
-        """The size of annotations and data, after every field of the header was found valid."""
+        """The size of annotations and data; every field of the header is checked first."""
         tag, version, kind, flags, sequence, data, serializer, annotations, _, checksum = _HEADER.unpack_from(
             self._received
         )
@@ -152,16 +157,16 @@ class Connection:
             raise errors.ProtocolError("not a Pyro message")
         valid = (message.MSG_INVOKE, message.MSG_PING) if self.trusted else (message.MSG_CONNECT,)
         if kind not in valid or flags not in _FLAGS or (serializer != _SERPENT and kind != message.MSG_PING):
-            raise errors.ProtocolError("a message of a kind that is not taken")
+            raise errors.ProtocolError("a kind of message that is not accepted")
         limit = MAX_MESSAGE_SIZE if self.trusted else MAX_FIRST_MESSAGE
         if not 0 <= data <= limit or annotations > MAX_ANNOTATIONS:
-            raise errors.MessageTooLargeError(f"a message of {data} bytes, where {limit} are taken")
+            raise errors.MessageTooLargeError(f"a message of {data} bytes: at most {limit} are accepted")
         return int(data + annotations)
 
     # For the answering thread -------------------------------------------------------------------
 
     def is_signed_with(self, key: bytes) -> bool:
-        """Whether the held message is signed with that key; leaves it to be read again."""
+        """Whether the held message is signed with that key; the message can be read again afterwards."""
         try:
             message.Message.recv(self, hmac_key=key)
         except (errors.PyroError, struct.error, UnicodeDecodeError):
@@ -171,10 +176,10 @@ class Connection:
         return True
 
     def stamp(self) -> bytes:
-        """The stamp of the held message, if it is the one that is due on this connection.
+        """The stamp of the held message, after checking that it is the expected one.
 
-        It is an annotation, and so it is signed: a message that was recorded elsewhere, or earlier, bears
-        another one.
+        The stamp is an annotation, so it is signed. A message that was recorded on another connection, or earlier on
+        this one, has another stamp.
 
         Raises:
             SecurityError: If it is not.
@@ -205,7 +210,7 @@ class Connection:
         return part
 
     def send(self, data: bytes) -> None:
-        """Sends an answer, waiting for the peer to take it for a bounded time.
+        """Sends an answer; waits at most :data:`SEND_S` seconds for the peer to read.
 
         Raises:
             ConnectionClosedError: If the connection is lost.

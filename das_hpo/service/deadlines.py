@@ -8,13 +8,15 @@ import math
 class Deadlines:
     """Deadlines from the durations seen so far.
 
-    An evaluation may take ``factor`` times as long, per epoch, as the slowest that has finished, and
-    ``least_s`` at any rate; before ``samples`` have finished, as long as it likes. Workers differ and
-    first evaluations compile, so the factor is generous: the deadline is for what hangs, not for what
-    is slow.
+    An evaluation may take ``factor`` times as long, per epoch, as the slowest one that has finished, but never less
+    than ``least_s``. Before ``samples`` evaluations have finished there is no limit but the user's. The factor is large
+    because workers differ and first evaluations compile: the deadline is for workers that hang, not for slow ones.
 
     Args:
-        evaluation_timeout_s: The user's limit for every evaluation; None for none.
+        evaluation_timeout_s: The user's limit in seconds for every evaluation; None for no limit.
+        factor: How many times longer than the slowest one an evaluation may take.
+        least_s: The shortest deadline, in seconds.
+        samples: How many evaluations have to finish before there is a deadline.
     """
 
     def __init__(
@@ -33,12 +35,12 @@ class Deadlines:
         self._slowest_s = 0.0
 
     def add(self, budget: float, duration_s: float) -> None:
-        """Notes that an evaluation of so many epochs was completed in so many seconds."""
+        """Notes that an evaluation of ``budget`` epochs was completed in ``duration_s`` seconds."""
         self._seen += 1
         self._slowest_s = max(self._slowest_s, duration_s / budget)
 
     def timeout_s(self, budget: float, together: int = 1) -> float:
-        """How long an evaluation may take that shares its worker with ``together - 1`` others."""
+        """How many seconds an evaluation of ``budget`` epochs may take if its worker computes ``together`` at once."""
         if self._seen < self._samples:
             return self._limit_s
         usual = max(self._least_s, self._factor * self._slowest_s * budget * together)

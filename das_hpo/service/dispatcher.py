@@ -1,11 +1,10 @@
-"""The dispatcher of one run: listens, and hands workers' questions to the lease manager.
+"""The dispatcher of one run: listens, and hands the calls of workers to the lease manager.
 
-Workers pull; hpbandster's dispatcher, which pushes jobs and pings workers under one lock, is not used. A lease with a
-single-use token stands for each attempt: beats renew it, silence or a deadline ends it, and the evaluation is offered
-again, before all new work.
+Workers pull; hpbandster's own dispatcher, which pushes jobs and pings workers under one lock, is not used. Each attempt
+has a lease with a single-use token. Heartbeats renew it; silence or a deadline ends it, and then the evaluation is
+given out again, before all new work.
 
-Threads: those of the listener, one that looks for lost leases, and one that renews the entry in the
-nameserver.
+Threads: those of the listener, one that ends leases, and one that renews the entry in the nameserver.
 """
 
 from __future__ import annotations
@@ -14,9 +13,11 @@ import logging
 import socket
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from das_hpo import __version__
+from das_hpo.service.admission import Admission
 from das_hpo.service.deadlines import Deadlines
 from das_hpo.service.endpoints import Endpoints
 from das_hpo.service.lease_manager import LeaseManager
@@ -31,11 +32,11 @@ from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
 from workers.transport.wire import DISPATCHER_PREFIX, Remote, format_address, parse_address, uri
 
-#: At the end, how long the nameserver may take to be told, and how long the threads are waited for.
+#: At the end: how many seconds the nameserver may take to answer, and how many seconds the threads may take to end.
 FAREWELL_S = 1.0
 END_S = 2.5
 
-#: How long a dispatcher that another master left in the nameserver may take to answer.
+#: How many seconds a dispatcher that another process entered in the nameserver may take to answer.
 REACH_S = 2.0
 
 _EVERYWHERE = ("0.0.0.0", "::")
@@ -43,21 +44,42 @@ _EVERYWHERE = ("0.0.0.0", "::")
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class DispatcherSettings:
+    """How a run is served.
+
+    Attributes:
+        host: The address to listen on; None is the one from which the nameserver is reached.
+        wait_s: How many seconds to wait for the nameserver at the start.
+        lease_s: An attempt is lost if its worker is silent for this many seconds; workers send a heartbeat in each
+            third of it.
+        evaluation_timeout_s: An evaluation that takes longer is lost; None derives a limit from the durations seen.
+        version: The version of das-hpo that workers must have.
+        task: The name and the fingerprint of the run's task, without which workers get no work; None for no check.
+    """
+
+    host: str | None = None
+    wait_s: float = 0.0
+    lease_s: float = 30.0
+    evaluation_timeout_s: float | None = None
+    version: str = __version__
+    task: tuple[str, str] | None = None
+
+
 class Dispatcher:
-    """Serves one desk. ``with Dispatcher(...) as dispatcher:`` listens; nothing is started before.
+    """Serves one evaluation queue. ``with Dispatcher(...) as dispatcher:`` listens; nothing is started before.
 
     Args:
-        desk: What to evaluate, and where outcomes go.
+        queue: What to evaluate, and where outcomes go.
         run_name: The run's name, unique in the nameserver.
         nameserver: ``HOST:PORT``.
         keys: The key file; None for no keys.
-        host: The address to listen on; by default the one that leads to the nameserver.
-        lease_s: An attempt is lost if its worker is silent for so long; workers beat three times as often.
-        evaluation_timeout_s: An evaluation that takes longer is lost; None leaves it to what is usual.
-        attempts: What a master before this one left running.
-        wait_s: How long to wait for the nameserver at the start.
-        stop: Ends that waiting when it is set.
-        task: The name and the fingerprint of the run's task: workers that lack it get no work; None for no check.
+        settings: How the run is served.
+        attempts: The attempts that an earlier process of this run left running.
+        stop: Ends the waiting for the nameserver when it is set.
+
+    Raises:
+        InvalidValueError: If the nameserver's address has another form.
     """
 
     def __init__(
@@ -67,31 +89,22 @@ class Dispatcher:
         *,
         nameserver: str,
         keys: KeyFile | None,
-        host: str | None = None,
-        lease_s: float = 30.0,
-        evaluation_timeout_s: float | None = None,
+        settings: DispatcherSettings | None = None,
         attempts: Sequence[Attempt] = (),
-        wait_s: float = 0.0,
         stop: threading.Event | None = None,
-        version: str = __version__,
-        task: tuple[str, str] | None = None,
     ) -> None:
         parse_address(nameserver)
-        self.host = host
+        self.settings = settings or DispatcherSettings()
         self.run_name = run_name
         self._address = nameserver
         self._keys = keys
-        self._lease_s = lease_s
-        self._wait_s = wait_s
         self._stop_waiting = stop
         self._lease_manager = LeaseManager(
             queue,
-            run_name,
-            version=version,
-            lease_s=lease_s,
-            deadlines=Deadlines(evaluation_timeout_s),
+            Admission(run_name, self.settings.version, self.settings.task),
+            lease_s=self.settings.lease_s,
+            deadlines=Deadlines(self.settings.evaluation_timeout_s),
             attempts=attempts,
-            task=task,
         )
         self._stop = threading.Event()
         self._registration = Registration(run_name, self._probe, stop or self._stop)
@@ -109,15 +122,15 @@ class Dispatcher:
             RunExistsError: If a run of that name is being served there.
             KeyboardInterrupt: If ``stop`` ended the waiting for the nameserver.
         """
-        directory = locate(self._address, self._keys, wait_s=self._wait_s, stop=self._stop_waiting)
+        directory = locate(self._address, self._keys, wait_s=self.settings.wait_s, stop=self._stop_waiting)
         try:
             towards = _address_towards(*parse_address(self._address))
-            self._daemon = KeyedDaemon(self.host or towards, 0, self._keys, lanes=("beat",))
+            self._daemon = KeyedDaemon(self.settings.host or towards, 0, self._keys, lanes=("beat",))
             where = str(self._daemon.register(Endpoints(self._lease_manager), DISPATCHER_PREFIX + self.run_name))
-            if self.host in _EVERYWHERE:  # an address to listen on, but none to be called at
+            if self.settings.host in _EVERYWHERE:  # an address to listen on, but not one to call
                 port = parse_address(self._daemon.address)[1]
                 where = uri(DISPATCHER_PREFIX + self.run_name, format_address(towards, port))
-            self._lease_manager.extend(clock.monotonic(), self._lease_s)
+            self._lease_manager.extend(clock.monotonic(), self.settings.lease_s)
             self._daemon.start()
             self._registration.begin(directory, where)
         except BaseException:
@@ -133,7 +146,7 @@ class Dispatcher:
     def close(self) -> None:
         """Leaves the nameserver and stops; returns when the threads have ended. May be called twice.
 
-        Not to be called with the desk's condition held: what is being answered waits for it.
+        Must not be called with the queue's condition held: calls that are being answered wait for it.
         """
         self.paused = True
         self._stop.set()
@@ -150,11 +163,11 @@ class Dispatcher:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # What the master may ask --------------------------------------------------------------------
+    # What the run asks ---------------------------------------------------------------------------
 
     @property
     def paused(self) -> bool:
-        """Whether no work is given out; outcomes are taken in all the same."""
+        """Whether no work is given out; outcomes are recorded all the same."""
         return self._lease_manager.paused
 
     @paused.setter
@@ -163,7 +176,7 @@ class Dispatcher:
 
     @property
     def displaced_by(self) -> str:
-        """The address of another run of this name that has taken our place in the nameserver; empty if none has."""
+        """The address of another run of this name that is in the nameserver instead of this one; empty if none is."""
         return self._registration.displaced_by
 
     @property
@@ -177,7 +190,7 @@ class Dispatcher:
         return self._lease_manager.queued
 
     def workers(self) -> list[WorkerStatus]:
-        """The workers that were heard of in the last minutes."""
+        """The workers that this run heard from in the last minutes."""
         return self._lease_manager.workers()
 
     def number_of_workers(self) -> int:
@@ -185,11 +198,11 @@ class Dispatcher:
         return sum(worker.alive for worker in self.workers())
 
     def worker_exited(self, name: str, why: str = "the worker's process ended") -> None:
-        """Somebody has seen a worker's process end: what it computed is lost now, not when the lease ends."""
+        """A worker's process was seen to end: its attempts are lost at once, and not only when their leases end."""
         self._lease_manager.worker_exited(name, why)
 
     def _probe(self, where: str) -> str:
-        """Whether a dispatcher is at that address."""
+        """Whether a dispatcher answers at that address: ALIVE, DEAD or SILENT."""
         try:
             with Remote(where, self._keys, lane="beat", timeout_s=REACH_S) as remote:
                 remote.call("beat", "nobody", "none", ())
@@ -202,8 +215,8 @@ class Dispatcher:
     # Threads ------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Looks for leases that have ended."""
-        watch = LeaseWatch(self._lease_manager, self._lease_s)
+        """Ends leases that have run out."""
+        watch = LeaseWatch(self._lease_manager, self.settings.lease_s)
         while not self._stop.wait(watch.every_s):
             watch.tick()
 
@@ -214,7 +227,7 @@ class Dispatcher:
             pause_s = self._registration.renew(directory)
         directory.close()
         if pause_s is None:
-            return  # the name is another's
+            return  # another run has the name now
         try:
             with Directory(self._address, self._keys, timeout_s=FAREWELL_S) as nameserver:
                 nameserver.remove(self.run_name)

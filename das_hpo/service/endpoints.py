@@ -1,7 +1,8 @@
-"""What of the dispatcher is on the wire: five methods that read a message, check it, and answer it.
+"""The methods of a dispatcher that workers call over the network: each checks its message and answers it.
 
-No exception leaves them. A message of another form is refused, and a report of another form ends its attempt. What
-may pass is answered with "ask again", which the worker does until it has another answer; nothing else is.
+No exception leaves these methods. A message of a wrong form is refused, and a report of a wrong form ends its attempt.
+Only an error that may pass (such as a full disk) is answered with "again": the worker then repeats its message until it
+gets another answer.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Endpoints:
 
     @Pyro4.core.expose  # type: ignore[untyped-decorator]
     def report(self, worker: Any, token: Any, outcome: Any, duration_s: Any, wanted: Any) -> dict[str, Any]:
-        """A worker has an outcome, and asks for work unless ``wanted`` is 0."""
+        """A worker reports an outcome, and asks for work unless ``wanted`` is 0."""
         try:
             caller = Caller.from_mapping(worker)
             named = text(token, "a token", most=64)
@@ -50,30 +51,32 @@ class Endpoints:
                 if may_pass(error):
                     raise
                 if not isinstance(error, DasHpoError):
-                    log.error("a report of %s could not be taken in", caller.name, exc_info=error)
-                message = f"the report cannot be taken in: {type(error).__name__}: {error}"
+                    log.error("a report of %s could not be recorded", caller.name, exc_info=error)
+                message = f"the report cannot be recorded: {type(error).__name__}: {error}"
                 return self._lease_manager.hand_back(caller, (named,), ERROR, message).to_dict()
         except Exception as error:  # noqa: BLE001 (answered, and logged there)
             return _failed(error, AGAIN).to_dict()
 
     @Pyro4.core.expose  # type: ignore[untyped-decorator]
     def beat(self, name: Any, session: Any, held: Any) -> dict[str, Any]:
-        """A worker is alive and computes these tokens. Takes no lock."""
+        """A heartbeat: a worker is alive and computes these tokens. Takes no lock."""
         try:
             words = text(name, "name"), text(session, "session")
             return {"stop": self._lease_manager.beat(*words, tokens(held))}
         except WireError as error:
-            log.warning("a beat is refused: %s", error)
+            log.warning("a heartbeat is refused: %s", error)
             return {"stop": []}
 
     @Pyro4.core.expose  # type: ignore[untyped-decorator]
     def hand_back(self, worker: Any, held: Any, result: Any, message: Any) -> dict[str, Any]:
-        """A worker gives evaluations up, or computing them raised."""
+        """A worker gives evaluations up, or computing them raised an error."""
         try:
             if result not in (HANDED_BACK, ERROR):
                 raise WireError(f"result must be {HANDED_BACK} or {ERROR}")
-            # Whatever the reason is, the evaluation is free: it must not stay with a worker that has given it up.
-            reason = message if type(message) is str else f"the worker gave no reason, but {type(message).__name__}"
+            # A reason of a wrong type must not keep the evaluation with a worker that has given it up.
+            reason = (
+                message if type(message) is str else f"the worker sent no text as its reason ({type(message).__name__})"
+            )
             return self._lease_manager.hand_back(Caller.from_mapping(worker), tokens(held), result, reason).to_dict()
         except Exception as error:  # noqa: BLE001 (answered, and logged there)
             return _failed(error, AGAIN).to_dict()
@@ -92,7 +95,7 @@ def _failed(error: Exception, report: str) -> Answer:
         log.warning("a message is refused: %s", error)
         return Answer(REFUSED, message=cleaned(str(error)))
     log.error("a message could not be answered", exc_info=error)
-    message = f"{type(error).__name__}, see the master's log"
-    if may_pass(error) or not report:  # without a report, the worker just asks for work later
+    message = f"{type(error).__name__}, see the log of the run's process"
+    if may_pass(error) or not report:  # if it sent no report, the worker simply asks for work later
         return Answer(WAIT, wait_s=AGAIN_S, report=report, message=message)
     return Answer(REFUSED, message=message)

@@ -1,4 +1,4 @@
-"""Looks for leases that have ended, and for gaps in its own time."""
+"""Ends leases that have run out, and notices when this process itself stood still."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ log = logging.getLogger(__name__)
 
 
 class LeaseWatch:
-    """Whoever has it calls :meth:`tick` every ``every_s`` seconds.
+    """Looks through the leases; its owner calls :meth:`tick` every ``every_s`` seconds.
 
     Args:
-        lease_manager: What is watched.
-        lease_s: How long a lease lasts.
+        lease_manager: Whose leases are looked through.
+        lease_s: How many seconds a lease lasts without a heartbeat.
     """
 
     def __init__(self, lease_manager: LeaseManager, lease_s: float) -> None:
@@ -24,11 +24,11 @@ class LeaseWatch:
         self._before = clock.monotonic()
 
     def tick(self) -> None:
-        """Ends the leases that have run out; what fails is logged, and tried again with the next tick."""
+        """Ends the leases that have run out; an error is logged, and the next tick tries again."""
         now = clock.monotonic()
         try:
-            # The master itself stood still (stopped, swapped out, waiting for a disk): whoever was silent
-            # meanwhile could not be heard.
+            # This process itself stood still (stopped, swapped out, waiting for a disk) and could not receive
+            # heartbeats meanwhile: every lease gets that time back.
             if now - self._before > 3 * self.every_s + 1.0:
                 self._lease_manager.extend(now, now - self._before)
             self._before = now

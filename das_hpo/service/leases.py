@@ -1,7 +1,8 @@
-"""The dispatcher's books: which evaluations are open, who computes them, and until when to believe it.
+"""The table of leases: which evaluations are open, which worker computes each, and when its lease ends.
 
-Plain data structures; the dispatcher holds the lock. ``beat`` alone is called without it: it does one
-lookup and one assignment per token, which the interpreter makes whole.
+Plain data structures without a lock of their own: the lease manager holds the queue's lock while it uses them. Only
+``beat`` is called without that lock. It does one lookup and one assignment for each token, and both are atomic in
+Python.
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ from dataclasses import dataclass, field
 
 from das_hpo.service.queue import Attempt, Evaluation
 
-#: An evaluation has failed after so many attempts that were lost or raised.
+#: An evaluation has failed after this many attempts that were lost or raised an error.
 MAX_ATTEMPTS = 3
 
-#: Tokens of finished evaluations that are remembered, so that a repeated report is told so.
+#: How many tokens of finished evaluations are remembered, so that a repeated report is answered as a duplicate.
 MAX_USED = 20_000
 
 
 @dataclass(slots=True, eq=False)
-class Task:
-    """An evaluation without an outcome.
+class OpenEvaluation:
+    """An evaluation that has no outcome yet.
 
     Attributes:
-        evaluation: What to evaluate.
-        lost: How many attempts were lost or raised.
-        tokens: Of all its attempts: a report with any of them gives the outcome.
-        failed_on: Sessions of the workers that lost it or raised.
+        asked: What to evaluate.
+        lost: How many attempts were lost or raised an error.
+        tokens: The tokens of all its attempts: a report with any of them gives the outcome.
+        failed_on: Sessions of the workers that lost it, or on which it raised an error.
     """
 
-    evaluation: Evaluation
+    asked: Evaluation
     lost: int = 0
     tokens: list[str] = field(default_factory=list)
     failed_on: set[str] = field(default_factory=set)
@@ -39,24 +40,22 @@ class Task:
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """One attempt.
+    """One attempt of one worker at an open evaluation.
 
     Attributes:
-        token: Names it.
-        task: What is attempted.
-        worker: The worker's name.
-        session: The worker's session; empty if a master before this one gave the lease.
-        lease_s: How long it lasts without a beat.
-        started: Monotonic time; later by what nobody could be heard for.
-        expires: Monotonic time at which it is lost, unless a beat comes.
-        together: How many evaluations the worker computes at once: each takes so many times as long.
-        late: It was lost, and the evaluation is open still: its report would be welcome.
-        stop: The worker is told to give up.
+        attempt: Which.
+        evaluation: The state of its evaluation, which all attempts at it share.
+        session: The worker's session; empty if an earlier process of this run gave the lease.
+        lease_s: Seconds for which the lease lasts without a heartbeat.
+        started: Monotonic time of the start, moved on by every gap in which no heartbeat could be received.
+        expires: Monotonic time at which the attempt is lost unless a heartbeat comes.
+        together: How many evaluations the worker computes at once; each takes that many times as long.
+        late: The attempt was lost but its evaluation is still open: a report of it is still accepted.
+        stop: The next heartbeat tells the worker to stop computing.
     """
 
-    token: str
-    task: Task
-    worker: str
+    attempt: Attempt
+    evaluation: OpenEvaluation
     session: str
     lease_s: float
     started: float
@@ -67,107 +66,119 @@ class Lease:
 
 
 class LeaseTable:
-    """All open tasks and leases. ``leases`` is keyed by token."""
+    """All open evaluations and their leases.
+
+    Attributes:
+        leases: Every lease of an open evaluation, by token.
+    """
 
     def __init__(self) -> None:
         self.leases: dict[str, Lease] = {}
-        self._tasks: deque[Task] = deque()
+        self._waiting: deque[OpenEvaluation] = deque()
         self._used: OrderedDict[str, None] = OrderedDict()
         self._by_worker: dict[str, dict[str, Lease]] = {}
 
     def adopt(self, attempts: Sequence[Attempt], lease_s: float, now: float) -> None:
-        """Takes over the attempts that another master began, each as if it began now."""
-        tasks: dict[int, Task] = {}
+        """Takes over the attempts that an earlier process of this run started, each as if it started now."""
+        evaluations: dict[int, OpenEvaluation] = {}
         together = Counter(attempt.worker.name for attempt in attempts)
         for attempt in attempts:
-            task = tasks.setdefault(attempt.evaluation.id, new_task(attempt.evaluation))
-            name = attempt.worker.name
-            self.grant(Lease(attempt.token, task, name, "", lease_s, now, now + lease_s, together[name]))
+            evaluation = evaluations.setdefault(attempt.evaluation.id, opened(attempt.evaluation))
+            self.grant(Lease(attempt, evaluation, "", lease_s, now, now + lease_s, together[attempt.worker.name]))
 
-    def take(self, wanted: int, acceptable: Callable[[Task], bool]) -> list[Task]:
-        """Takes up to ``wanted`` queued tasks of one shape out of the queue, the first acceptable one first."""
-        taken: list[Task] = []
-        left: list[Task] = []
-        while self._tasks and len(taken) < wanted:
-            task = self._tasks.popleft()
-            fits = not taken or task.evaluation.spec.shape == taken[0].evaluation.spec.shape
-            (taken if fits and acceptable(task) else left).append(task)
-        self._tasks.extendleft(reversed(left))
+    def take(self, wanted: int, acceptable: Callable[[OpenEvaluation], bool]) -> list[OpenEvaluation]:
+        """Takes up to ``wanted`` acceptable evaluations out of the queue, in its order and all of the same shape."""
+        taken: list[OpenEvaluation] = []
+        left: list[OpenEvaluation] = []
+        while self._waiting and len(taken) < wanted:
+            evaluation = self._waiting.popleft()
+            fits = not taken or evaluation.asked.spec.shape == taken[0].asked.spec.shape
+            (taken if fits and acceptable(evaluation) else left).append(evaluation)
+        self._waiting.extendleft(reversed(left))
         return taken
 
-    def put_back(self, tasks: Iterable[Task]) -> None:
-        """Puts tasks before all others, in their order."""
-        self._tasks.extendleft(reversed(list(tasks)))
+    def put_back(self, evaluations: Iterable[OpenEvaluation]) -> None:
+        """Puts evaluations at the front of the queue, in their order."""
+        self._waiting.extendleft(reversed(list(evaluations)))
 
-    def put_last(self, task: Task) -> None:
-        """Puts a task behind all others."""
-        self._tasks.append(task)
+    def put_last(self, evaluation: OpenEvaluation) -> None:
+        """Puts an evaluation at the end of the queue."""
+        self._waiting.append(evaluation)
 
-    def waiting(self) -> list[Task]:
-        """The tasks that wait for a worker, the first first."""
-        return list(self._tasks)
+    def waiting(self) -> list[OpenEvaluation]:
+        """The evaluations that wait for a worker, in the order of the queue."""
+        return list(self._waiting)
 
     @property
     def queued(self) -> int:
-        """How many tasks wait for a worker."""
-        return len(self._tasks)
+        """How many evaluations wait for a worker."""
+        return len(self._waiting)
 
     @property
     def running(self) -> int:
-        """How many attempts are believed to be computed."""
+        """How many attempts are believed to be running."""
         return sum(len(leases) for leases in self._by_worker.values())
 
     def grant(self, lease: Lease) -> None:
-        """Enters a lease."""
-        lease.task.tokens.append(lease.token)
-        self.leases[lease.token] = lease
-        self._by_worker.setdefault(lease.worker, {})[lease.token] = lease
+        """Adds a lease that a worker was told of."""
+        token = lease.attempt.token
+        lease.evaluation.tokens.append(token)
+        self.leases[token] = lease
+        self._by_worker.setdefault(lease.attempt.worker.name, {})[token] = lease
 
     def of_worker(self, name: str) -> list[Lease]:
-        """The leases that a worker is believed to compute."""
+        """The leases that a worker is believed to be computing."""
         return list(self._by_worker.get(name, {}).values())
 
     def current(self) -> list[Lease]:
-        """All leases that are believed to be computed."""
+        """All leases whose workers are believed to be computing."""
         return [lease for leases in self._by_worker.values() for lease in leases.values()]
 
     def retire(self, lease: Lease, *, counts: bool, stop: bool, requeue: bool) -> None:
-        """Ends a lease without an outcome: the task waits again, before all others, or is over."""
+        """Ends a lease without an outcome.
+
+        Args:
+            lease: Which.
+            counts: Whether the attempt counts against :data:`MAX_ATTEMPTS`.
+            stop: Whether its worker is told to stop computing.
+            requeue: Whether the evaluation waits again, at the front of the queue; else it is over.
+        """
         lease.late = True
         lease.stop = stop
         self._drop_from_worker(lease)
-        lease.task.failed_on.add(lease.session)
-        lease.task.lost += counts
+        lease.evaluation.failed_on.add(lease.session)
+        lease.evaluation.lost += counts
         if not requeue:
-            self.over(lease.task)
-        elif not any(token in self.leases and not self.leases[token].late for token in lease.task.tokens):
-            self._tasks.appendleft(lease.task)
+            self.over(lease.evaluation)
+        elif not any(token in self.leases and not self.leases[token].late for token in lease.evaluation.tokens):
+            self._waiting.appendleft(lease.evaluation)
 
-    def over(self, task: Task) -> None:
-        """The task has its outcome, or has failed: its tokens are used up."""
-        for token in task.tokens:
+    def over(self, evaluation: OpenEvaluation) -> None:
+        """Removes an evaluation that has its outcome, or has failed; its tokens are remembered as used."""
+        for token in evaluation.tokens:
             self._drop_from_worker(self.leases.pop(token))
             self._used[token] = None
         while len(self._used) > MAX_USED:
             self._used.popitem(last=False)
-        if task in self._tasks:
-            self._tasks.remove(task)
+        if evaluation in self._waiting:
+            self._waiting.remove(evaluation)
 
     def was_used(self, token: str) -> bool:
-        """Whether the token's evaluation is over."""
+        """Whether a token belongs to an evaluation that is over."""
         return token in self._used
 
     def _drop_from_worker(self, lease: Lease) -> None:
-        leases = self._by_worker.get(lease.worker)
+        name = lease.attempt.worker.name
+        leases = self._by_worker.get(name)
         if leases is not None:
-            leases.pop(lease.token, None)
+            leases.pop(lease.attempt.token, None)
             if not leases:
-                del self._by_worker[lease.worker]
+                del self._by_worker[name]
 
     # Without the lock ---------------------------------------------------------------------------
 
     def beat(self, tokens: Iterable[str], now: float) -> list[str]:
-        """Renews leases; returns the tokens that are not worth computing on."""
+        """Renews leases; returns the tokens whose workers should stop computing."""
         stop: list[str] = []
         for token in tokens:
             lease = self.leases.get(token)
@@ -178,9 +189,9 @@ class LeaseTable:
         return stop
 
 
-def new_task(evaluation: Evaluation) -> Task:
-    """A task that nobody has begun in this dispatcher's time."""
-    return Task(evaluation, lost=evaluation.failures)
+def opened(evaluation: Evaluation) -> OpenEvaluation:
+    """An open evaluation without attempts; failures before this process started count as lost attempts."""
+    return OpenEvaluation(evaluation, lost=evaluation.failures)
 
 
 def new_token() -> str:

@@ -1,9 +1,9 @@
-"""The listening side of the wire: a Pyro4 daemon whose connections cost no thread and prove a key first.
+"""The listening side of the network: a Pyro4 daemon whose connections need no thread each and prove a key first.
 
-Pyro's own servers give every connection a thread (a few dozen silent ones exhaust it), or read from
-all in one thread that a half-sent message blocks. Here one thread reads, without blocking, from every
-connection; complete messages go to a few threads that answer them. What has not proved a key yet may
-send one short message, must do so in seconds, and is the first to go when connections run out.
+Pyro's own servers either give every connection a thread (a few dozen silent connections exhaust it), or read from all
+connections in one thread, which a half-sent message blocks. Here one thread reads from every connection without
+blocking, and complete messages go to a few threads that answer them. A connection that has not proved a key yet may
+send one short message, has a few seconds for it, and is the first to be closed when there are too many connections.
 """
 
 from __future__ import annotations
@@ -30,32 +30,34 @@ from workers.transport.keys import KeyFile
 from workers.transport.tls import server_context
 from workers.transport.wire import STAMP, configure, format_address
 
-#: How long a connection may take to prove its key, and how long a message may take to arrive.
+#: How many seconds a connection may take to prove its key, and a message may take to arrive.
 HANDSHAKE_S = 5.0
 MESSAGE_S = 30.0
 
-#: A connection that is silent for so long is closed; its owner opens another when it needs one.
+#: A connection that is silent for this many seconds is closed; its peer opens another one when it needs it.
 IDLE_S = 900.0
 
-#: Connections that have not proved a key; the oldest goes when another comes.
+#: How many connections may be open that have not proved a key (the oldest one is closed for a new one), and in all.
 MAX_STRANGERS = 256
 MAX_CONNECTIONS = 16384
 
-#: How long stopping waits for what is being answered.
+#: How many seconds stopping waits for messages that are being answered.
 STOP_S = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class KeyedDaemon(Pyro4.core.Daemon):  # type: ignore[misc]
-    """A Pyro4 daemon that is keyed, bounded, and served by few threads.
+    """A Pyro4 daemon that requires a key, bounds what it holds, and answers with few threads.
+
+    As every Pyro4 daemon it takes its socket when it is made; it answers after :meth:`start`, until :meth:`stop`.
 
     Args:
         host: The address to listen on.
         port: The port; 0 takes a free one.
-        keys: Any of them opens a connection; None takes everybody (``--insecure``).
-        threads: Threads that answer.
-        lanes: More lanes, each with one thread of its own, for calls that must not wait for the others.
+        keys: Any key of the file opens a connection; None accepts everybody (``--insecure``).
+        threads: How many threads answer.
+        lanes: Names of further lanes, each with a thread of its own, for calls that must not wait for the others.
 
     Raises:
         UnreachableError: If the address cannot be listened on.
@@ -83,7 +85,7 @@ class KeyedDaemon(Pyro4.core.Daemon):  # type: ignore[misc]
 
     @property
     def _pyroHmacKey(self) -> bytes | None:  # noqa: N802 (Pyro's name)
-        """The key of the connection that this thread answers."""
+        """The key of the connection that the calling thread answers."""
         return getattr(self._current, "key", None)
 
     def start(self) -> None:
@@ -100,7 +102,7 @@ class KeyedDaemon(Pyro4.core.Daemon):  # type: ignore[misc]
         return str(self.locationStr)
 
     def validateHandshake(self, conn: Connection, data: Any) -> str | dict[str, str]:  # noqa: N802 (Pyro's name)
-        """Notes the lane that the client asks for, and draws what its messages are to be stamped with."""
+        """Notes the lane that the client asks for, and draws the session with which its messages are to be stamped."""
         if type(data) is not dict:
             return "das-hpo"
         lane, nonce = data.get("lane"), data.get("nonce")
@@ -111,7 +113,7 @@ class KeyedDaemon(Pyro4.core.Daemon):  # type: ignore[misc]
         return {"nonce": nonce, "session": conn.session.hex()}
 
     def annotations(self) -> dict[str, bytes]:
-        """Stamps an answer as its question was, so that no recorded one can be put in its place."""
+        """Gives an answer the stamp of its question, so that no recorded answer can be put in its place."""
         stamp = getattr(self._current, "stamp", b"")
         return {STAMP: stamp} if stamp else {}
 
@@ -125,7 +127,7 @@ class KeyedDaemon(Pyro4.core.Daemon):  # type: ignore[misc]
         refusal = None
         if self._keys is not None:
             connection.key = next((key for key in self._keys.current() if connection.is_signed_with(key)), None)
-            # A refusal is not signed: nothing that a stranger sends makes us sign anything.
+            # A refusal is not signed: a stranger cannot make this process sign anything.
             refusal = None if connection.key else "hmac key refused"
         self._current.key = connection.key
         self._current.stamp = b""
@@ -197,7 +199,7 @@ class _Server:
     close = shutdown
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: it wakes up anyway; closed: it has ended
+        with contextlib.suppress(OSError):  # the buffer is full, so the reader wakes up anyway; or it has ended
             self._wake_write.send(b"\0")
 
     # The reading thread -------------------------------------------------------------------------
@@ -252,7 +254,7 @@ class _Server:
             self.selector.register(connection, connection.wanted, connection)
 
     def _receive(self, connection: Connection) -> None:
-        """Reads what has come; a complete message goes to the threads, and reading pauses until it is answered."""
+        """Reads what has arrived. A complete message goes to the threads; reading pauses until it is answered."""
         if connection.closed:  # dropped earlier in this round, for another connection
             return
         try:
@@ -263,7 +265,7 @@ class _Server:
         if complete:
             self.selector.unregister(connection)
             connection.busy = True
-            # A handshake is quick and waits for nothing, so it never queues behind calls that do.
+            # A handshake is quick and waits for nothing, so it never waits behind calls that take long.
             lane = connection.lane if connection.trusted else next(reversed(self.lanes))
             self.lanes[lane].put(connection)
             return
@@ -273,7 +275,7 @@ class _Server:
             self.selector.modify(connection, connection.wanted, connection)
 
     def _take_back(self) -> None:
-        """Goes on reading from the connections that have been answered."""
+        """Reads again from the connections whose messages have been answered."""
         with contextlib.suppress(BlockingIOError):
             while self._wake_read.recv(4096):
                 pass
@@ -341,7 +343,7 @@ def _bound(target: Callable[[Any], None], argument: Any) -> Callable[[], None]:
 
 
 def _raise_descriptor_limit() -> None:
-    """Lets the process have as many connections as the system grants it."""
+    """Raises the limit of open files as far as the system allows: each connection needs one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MAX_CONNECTIONS)
     if soft != resource.RLIM_INFINITY and soft < wanted:

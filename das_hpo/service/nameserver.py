@@ -1,7 +1,7 @@
-"""The nameserver: where dispatchers are found. Pyro4's, with keys, no broadcast, and entries that expire.
+"""The nameserver: where dispatchers are found. It is Pyro4's, with keys, no broadcast, and entries that expire.
 
-It keeps nothing on disk: dispatchers renew their entries every few seconds, so one that was killed and
-started again on the same port knows everything again before anybody has noticed.
+It keeps nothing on disk. Dispatchers renew their entries every few seconds, so a nameserver that was killed and started
+again on the same port soon knows all of them again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from workers.transport.wire import DISPATCHER_PREFIX, NAMESERVER_ID, object_uri,
 
 __all__ = ["Directory", "NameServer", "locate"]
 
-#: Workers ask this often at most, all together, and each at least every so many seconds.
+#: Workers are told to ask so rarely that all of them together ask at most this often, but each of them waits no longer
+#: than SLOWEST_S and no shorter than QUICKEST_S.
 QUESTIONS_PER_S = 100.0
 SLOWEST_S = 30.0
 QUICKEST_S = 1.0
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @Pyro4.core.expose
 class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
-    """What is exposed: Pyro4's names, bounded, and what workers ask."""
+    """The exposed object: Pyro4's nameserver with bounds, and the questions of das-hpo's workers and dispatchers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,10 +49,10 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
         _check(name, uri)
         with self.lock:
             if name not in self.storage and len(self.storage) >= MAX_NAMES:
-                raise errors.NamingError(f"the nameserver holds {MAX_NAMES} names already")
+                raise errors.NamingError(f"the nameserver holds at most {MAX_NAMES} names, and holds that many")
             before = self._live(name)
             if before not in ("", uri):
-                raise errors.NamingError(f"{name} is at {before}, and was heard of less than {EXPIRY_S:g} s ago")
+                raise errors.NamingError(f"{name} is at {before}, which was renewed less than {EXPIRY_S:g} s ago")
             known = name in self.storage
             super().register(name, uri, safe)
             self._renewed[name] = clock.monotonic()
@@ -59,7 +60,7 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
             log.info("%s is at %s", name, uri)
 
     def enter(self, name: Any, uri: Any, before: Any = "") -> str:
-        """Enters or renews a name, unless it has a live entry of an address that is neither this nor ``before``.
+        """Enters or renews a name, unless it has a live entry whose address is neither ``uri`` nor ``before``.
 
         Returns:
             The address that the name has now.
@@ -74,7 +75,7 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
         return str(uri)
 
     def _live(self, name: Any) -> str:
-        """The address of a name that was renewed lately; empty if there is none."""
+        """The address of a name, if its entry has not expired; else empty."""
         renewed = self._renewed.get(name) if type(name) is str else None
         if renewed is None or clock.monotonic() - renewed > EXPIRY_S or name not in self.storage:
             return ""
@@ -98,13 +99,13 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
         return super().list(prefix)
 
     def dispatchers(self, worker: Any = "") -> dict[str, Any]:
-        """The dispatchers that renewed their entry lately, and when to ask again."""
+        """The dispatchers whose entries have not expired, and in how many seconds to ask again."""
         now = clock.monotonic()
         with self.lock:
             if type(worker) is str and 0 < len(worker) <= MAX_LENGTH and len(self._workers) < MAX_NAMES:
                 self._workers[worker] = now
             for name in [name for name, at in self._renewed.items() if now - at > EXPIRY_S]:
-                log.warning("%s has not been heard of for %.0f s", name, EXPIRY_S)
+                log.warning("%s was not renewed for %.0f s: its entry is removed", name, EXPIRY_S)
                 del self._renewed[name]
                 self.storage.remove_items([name])
             found = {
@@ -116,7 +117,7 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
         return {"dispatchers": found, "wait_s": wait_s}
 
     def workers(self) -> int:
-        """How many workers have asked lately."""
+        """How many workers have asked for dispatchers within the last minute."""
         now = clock.monotonic()
         with self.lock:
             for worker in [worker for worker, at in self._workers.items() if now - at > 2 * SLOWEST_S]:
@@ -125,7 +126,7 @@ class Names(Pyro4.naming.NameServer):  # type: ignore[misc]
 
 
 def _check(name: Any, uri: Any) -> None:
-    """Refuses what those who look for dispatchers could not read: it would be among their answer, for all of them.
+    """Refuses a name or an address that clients could not read: it would spoil the answer to every one of them.
 
     Raises:
         NamingError: If the name or the address is of another form.
@@ -138,33 +139,49 @@ def _check(name: Any, uri: Any) -> None:
 
 
 class NameServer:
-    """A running nameserver: ``with NameServer(...) as nameserver: nameserver.address``.
+    """A nameserver, which answers while it is open: ``with NameServer(...) as nameserver: nameserver.address``.
 
     Args:
-        host: The address to listen on; loopback unless told otherwise.
+        host: The address to listen on; by default this machine alone.
         port: The port; 0 takes a free one.
         keys: The key file; None answers everybody.
-
-    Raises:
-        UnreachableError: If the address cannot be listened on.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, *, keys: KeyFile | None) -> None:
-        self._daemon = KeyedDaemon(host, port, keys, threads=2)
+        self._host = host
+        self._port = port
+        self._keys = keys
+        self._daemon: KeyedDaemon | None = None
+
+    @property
+    def address(self) -> str:
+        """``HOST:PORT``, once it has been started.
+
+        Raises:
+            RuntimeError: If it was never started.
+        """
+        if self._daemon is None:
+            raise RuntimeError("a nameserver has no address before it is started")
+        return self._daemon.address
+
+    def start(self) -> None:
+        """Listens, and answers on threads of its own until it is closed.
+
+        Raises:
+            UnreachableError: If the address cannot be listened on.
+        """
+        self._daemon = KeyedDaemon(self._host, self._port, self._keys, threads=2)
         names = Names()
         names.storage[NAMESERVER_ID] = str(self._daemon.register(names, NAMESERVER_ID)), None
         self._daemon.start()
 
-    @property
-    def address(self) -> str:
-        """``HOST:PORT``."""
-        return self._daemon.address
-
     def close(self) -> None:
         """Stops answering; may be called twice."""
-        self._daemon.stop()
+        if self._daemon is not None:
+            self._daemon.stop()
 
     def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
-"""Which master a run belongs to: a lease in the database, renewed with every commit.
+"""Which process serves a run: a lease in the database, renewed with every commit.
 
-Two masters of one run would give out the same work twice. The lease refuses the second, and stops a first
-that slept (SIGSTOP, a closed laptop) until another one took over.
+Two processes that serve one run would give out the same work twice. The lease refuses the second one, and stops a first
+one that slept (SIGSTOP, a closed laptop) while another process took the run over.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from storage.owners import lives, realm, started
 
 if TYPE_CHECKING:
     from storage.engine import Database, Session
-    from storage.records import Lease
+    from storage.records import RunLease
 
-#: A lease that was not renewed for so long is free.
+#: A lease that was not renewed for this many seconds is free.
 LEASE_S = 20.0
 
-#: A lease that was not renewed while we looked for so many times its length is free, whatever the clock of the database
-#: says: it may have been set back.
+#: A lease that was not renewed while this process watched it for so many times its length is free, whatever the
+#: database's clock says: that clock may have been set back.
 _FORSAKEN = 1.25
 
-#: How often a waiting master looks.
+#: Seconds between two looks at a lease that is waited for.
 _LOOK_EVERY_S = 0.5
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Ownership:
         database: Where the run is.
         run_id: Its id.
         run_name: Its name.
-        renew_every_s: Commits within so many seconds of a renewal trust it.
+        renew_every_s: The lease is renewed by the first commit that comes this many seconds after the last renewal.
     """
 
     def __init__(self, database: Database, run_id: int, run_name: str, *, renew_every_s: float = 1.0) -> None:
@@ -56,15 +56,15 @@ class Ownership:
         self._renewed = -math.inf
 
     def take(self, stop: threading.Event | None = None) -> None:
-        """Takes the lease; waits for that of a master that does not renew it any more.
+        """Takes the lease; waits for the end of a lease that another process does not renew any more.
 
         Args:
             stop: Ends the waiting when it is set.
 
         Raises:
             KeyboardInterrupt: If ``stop`` ended the waiting.
-            ClusterError: If a living master has it.
-            DatabaseBusyError: If the run's row stays locked for longer than any master may hold it.
+            ClusterError: If a living process has it.
+            DatabaseBusyError: If the run's row stays locked for longer than any process may lock it.
         """
         stop = stop or threading.Event()
         first = queries.lease(self._database, self._run_name)
@@ -76,7 +76,7 @@ class Ownership:
                 if self._try_to_take(held, forsaken=clock.monotonic() - begun > _FORSAKEN * LEASE_S):
                     return
             except DatabaseBusyError as error:
-                # A master that stands still within a transaction: PostgreSQL ends that when its lease has run out.
+                # A process stands still within a transaction: PostgreSQL ends that when the lease has run out.
                 if clock.monotonic() - begun > 3 * LEASE_S:
                     raise
                 if held is None:
@@ -94,10 +94,10 @@ class Ownership:
                 raise KeyboardInterrupt
 
     def hold(self, session: Session) -> None:
-        """Makes sure, at the begin of a transaction, that the run is ours, and renews the lease if it is time to.
+        """Makes sure, at the start of a transaction, that this process has the lease; renews it if that is due.
 
         Raises:
-            ClusterError: If another master has it; then nothing more may be written.
+            ClusterError: If another process has it; then nothing more may be written.
         """
         now = clock.boottime()
         renew = now - self._renewed >= self._renew_every_s
@@ -107,7 +107,7 @@ class Ownership:
             writes.renew_lease(session, self._run_id, self.owner, LEASE_S)
             self._renewed = now
 
-    def _try_to_take(self, held: Lease | None, *, forsaken: bool) -> bool:
+    def _try_to_take(self, held: RunLease | None, *, forsaken: bool) -> bool:
         with self._database.begin() as session:
             if held is not None and (forsaken or lives(held.owner) is False):
                 writes.release_lease(session, self._run_id, held.owner)
@@ -120,6 +120,6 @@ class Ownership:
 
 
 def process_identity() -> str:
-    """Names this process among all that may ever run a run, and says where it can be seen whether it lives."""
+    """A name for this process that no other one ever has; it says on which machine the process can be seen to live."""
     pid = os.getpid()
     return ":".join([cleaned(socket.gethostname()), str(pid), started(pid), realm(), secrets.token_hex(4)])

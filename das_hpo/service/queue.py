@@ -1,7 +1,7 @@
-"""What the dispatcher asks of the master: the desk where work is handed out and results are taken in.
+"""What the lease manager asks of a run: the evaluation queue, which gives work out and takes results in.
 
-The dispatcher knows workers, leases and tokens; the desk knows what to evaluate, what a result means,
-and the database. Neither knows the other's half.
+The lease manager knows workers, leases and tokens. The evaluation queue knows what to evaluate, what a result means,
+and the database. Neither knows the other's part.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from spaces.identity import ConfigurationId
-from spaces.trial import TrialOutcome, TrialSpec
-from storage.entries import WorkerInfo
+from spaces.trial import TrialOutcome
+from storage.entries import NewEvaluation, WorkerInfo
 
 #: How an attempt can end without an outcome.
 LOST = "lost"
@@ -22,34 +21,31 @@ ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """One configuration at one budget with one seed, as the dispatcher hands it out.
+class Evaluation(NewEvaluation):
+    """An evaluation that is stored, as workers are given it.
 
     Attributes:
         id: The evaluation's id in the database.
-        configuration_id: Which configuration of the run.
-        budget: Epochs.
-        replicate: Counted from 0; another seed for the same configuration and budget.
-        spec: What the worker is asked.
-        failures: Attempts that were lost or raised before this dispatcher's time.
+        failures: Attempts that were lost or raised an error before this process took the run over.
     """
 
     id: int
-    configuration_id: ConfigurationId
-    budget: float
-    replicate: int
-    spec: TrialSpec
     failures: int = 0
+
+    @classmethod
+    def stored(cls, new: NewEvaluation, id: int, failures: int = 0) -> Evaluation:
+        """What was asked for, with its id in the database."""
+        return cls(new.configuration_id, new.replicate, new.spec, id, failures)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that a master before this one began and that may still be computed somewhere.
+    """One try of an evaluation by one worker.
 
     Attributes:
         evaluation: What is evaluated.
-        token: The attempt's token: beats and reports with it are accepted.
-        worker: Who computes it.
+        token: Names the attempt: heartbeats and reports carry it.
+        worker: The worker that computes it.
     """
 
     evaluation: Evaluation
@@ -58,65 +54,65 @@ class Attempt:
 
 
 class EvaluationQueue(Protocol):
-    """The master, as the dispatcher sees it.
+    """What is to be evaluated, and where outcomes go.
 
-    Every method is called by a thread of the dispatcher that holds ``condition`` and, except for
-    ``done`` and ``unrecorded``, has entered ``transaction()``. The order in a report's block is: ``finished`` (or
-    ``lost``), then ``next_evaluations`` for what the worker takes next, then ``started`` for each;
-    reports that came at the same time follow each other in one block, the whole of one after the other.
-    Only after the block was left without an exception are the workers acknowledged. If anything in it
-    raises, the dispatcher changes nothing of its own, logs it, and answers "ask again": a report then
-    comes again with the same token, so ``finished`` must bear being called twice for one evaluation.
-    Evaluations that ``next_evaluations`` gave out in a failed block are kept and offered again by the
-    dispatcher, except where ``next_evaluations`` itself raised.
+    Every method but :meth:`transaction` is called with ``condition`` held, and within a block of ``transaction`` where
+    it writes. If a block raises, nothing of it was committed. The lease manager then logs the error and answers "report
+    again", so that the same report comes again with the same token: ``finished`` must bear being called twice for one
+    evaluation. Evaluations that ``next_evaluations`` returned in a block that failed are kept by the lease manager and
+    given out later; only where ``next_evaluations`` itself raised does it ask again.
     """
 
     condition: threading.Condition
-    """The one lock of master and dispatcher, reentrant."""
+    """The one lock of the run's process and its dispatcher; reentrant."""
 
     @property
     def done(self) -> bool:
-        """Whether nothing more will ever come: workers are sent on to other runs."""
+        """Whether there is no more work, now or later: workers are then sent to other runs."""
         ...
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Groups what happens inside into one commit, durable when the block has been left."""
+        """Groups what happens in the block into one commit, which is durable when the block has been left."""
         ...
 
     def next_evaluations(self, wanted: int) -> list[Evaluation]:
-        """New work, at most ``wanted``, decided now; each evaluation is given once. Empty: none at present."""
+        """At most ``wanted`` new evaluations, decided now; each is returned once. Empty if there are none now."""
         ...
 
-    def started(self, evaluation: Evaluation, token: str, worker: WorkerInfo) -> int:
-        """A worker takes an evaluation; returns the attempt's number, counted from 1."""
+    def started(self, attempt: Attempt) -> int:
+        """A worker starts an attempt; returns the attempt's number, counted from 1."""
         ...
 
-    def lost(self, evaluation: Evaluation, token: str, result: str, message: str, final: bool) -> None:
-        """An attempt ended without an outcome (LOST, HANDED_BACK or ERROR).
+    def lost(self, attempt: Attempt, result: str, message: str, final: bool) -> None:
+        """An attempt ended without an outcome.
 
-        If ``final``, the evaluation has failed and is not offered again; else the dispatcher has it
-        queued, before all new work.
+        Args:
+            attempt: Which.
+            result: LOST, HANDED_BACK or ERROR.
+            message: Why.
+            final: Whether the evaluation has failed and is not tried again; else the lease manager gives it out
+                again, before all new work.
         """
         ...
 
-    def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
-        """An evaluation has its outcome: the first that came, from whichever attempt, running or lost.
+    def finished(self, attempt: Attempt, outcome: TrialOutcome, duration_s: float) -> None:
+        """An evaluation has its outcome: the first that is reported, by whichever attempt, running or lost.
 
-        Other attempts of it that are running are superseded; the dispatcher tells their workers.
+        Other attempts at it that are still running are superseded, and the lease manager tells their workers to stop.
         """
         ...
 
     def is_open(self, evaluation: Evaluation) -> bool:
-        """Whether an evaluation has neither an outcome nor failed.
+        """Whether an evaluation has no outcome yet, and has not failed.
 
-        It has an outcome from the first call of ``finished``, also where that block failed: what could not be written
-        is written at the begin of a later block, whether the worker reports again or not.
+        It has an outcome from the first call of ``finished`` on, even if that block failed: what could not be written
+        then is written at the start of a later block, whether the worker reports again or not.
         """
         ...
 
-    def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
-        """A block with this outcome failed, be it before ``finished`` was called: should the run end now, keep it.
+    def unrecorded(self, attempt: Attempt, outcome: TrialOutcome, duration_s: float) -> None:
+        """A block with this outcome failed, perhaps before ``finished`` was called: keep it, should the run end now.
 
-        Called with the condition held, outside any block.
+        Called with the condition held, outside of any block.
         """
         ...

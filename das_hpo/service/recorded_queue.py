@@ -1,4 +1,4 @@
-"""What the evaluation queues of an optimisation and of a campaign have in common: open evaluations and their ends."""
+"""What the evaluation queues of optimisations and campaigns share: open evaluations, and how each of them ends."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from das_hpo.service.recorder import Recorder
 from spaces import clock
 from spaces.task import Metric
 from spaces.trial import WORST_LOSS, TrialOutcome
-from storage.entries import WorkerInfo
+from storage.entries import NewOutcome
 
 
 class RecordedQueue(ABC):
-    """An evaluation queue whose evaluations are decided by a subclass; the condition guards everything.
+    """An evaluation queue whose subclass decides what is evaluated; its condition guards everything.
 
     Args:
         name: The run's name.
         objective: ``one-shot`` or ``architecture``.
         recorder: Writes what happens; its transactions are this queue's.
-        parallel: Evaluations that may be open at a time; None is as many as are asked for.
+        parallel: How many evaluations workers may have at a time; None for no limit.
         metric: What the scores are.
     """
 
@@ -36,9 +36,9 @@ class RecordedQueue(ABC):
         self.stopped: str | None = None
         """Why there is no more new work; None while there may be."""
         self.latest_budget: float | None = None
-        """Budget of what was queued last."""
+        """Budget of the evaluation that was queued last."""
         self.expected = 0
-        """Evaluations of the whole run."""
+        """How many evaluations the whole run has."""
         self.epochs_expected = 0.0
         """The sum of their budgets."""
         self._parallel = parallel
@@ -56,14 +56,14 @@ class RecordedQueue(ABC):
 
     @abstractmethod
     def _refill(self) -> list[Evaluation]:
-        """Decides on new evaluations and records them; none if there are none at present.
+        """Decides on new evaluations and records them; empty if there are none at present.
 
-        Where recording them raises, the same ones are decided on again.
+        If recording them raises an error, the next call decides on the same ones again.
         """
 
     @abstractmethod
     def learn(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None = None) -> None:
-        """An evaluation has ended, now or before a resume.
+        """Takes in that an evaluation has ended, now or before the run was resumed.
 
         Args:
             evaluation: Which.
@@ -74,13 +74,13 @@ class RecordedQueue(ABC):
 
     @abstractmethod
     def _position(self) -> tuple[int, int, float | None]:
-        """The latest iteration, from 1; how many there are; the best score so far, if there is one."""
+        """The latest iteration, counted from 1; how many there are; the best score so far, or None."""
 
-    # The EvaluationQueue: what the dispatcher calls with the condition held.
+    # What the lease manager calls, with the condition held; see EvaluationQueue.
 
     @property
     def done(self) -> bool:
-        """Whether nothing more will ever come from this process."""
+        """Whether this process gives out no more work, now or later."""
         return self.stopped is not None or self.complete
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -88,7 +88,7 @@ class RecordedQueue(ABC):
         return self.recorder.transaction()
 
     def next_evaluations(self, wanted: int) -> list[Evaluation]:
-        """New work: what is waiting, else what is decided now."""
+        """New work: evaluations that wait, else those that are decided on now."""
         given: list[Evaluation] = []
         try:
             while len(given) < wanted and self.stopped is None and self._has_room():
@@ -105,22 +105,24 @@ class RecordedQueue(ABC):
             raise
         return given
 
-    def started(self, evaluation: Evaluation, token: str, worker: WorkerInfo) -> int:
-        """A worker takes an evaluation."""
-        return self.recorder.start(evaluation.id, token, worker)
+    def started(self, attempt: Attempt) -> int:
+        """A worker starts an attempt."""
+        return self.recorder.start(attempt.evaluation.id, attempt.token, attempt.worker)
 
-    def lost(self, evaluation: Evaluation, token: str, result: str, message: str, final: bool) -> None:
+    def lost(self, attempt: Attempt, result: str, message: str, final: bool) -> None:
         """An attempt ended without an outcome."""
-        self.recorder.end(token, result, message, final=final)
+        evaluation = attempt.evaluation
+        self.recorder.end(attempt.token, result, message, final=final)
         if final and self._open.pop(evaluation.id, None) is not None:
             self._count(evaluation.budget, "failed")
             self.learn(evaluation, "failed", None, message)
             self._tell_the_end()
 
-    def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
-        """The outcome is recorded, and learned from if it is the first of its evaluation."""
+    def finished(self, attempt: Attempt, outcome: TrialOutcome, duration_s: float) -> None:
+        """Records an outcome; the first one of its evaluation is also learned from."""
+        evaluation = attempt.evaluation
         loss = outcome.loss(self.objective, self.metric.larger_is_better)
-        self.recorder.outcome(token, outcome, loss, duration_s)
+        self.recorder.outcome(NewOutcome(attempt.token, outcome, loss, duration_s))
         if self._open.pop(evaluation.id, None) is not None:
             self._count(evaluation.budget, outcome.status)
             self.learn(evaluation, outcome.status, WORST_LOSS if loss is None else loss, outcome.message)
@@ -130,12 +132,12 @@ class RecordedQueue(ABC):
         """Whether an evaluation has neither an outcome nor failed."""
         return evaluation.id in self._open
 
-    def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
-        """An outcome came and could not be recorded; the worker reports it again, if both of us live so long."""
+    def unrecorded(self, attempt: Attempt, outcome: TrialOutcome, duration_s: float) -> None:
+        """An outcome could not be recorded: it is kept, in case this process ends before the worker reports again."""
         loss = outcome.loss(self.objective, self.metric.larger_is_better)
-        self.recorder.keep(token, outcome, loss, duration_s)
+        self.recorder.keep(NewOutcome(attempt.token, outcome, loss, duration_s))
 
-    # What the execution and the resume call.
+    # What the run calls.
 
     def stop(self, why: str) -> None:
         """Ends new work; evaluations that are open may still be reported."""
@@ -144,26 +146,26 @@ class RecordedQueue(ABC):
             self.condition.notify_all()
 
     def learn_again(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None) -> None:
-        """An evaluation had ended before this process."""
+        """Takes in an evaluation that had ended before this process started."""
         self._count(evaluation.budget, status)
         self.learn(evaluation, status, loss, message)
 
     def give_again(self, evaluation: Evaluation, *, waiting: bool) -> None:
-        """An evaluation was queued before this process; ``waiting`` unless a worker may have it."""
+        """Takes in an evaluation queued before this process started; ``waiting`` unless a worker may have it."""
         self._open[evaluation.id] = evaluation
         if waiting:
             self._waiting.append(evaluation)
 
     def give_up(self, attempts: Sequence[Attempt], why: str) -> None:
-        """Ends open attempts whose workers cannot live any more; their evaluations are offered first of all."""
+        """Ends open attempts whose workers have certainly ended; their evaluations are given out first."""
         if attempts:
             with self.condition, self.transaction():
                 for attempt in attempts:
-                    self.lost(attempt.evaluation, attempt.token, HANDED_BACK, why, False)
+                    self.lost(attempt, HANDED_BACK, why, False)
                 self._waiting.extendleft(attempt.evaluation for attempt in reversed(attempts))
 
     def snapshot(self, workers: int = 0, deadline_s: float | None = None) -> Snapshot:
-        """Where the run is."""
+        """How far the run is."""
         with self.condition:
             iteration, iterations, best_score = self._position()
             return Snapshot(

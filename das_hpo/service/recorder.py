@@ -1,4 +1,4 @@
-"""The only writer of a run that is going on: one transaction for each report, and nothing forgotten if it fails."""
+"""The only writer of a run that is served: one transaction for each report, repeated if it fails."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from das_hpo.service.queue import HANDED_BACK
+from das_hpo.service.queue import HANDED_BACK, Evaluation
 from spaces import clock
 from spaces.errors import DatabaseBusyError, StorageError
-from spaces.trial import TrialOutcome
 from storage import writes
-from storage.entries import NewConfiguration, NewEvaluation, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, NewOutcome, WorkerInfo
 
 if TYPE_CHECKING:
     from das_hpo.service.ownership import Ownership
@@ -21,16 +20,16 @@ if TYPE_CHECKING:
 
 Written = TypeVar("Written")
 
-#: An evaluation that the database refuses to start so often is in another state there than here.
+#: An evaluation whose start the database refused this often has another state there than in this process.
 MOST_REFUSED_STARTS = 3
 
-#: So many failures at least are needed to say that nothing new can be recorded.
+#: After this many failures in a row at least, nothing new can be recorded.
 FAILURES_IN_A_ROW = 5
 
 
 @dataclass(slots=True)
 class Trouble:
-    """Transactions with something new that failed, since the last one that did not."""
+    """The transactions with something new that failed since the last one that succeeded."""
 
     error: BaseException | None = None
     count: int = 0
@@ -38,31 +37,31 @@ class Trouble:
     latest: float = 0.0
 
     def note(self, error: BaseException) -> None:
-        """Another one has failed."""
+        """Notes another one that failed."""
         self.latest = clock.monotonic()
         self.first = self.first if self.count else self.latest
         self.count += 1
         self.error = error
 
     def lasts(self, seconds: float) -> bool:
-        """Whether they have failed again and again, for so long."""
+        """Whether several failed, over more than so many seconds."""
         return self.count >= FAILURES_IN_A_ROW and self.latest - self.first > seconds
 
 
 class Recorder:
-    """Writes what the master decides and learns; every method but :meth:`transaction` is called within one.
+    """Writes the decisions and results of a run; every method but :meth:`transaction` is called within a transaction.
 
-    Not thread-safe: the master calls it while its lock is held. Where a transaction fails (disk full,
-    database locked), the master's state is ahead of the database. What the database lacks is kept here and
-    written, in the same order, at the begin of the next transaction. A commit whose answer was lost may have
-    succeeded all the same: what is written again first finds out what is there. Starts of attempts are not
-    written again but taken back, since the answers that would have carried them never left.
+    Not thread-safe: callers hold the queue's condition. If a transaction fails (disk full, database locked), the
+    queue in memory is ahead of the database. The writes that the database lacks are kept here and repeated, in the same
+    order, at the start of the next transaction. A commit whose answer was lost may have succeeded all the same, so a
+    repeated write first looks what is there. Starts of attempts are not repeated but taken back, since the workers were
+    never told of them.
 
     Args:
         database: Where the run is.
         run_id: The run's id in the database.
-        ownership: The run's lease, which every transaction renews; None where nobody else can be.
-        stop: When it is set, and the last transaction failed, no other one waits for the database.
+        ownership: The run's lease, which transactions renew; None if no other process can serve the run.
+        stop: Once it is set and the last transaction has failed, no further transaction is tried.
     """
 
     def __init__(
@@ -80,8 +79,8 @@ class Recorder:
         """Why the last transaction failed; None if it did not."""
         self.failing_since: float | None = None
         """Monotonic seconds when transactions began to fail; None if the last one succeeded."""
-        self.unsaved_outcomes: dict[str, tuple[TrialOutcome, float | None, float]] = {}
-        """Outcomes that the database lacks, by token: the other arguments of ``record_outcome``."""
+        self.unsaved_outcomes: dict[str, NewOutcome] = {}
+        """Outcomes that the database lacks, by token."""
         self._session: Session | None = None
         self._broken: Exception | None = None
         self._unsaved: list[Callable[[Session], None]] = []
@@ -89,7 +88,7 @@ class Recorder:
         self._tokens: set[str] = set()  # of the outcomes among what is unsaved or in the block
         self._trouble = Trouble()
         self._refused_starts: dict[int, list[StorageError]] = {}
-        # An evaluation that had to be written again may have got another row than the one first told.
+        # An evaluation that was written again may have another id in the database than the one that was returned first.
         self._rows: dict[int, int] = {}
 
     @contextmanager
@@ -97,7 +96,7 @@ class Recorder:
         """Groups all calls inside into one commit, which is durable when the block has been left.
 
         Raises:
-            StorageError: If that failed, or would only delay the end of a run that is being stopped.
+            StorageError: If the commit failed, or the run is being stopped and the last one failed.
         """
         if self._session is not None:
             raise RuntimeError("a recorder's transactions do not nest")
@@ -114,7 +113,7 @@ class Recorder:
                 self._broken = None
                 yield
                 if self._broken is not None:
-                    # PostgreSQL would answer a commit now with a rollback, and not say so.
+                    # PostgreSQL would now roll back instead of committing, without an error.
                     raise self._broken
         except BaseException as error:
             self._unsaved += self._block
@@ -134,8 +133,8 @@ class Recorder:
         self.failure = None
         self.failing_since = None
 
-    def add_job(self, configuration: NewConfiguration | None, evaluations: Sequence[NewEvaluation]) -> list[int]:
-        """Adds a new configuration, if there is one, and queues evaluations; returns the evaluations' ids."""
+    def add_job(self, configuration: NewConfiguration | None, evaluations: Sequence[NewEvaluation]) -> list[Evaluation]:
+        """Adds a new configuration, if there is one, and queues evaluations of it; returns them with their ids."""
 
         def write(session: Session) -> list[int]:
             if configuration is not None:
@@ -151,10 +150,10 @@ class Recorder:
                 self._rows[first_told] = writes.queue_evaluation(session, self.run_id, evaluation, again=True)
 
         self._block.append(write_again)
-        return ids
+        return [Evaluation.stored(new, id) for new, id in zip(evaluations, ids, strict=True)]
 
     def start(self, evaluation_id: int, token: str, worker: WorkerInfo) -> int:
-        """A worker takes an evaluation; returns the attempt's number."""
+        """A worker starts an attempt at an evaluation; returns the attempt's number, from 1."""
         row = self._rows.get(evaluation_id, evaluation_id)
         sound = self._broken is None
         try:
@@ -181,26 +180,26 @@ class Recorder:
         self._write(write)
         self._block.append(write)
 
-    def outcome(self, token: str, outcome: TrialOutcome, loss: float | None, duration_s: float) -> None:
+    def outcome(self, new: NewOutcome) -> None:
         """An evaluation has its outcome, if it has none yet."""
 
         def write(session: Session) -> None:
-            writes.record_outcome(session, token, outcome, loss, duration_s)
+            writes.record_outcome(session, new)
 
         self._write(write)
         self._block.append(write)
-        self._tokens.add(token)
-        self.keep(token, outcome, loss, duration_s)
+        self._tokens.add(new.token)
+        self.keep(new)
 
-    def keep(self, token: str, outcome: TrialOutcome, loss: float | None, duration_s: float) -> None:
-        """Remembers an outcome until a transaction that recorded it has succeeded; may be called outside of one."""
-        self.unsaved_outcomes[token] = (outcome, loss, duration_s)
+    def keep(self, new: NewOutcome) -> None:
+        """Keeps an outcome until a transaction has recorded it; may be called outside of a transaction."""
+        self.unsaved_outcomes[new.token] = new
 
     def hopeless(self, patience_s: float) -> BaseException | None:
-        """Why the run should end, if it should: what it does cannot be recorded, and trying again has not helped.
+        """The error for which the run should end: nothing can be recorded, and trying again has not helped. Else None.
 
         Args:
-            patience_s: For so long nothing could be written; or whatever was new could not, whatever else could.
+            patience_s: For how many seconds nothing, or nothing new, could be written before the run should end.
         """
         now = clock.monotonic()
         if self.failing_since is not None and now - self.failing_since > patience_s:
@@ -211,11 +210,11 @@ class Recorder:
         return next(refused, None)
 
     def _write(self, write: Callable[[Session], Written]) -> Written:
-        """Writes now; if that fails the transaction will fail, even where the caller goes on."""
+        """Writes now; if that fails, the transaction fails at its end even if the caller catches the error."""
         if self._session is None:
             raise RuntimeError("a recorder writes within its transaction() only")
         if self._broken is not None:
-            raise self._broken  # PostgreSQL would refuse it as well, for another reason
+            raise self._broken  # PostgreSQL would refuse this write as well, with a less helpful error
         try:
             return write(self._session)
         except Exception as error:

@@ -1,8 +1,8 @@
-"""A run's entry in the nameserver: one run of a name at a time, whoever stands still meanwhile.
+"""A run's entry in the nameserver: one run of a name at a time, even if one of two processes stands still for a while.
 
-Workers find a run by its name, and could not tell two runs of one name (of two databases) apart: each would drop what
-the other's workers report. The nameserver does not overwrite a live entry of another address; here is what a
-dispatcher does about it.
+Workers find a run by its name. Two runs of one name (from two databases) could not be told apart: each would drop the
+reports of the other's workers. The nameserver does not overwrite an entry that is renewed from another address; this
+module is what a dispatcher does then.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from typing import Protocol
 from spaces import clock
 from spaces.errors import ClusterError, RunExistsError
 
-#: What a look at the address of an entry may find: a dispatcher, certainly none, or nobody who answers.
+#: What is at the address of an entry: a dispatcher, certainly no dispatcher, or nothing that answers.
 ALIVE = "alive"
 DEAD = "dead"
 SILENT = "silent"
 
-#: How often the entry in the nameserver is renewed, and how soon it is tried again after that failed.
+#: Seconds between two renewals of the entry, and until the next try after a renewal that failed.
 REGISTER_EVERY_S = 5.0
 RETRY_S = 1.0
 
-#: An entry that was not renewed for so long is forgotten by the nameserver.
+#: The nameserver removes an entry that was not renewed for this many seconds.
 EXPIRY_S = 30.0
 
-#: How long a new run waits at most until the entry of a run that does not answer has been forgotten.
+#: How many seconds a new run waits at most until the entry of a run that does not answer is removed.
 _PATIENCE_S = EXPIRY_S + 10.0
 
 log = logging.getLogger(__name__)
 
 
 class NameDirectory(Protocol):
-    """The nameserver, as a dispatcher needs it; :class:`workers.transport.directory.Directory` is one."""
+    """The nameserver as a dispatcher uses it; :class:`workers.transport.directory.Directory` is one."""
 
     def dispatchers(self, worker: str = "") -> tuple[dict[str, str], float]:
-        """Where which run is served, and when to ask again."""
+        """The dispatchers' addresses by run, and in how many seconds to ask again."""
         ...
 
     def enter(self, run: str, where: str, before: str = "") -> str:
-        """Enters or renews an address, in the place of ``before`` at most; returns the address that is entered now."""
+        """Enters or renews an address, replacing none but ``before``; returns the address that is entered now."""
         ...
 
 
 class Probe(Protocol):
-    """Looks whether a dispatcher is at an address."""
+    """Finds out whether a dispatcher answers at an address."""
 
     def __call__(self, where: str) -> str:
         """ALIVE, DEAD or SILENT."""
@@ -57,7 +57,7 @@ class Registration:
 
     Args:
         run: The run's name.
-        probe: Looks at other entries' addresses.
+        probe: Finds out what is at the address of another entry.
         stop: Ends waiting when it is set.
     """
 
@@ -69,13 +69,13 @@ class Registration:
         self.where = ""
         """Our address, once it is entered."""
         self.displaced_by = ""
-        """The address of another run of this name that was entered while nobody heard of this one."""
+        """The address of another run of this name that has taken this one's entry; empty if none has."""
 
     def begin(self, directory: NameDirectory, where: str) -> None:
         """Enters the run.
 
-        An entry that a killed master left is taken over at once; for one that does not answer, which may only stand
-        still, this waits until the nameserver has forgotten it.
+        The entry of a process that was killed is replaced at once. If its process does not answer, it may only stand
+        still: then this waits until the nameserver has removed the entry.
 
         Raises:
             RunExistsError: If a run of that name is being served.
@@ -100,7 +100,7 @@ class Registration:
                 waits = True
                 log.warning(
                     "a run named %s was served at %s, which does not answer now: waiting up to %.0f s until the "
-                    "nameserver has forgotten it",
+                    "nameserver has removed it",
                     self._run,
                     _address(before),
                     _PATIENCE_S,

@@ -1,4 +1,4 @@
-"""Reports that come while others are recorded wait, and are then taken in all together, with one commit."""
+"""Grouping reports: those that arrive during a commit wait, and are then recorded together with one commit."""
 
 from __future__ import annotations
 
@@ -12,13 +12,24 @@ from spaces import clock
 from spaces.trial import TrialOutcome
 from workers.transport.messages import AGAIN, WAIT, Answer, Caller
 
-#: How long a worker waits after something went wrong here.
+#: How many seconds a worker waits before it repeats its message after an error of the dispatcher.
 AGAIN_S = 1.0
 
 
 @dataclass(slots=True, eq=False)
-class Report:
-    """A report that waits to be taken in; ``turn`` is set when it has its answer, or is to take in what waits."""
+class WorkerReport:
+    """A worker's report that waits to be recorded.
+
+    Attributes:
+        caller: The worker.
+        token: Names the attempt.
+        outcome: What the worker computed.
+        duration_s: The worker's seconds.
+        capacity: How much work the worker takes with the acknowledgement.
+        answer: The answer, once there is one.
+        failure: The error with which recording it ended, if it did.
+        turn: Set when the report has its answer, or when its thread is to record all waiting reports.
+    """
 
     caller: Caller
     token: str
@@ -31,28 +42,29 @@ class Report:
 
 
 class Reports:
-    """The queue: the first of the threads that wait takes in all, the others find their reports answered.
+    """The waiting reports: the first of the waiting threads records all of them, the others find theirs answered.
 
     Args:
-        lock: Held while reports are taken in.
-        take_in: Answers reports, in the order in which they came; one that it leaves is to come again.
+        lock: Held while reports are recorded.
+        take_in: Records reports in the order in which they came, and sets their answers. A report that it leaves
+            without an answer is to be sent again.
     """
 
-    def __init__(self, lock: AbstractContextManager[Any], take_in: Callable[[Sequence[Report]], None]) -> None:
+    def __init__(self, lock: AbstractContextManager[Any], take_in: Callable[[Sequence[WorkerReport]], None]) -> None:
         self._lock = lock
         self._take_in = take_in
         self._queueing = threading.Lock()
-        self._waiting: list[Report] = []
+        self._waiting: list[WorkerReport] = []
         self._busy = False
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def answer(self, report: Report) -> Answer:
-        """Queues a report and returns its answer.
+    def answer(self, report: WorkerReport) -> Answer:
+        """Waits until a report is recorded, and returns its answer.
 
         Raises:
-            Exception: What was raised when this report, or those that came with it, were taken in.
+            Exception: The error with which recording this report, or those with it, ended.
         """
         with self._queueing:
             self._waiting.append(report)
@@ -89,5 +101,5 @@ class Reports:
 
 
 def again() -> Answer:
-    """What was reported could not be recorded: it is to be reported again."""
-    return Answer(WAIT, wait_s=AGAIN_S, report=AGAIN, message="not recorded, see the master's log")
+    """The answer to a report that could not be recorded: the worker is to report again."""
+    return Answer(WAIT, wait_s=AGAIN_S, report=AGAIN, message="not recorded, see the log of the run's process")

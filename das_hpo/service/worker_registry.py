@@ -1,4 +1,4 @@
-"""The workers that a dispatcher has heard of, and how often those without work should ask."""
+"""The workers that a dispatcher has heard from, and how often those without work should ask."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from spaces import clock
 from storage.entries import WorkerInfo
 from workers.transport.messages import Caller
 
-#: Waiting workers ask this often at most, all together, and each at least every so many seconds.
+#: Workers without work are told to ask so rarely that all of them together ask at most this often, but each of them
+#: waits no longer than SLOWEST_S and no shorter than QUICKEST_S.
 CLAIMS_PER_S = 200.0
 QUICKEST_S = 0.05
 SLOWEST_S = 10.0
 
-#: A worker that was not heard of for so long is no longer listed.
+#: A worker that was silent for this many seconds is no longer listed.
 FORGET_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """A worker, for whoever watches a run.
+    """A worker as a run sees it.
 
     Attributes:
         info: Who it is.
         computing: How many evaluations it computes.
-        silent_s: For how long it was not heard of.
-        alive: Whether that is as long as it should be.
+        silent_s: For how many seconds it was silent.
+        alive: Whether it was silent for no longer than a living worker is.
     """
 
     info: WorkerInfo
@@ -38,7 +39,7 @@ class WorkerStatus:
 
 @dataclass(slots=True)
 class _Known:
-    """A worker that was heard of; ``expected_s`` is how long it may be silent."""
+    """A worker that this dispatcher heard from; ``expected_s`` is for how many seconds it may be silent."""
 
     info: WorkerInfo
     session: str
@@ -51,11 +52,11 @@ class _Known:
 
 
 class WorkerRegistry:
-    """Who was heard of, and when. The dispatcher holds the lock, except for :meth:`beat`.
+    """Which workers there are, and when each was last heard from. The caller holds the lock, except for :meth:`beat`.
 
     Args:
-        lease_s: How long a worker that computes may be silent.
-        adopted: Workers that may still compute for a master before this one.
+        lease_s: How many seconds a worker that computes may be silent.
+        adopted: Workers that may still compute for an earlier process of this run.
     """
 
     def __init__(self, lease_s: float, adopted: Iterable[WorkerInfo]) -> None:
@@ -65,12 +66,12 @@ class WorkerRegistry:
         self._idle = 0
 
     def session(self, name: str) -> str | None:
-        """The session that a worker was last heard of in; empty if only another master knows; None if nobody does."""
+        """A worker's session; empty if it was adopted and has not called yet; None if the worker is unknown."""
         known = self._known.get(name)
         return None if known is None else known.session
 
     def hear(self, caller: Caller) -> None:
-        """Notes that a worker speaks to us."""
+        """Notes that a worker called."""
         known = self._known.get(caller.name)
         if known is None or known.session != caller.session:
             info = WorkerInfo(caller.name, caller.host, caller.pid, caller.device, caller.version)
@@ -81,13 +82,13 @@ class WorkerRegistry:
         known.seen = clock.monotonic()
 
     def beat(self, name: str, session: str, now: float) -> None:
-        """Notes that a worker beats. Takes no lock: one lookup and one assignment."""
+        """Notes a heartbeat. Takes no lock: it does one lookup and one assignment."""
         known = self._known.get(name)
         if known is not None and known.session in (session, ""):
             known.seen = now
 
     def info(self, name: str) -> WorkerInfo:
-        """Who a worker is that was heard of."""
+        """Who a known worker is."""
         return self._known[name].info
 
     def has_work(self, name: str) -> None:
@@ -97,7 +98,7 @@ class WorkerRegistry:
         known.expected_s = self._lease_s
 
     def waits(self, name: str) -> float:
-        """Notes that a worker has nothing to do; returns when it should ask again.
+        """Notes that a worker has nothing to do; returns in how many seconds it should ask again.
 
         The more wait, the longer each waits: a thousand cost no more than a few.
         """
@@ -113,22 +114,22 @@ class WorkerRegistry:
         return any(known.session not in sessions and known.is_alive(now) for known in self._known.values())
 
     def remove(self, name: str) -> bool:
-        """Forgets a worker; False if nobody knows it."""
+        """Forgets a worker; False if it is unknown."""
         return self._known.pop(name, None) is not None
 
     def look(self, now: float) -> None:
-        """Counts who waits, and forgets who has not been heard of for long."""
+        """Counts the workers that wait, and forgets those that were silent for long."""
         self._idle = sum(known.idle and known.is_alive(now) for known in self._known.values())
         for name in [name for name, known in self._known.items() if now - known.seen > FORGET_S]:
             del self._known[name]
 
     def extend(self, seconds: float) -> None:
-        """Gives everybody so much longer: we could not hear them."""
+        """Extends every worker's time by ``seconds``, in which no heartbeat could be received."""
         for known in self._known.values():
             known.seen += seconds
 
     def statuses(self, computing: Callable[[str], int]) -> list[WorkerStatus]:
-        """Everybody that was heard of lately."""
+        """The workers that were heard from in the last minutes."""
         now = clock.monotonic()
         return [
             WorkerStatus(known.info, computing(name), max(0.0, now - known.seen), known.is_alive(now))

@@ -13,7 +13,7 @@ from spaces.trial import TrialOutcome, TrialSpec
 from tests.das_hpo.trials import outcome
 from workers.transport.keys import KeyFile
 from workers.worker.computation import Compute
-from workers.worker.worker import Worker
+from workers.worker.worker import Worker, WorkerSettings
 
 ONCE = "once"
 ALWAYS = "always"
@@ -85,7 +85,7 @@ def main() -> None:
         prepare("cpu", "auto")
     args.raised.mkdir(exist_ok=True)
     compute = with_faults(trivial(args.raised / CALM) if args.trivial else real, args.raised)
-    Worker(args.nameserver, KeyFile(), version=__version__, compute=compute, wait_s=600.0).run()
+    Worker(args.nameserver, KeyFile(), WorkerSettings(wait_s=600.0), version=__version__, compute=compute).run()
 
 
 if __name__ == "__main__":

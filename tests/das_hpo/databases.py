@@ -10,10 +10,10 @@ from typing import Any
 from spaces.hyperparameters import PRESETS, Hyperparameters
 from spaces.identity import ConfigurationId
 from spaces.inverse_1d.architecture import Architecture
-from spaces.trial import Epoch, TrialOutcome
+from spaces.trial import Epoch, TrialOutcome, TrialSpec
 from storage import writes
 from storage.engine import open_database
-from storage.entries import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, NewOutcome, NewRun, WorkerInfo
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def store(url: str, *runs: Run) -> None:
 
 
 def _evaluation(session: Any, run: Run, run_id: int, index: int, trial: Trial) -> None:
-    evaluation_id = writes.queue_evaluation(
-        session, run_id, NewEvaluation(ConfigurationId(0, 0, trial.number), trial.budget, trial.replicate, trial.seed)
-    )
+    spec = TrialSpec("inverse-1d", {}, trial.budget, trial.seed)
+    new = NewEvaluation(ConfigurationId(0, 0, trial.number), trial.replicate, spec)
+    evaluation_id = writes.queue_evaluation(session, run_id, new)
     worker = WorkerInfo(f"host-{index % 2}", "host", 100 + index % 2, "cpu", "0")
     if trial.lost_first:
         writes.start_attempt(session, evaluation_id, f"{run.name}-{index}-lost", worker)
@@ -96,7 +96,7 @@ def _evaluation(session: Any, run: Run, run_id: int, index: int, trial: Trial) -
         1690,
         trial.epochs,
     )
-    writes.record_outcome(session, token, outcome, outcome.loss(run.objective), 1.5)
+    writes.record_outcome(session, NewOutcome(token, outcome, outcome.loss(run.objective), 1.5))
 
 
 def trials(psnrs: Sequence[float | None], first_seed: int = 0, **rest: Any) -> list[Trial]:

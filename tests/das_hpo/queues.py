@@ -52,7 +52,7 @@ class Driver:
         self.queue = queue
         self.workers = workers
         self.trial = trial
-        self.held: list[tuple[Evaluation, str]] = []
+        self.held: list[Attempt] = []
         self.order: list[tuple[Any, ...]] = []
 
     def claim(self) -> None:
@@ -62,20 +62,20 @@ class Driver:
 
     def report(self, index: int = 0) -> None:
         """The worker at that index reports and takes what comes next, in one transaction."""
-        evaluation, token = self.held[index]
-        answer = self.trial(evaluation.spec)
+        attempt = self.held[index]
+        answer = self.trial(attempt.evaluation.spec)
         with self.queue.condition, self.queue.transaction():
-            self.queue.finished(evaluation, token, answer, 0.5)
+            self.queue.finished(attempt, answer, 0.5)
             del self.held[index]
             self._take(self.workers - len(self.held))
 
     def fail(self, index: int = 0, *, final: bool = True) -> None:
         """The worker at that index is lost; unless final, its evaluation is held by another one then."""
-        evaluation, token = self.held.pop(index)
+        attempt = self.held.pop(index)
         with self.queue.condition, self.queue.transaction():
-            self.queue.lost(evaluation, token, "lost", "the worker was killed", final)
+            self.queue.lost(attempt, "lost", "the worker was killed", final)
             if not final:
-                self._start(evaluation)
+                self._start(attempt.evaluation)
             self._take(self.workers - len(self.held))
 
     def run(self, reports: int | None = None, choose: random.Random | None = None) -> int:
@@ -93,9 +93,9 @@ class Driver:
                 self._start(evaluation)
 
     def _start(self, evaluation: Evaluation) -> None:
-        token = f"token-{next(TOKENS)}"
-        self.queue.started(evaluation, token, WORKER)
-        self.held.append((evaluation, token))
+        attempt = Attempt(evaluation, f"token-{next(TOKENS)}", WORKER)
+        self.queue.started(attempt)
+        self.held.append(attempt)
         self.order.append((*evaluation.configuration_id, evaluation.budget, evaluation.replicate))
 
 

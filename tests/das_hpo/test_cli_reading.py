@@ -19,10 +19,10 @@ from das_hpo import load_results
 from spaces.hyperparameters import HYPERPARAMETERS, preset
 from spaces.identity import ConfigurationId
 from spaces.inverse_1d.architecture import Architecture
-from spaces.trial import Epoch, TrialOutcome
+from spaces.trial import Epoch, TrialOutcome, TrialSpec
 from storage import writes
 from storage.engine import open_database
-from storage.entries import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, NewOutcome, NewRun, WorkerInfo
 from storage.records import RESULT_COLUMNS
 from tests.das_hpo.command import assert_one_line_error, das_hpo
 from tests.das_hpo.databases import Run, store, trials
@@ -63,14 +63,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 writes.add_configuration(session, run, configuration)
             for index, (number, budget, one_shot, architecture) in enumerate(ROWS):
                 evaluation = writes.queue_evaluation(
-                    session, run, NewEvaluation(ConfigurationId(0, 0, number), budget, 0, index)
+                    session,
+                    run,
+                    NewEvaluation(ConfigurationId(0, 0, number), 0, TrialSpec("inverse-1d", {}, budget, index)),
                 )
                 writes.start_attempt(session, evaluation, f"token-{index}", WORKER)
                 if isinstance(one_shot, str):
                     writes.end_attempt(session, f"token-{index}", "error", "no memory", final=True)
                 else:
                     loss = None if one_shot is None else -one_shot
-                    writes.record_outcome(session, f"token-{index}", outcome(one_shot, architecture), loss, 1.5)
+                    found = outcome(one_shot, architecture)
+                    writes.record_outcome(session, NewOutcome(f"token-{index}", found, loss, 1.5))
             writes.set_run_status(session, run, "completed")
         with database.begin() as session:
             writes.create_run(session, new_run("new"))

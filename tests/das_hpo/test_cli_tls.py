@@ -31,7 +31,9 @@ def test_nameserver_and_ping_over_tls(tmp_path: Path):
         assert server.stderr is not None
         address = server.stderr.readline().split("nameserver at ")[1].split(",")[0]
         assert das_hpo("nameserver", "--ping", address, environment=tls).returncode == 0
-        assert_one_line_error(das_hpo("nameserver", "--ping", address, environment=plain), 1, "uses TLS and we do not")
+        assert_one_line_error(
+            das_hpo("nameserver", "--ping", address, environment=plain), 1, "uses TLS, which this process does not"
+        )
     finally:
         server.terminate()
         assert server.wait(20) == 0
@@ -43,7 +45,7 @@ def test_a_part_of_the_options_is_refused(tmp_path: Path):
     assert_one_line_error(
         das_hpo("worker", "--nameserver", "127.0.0.1:1", "--tls-cert", "x", cwd=tmp_path),
         2,
-        "TLS needs --tls-cert, --tls-key, --tls-ca: --tls-key and --tls-ca did not come",
+        "TLS needs all of --tls-cert, --tls-key, --tls-ca: give --tls-key and --tls-ca as well",
     )
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: D102
-"""A desk with a list of evaluations, and worker processes with a trivial computation."""
+"""An evaluation queue with a list of evaluations, and worker processes with a trivial computation."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from typing import Any
 import pytest
 
 from das_hpo.service.nameserver import NameServer
-from das_hpo.service.queue import Evaluation
+from das_hpo.service.queue import Attempt, Evaluation
 from spaces.hyperparameters import preset
 from spaces.identity import ConfigurationId
 from spaces.trial import TrialOutcome, TrialSpec
-from storage.entries import WorkerInfo
 from workers.transport.keys import KeyFile
 
 ROOT = Path(__file__).parents[2]
@@ -31,8 +30,8 @@ ROOT = Path(__file__).parents[2]
 SPEC = TrialSpec("inverse-1d", preset("H1").to_dict(), budget=1.0, seed=0)
 
 
-class ListDesk:
-    """A desk that gives out a number of evaluations and notes everything it is told."""
+class ListQueue:
+    """An evaluation queue that gives out a number of evaluations and notes everything it is told."""
 
     def __init__(self, count: int, budget: float = 1.0) -> None:
         self.condition = threading.Condition(threading.RLock())
@@ -59,7 +58,7 @@ class ListDesk:
 
     def evaluation(self, number: int) -> Evaluation:
         spec = replace(SPEC, seed=number, budget=self.budget)
-        return Evaluation(number, ConfigurationId(0, 0, number), self.budget, 0, spec)
+        return Evaluation(ConfigurationId(0, 0, number), 0, spec, id=number)
 
     def next_evaluations(self, wanted: int) -> list[Evaluation]:
         self.raises("next")
@@ -67,31 +66,32 @@ class ListDesk:
         self.given += len(numbers)
         return [self.evaluation(number) for number in numbers]
 
-    def started(self, evaluation: Evaluation, token: str, worker: WorkerInfo) -> int:
+    def started(self, attempt: Attempt) -> int:
         self.raises("started")
-        self.attempts.append((evaluation.id, token, worker.name))
-        return sum(number == evaluation.id for number, _, _ in self.attempts)
+        self.attempts.append((attempt.evaluation.id, attempt.token, attempt.worker.name))
+        return sum(number == attempt.evaluation.id for number, _, _ in self.attempts)
 
-    def lost(self, evaluation: Evaluation, token: str, result: str, message: str, final: bool) -> None:
+    def lost(self, attempt: Attempt, result: str, message: str, final: bool) -> None:
         self.raises("lost")
-        self.losses.append((evaluation.id, result, message, final))
+        self.losses.append((attempt.evaluation.id, result, message, final))
         if final:
-            self.failed.add(evaluation.id)
+            self.failed.add(attempt.evaluation.id)
         self.condition.notify_all()
 
-    def finished(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
+    def finished(self, attempt: Attempt, outcome: TrialOutcome, duration_s: float) -> None:
         self.raises("finished")
-        if evaluation.id in self.outcomes:
-            self.twice.append(evaluation.id)
-        self.outcomes[evaluation.id] = outcome
-        self.durations_s[evaluation.id] = duration_s
+        number = attempt.evaluation.id
+        if number in self.outcomes:
+            self.twice.append(number)
+        self.outcomes[number] = outcome
+        self.durations_s[number] = duration_s
         self.condition.notify_all()
 
     def is_open(self, evaluation: Evaluation) -> bool:
         return evaluation.id not in self.outcomes and evaluation.id not in self.failed
 
-    def unrecorded(self, evaluation: Evaluation, token: str, outcome: TrialOutcome, duration_s: float) -> None:
-        self.kept.append(evaluation.id)
+    def unrecorded(self, attempt: Attempt, outcome: TrialOutcome, duration_s: float) -> None:
+        self.kept.append(attempt.evaluation.id)
 
     def wait_for(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Waits until it is true; fails if it does not become so."""
@@ -106,7 +106,7 @@ PRELUDE = """
 import logging, os, sys, time
 from spaces.trial import COMPLETED, TrialOutcome
 from workers.transport.keys import KeyFile
-from workers.worker.worker import Worker
+from workers.worker.worker import Worker, WorkerSettings
 
 def outcome(spec):
     return TrialOutcome(COMPLETED, 20.0 + spec.seed / 1000, None, None, None)
@@ -123,7 +123,7 @@ class Workers:
         self.keys = keys
         self.processes: list[subprocess.Popen[str]] = []
 
-    def start(self, compute: str = "time.sleep(0.05)", **options: Any) -> subprocess.Popen[str]:
+    def start(self, compute: str = "time.sleep(0.05)", version: str = "0.1.0", **options: Any) -> subprocess.Popen[str]:
         """Starts one whose computation runs these statements for each batch, then returns the outcomes."""
         script = (
             PRELUDE
@@ -131,8 +131,8 @@ class Workers:
             + textwrap.indent(textwrap.dedent(compute), "    ")
             + "\n    return [outcome(spec) for spec in specs]\n"
             + f"keys = {None if self.keys is None else str(self.keys.path)!r}\n"
-            + f"options = {dict({'version': '0.1.0'}, **options)!r}\n"
-            + f"Worker({self.nameserver!r}, keys and KeyFile(keys), compute=compute, **options).run()\n"
+            + f"keys, settings = keys and KeyFile(keys), WorkerSettings(**{options!r})\n"
+            + f"Worker({self.nameserver!r}, keys, settings, version={version!r}, compute=compute).run()\n"
         )
         process = subprocess.Popen(
             [sys.executable, "-c", script],
@@ -190,9 +190,9 @@ def workers_at(keys: KeyFile) -> Iterator[Callable[[str], Workers]]:
 
 
 @pytest.fixture
-def queue() -> Callable[..., ListDesk]:
-    """Makes desks."""
-    return ListDesk
+def queue() -> Callable[..., ListQueue]:
+    """Makes evaluation queues."""
+    return ListQueue
 
 
 @pytest.fixture

@@ -23,14 +23,15 @@ from das_hpo.execution import execute
 from das_hpo.launching.cluster import Service
 from das_hpo.optimisers.queue import make_queue
 from das_hpo.running import Summary
-from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from das_hpo.service.nameserver import NameServer
 from das_hpo.service.recorder import Recorder
 from spaces.errors import ClusterError
 from spaces.trial import TrialOutcome, TrialSpec
 from storage import queries, writes
 from storage.engine import Database, open_database
-from storage.spool import Spool, SpooledOutcome
+from storage.entries import NewOutcome
+from storage.spool import Spool
 from tests.das_hpo.queues import new_run, settings
 from tests.das_hpo.trials import outcome
 from workers.transport.directory import locate
@@ -38,7 +39,7 @@ from workers.transport.keys import KeyFile
 from workers.transport.messages import AGAIN, WORK, Answer, Caller
 from workers.transport.wire import Remote
 from workers.worker.computation import Compute
-from workers.worker.worker import Worker
+from workers.worker.worker import Worker, WorkerSettings
 
 #: Texts that PostgreSQL, SQLite or UTF-8 refuse.
 BAD_TEXTS = ["x\0y", "caf\udce9", "\ud800", "\0"]
@@ -97,7 +98,9 @@ class Run:
         self.database = database
         self.recorder = Recorder(database, run_id)
         self.queue = make_queue(asked, self.recorder)
-        self.dispatcher = Dispatcher(self.queue, "run", nameserver=nameserver.address, keys=keys, lease_s=600.0)
+        self.dispatcher = Dispatcher(
+            self.queue, "run", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(lease_s=600.0)
+        )
         self.dispatcher.start()
         with locate(nameserver.address, keys) as directory:
             remote = Remote(directory.dispatchers()[0]["run"], keys)
@@ -291,7 +294,7 @@ def serving(
     nameserver: NameServer, keys: KeyFile, compute: Compute = outcomes, name: str | None = None
 ) -> Iterator[threading.Thread]:
     """A worker on a thread of its own."""
-    worker = Worker(nameserver.address, keys, version=__version__, compute=compute, name=name)
+    worker = Worker(nameserver.address, keys, WorkerSettings(name=name), version=__version__, compute=compute)
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:
@@ -359,7 +362,7 @@ def test_a_database_with_a_poisoned_spool_starts_its_runs(
         for text in BAD_TEXTS:
             tokens.append(made.evil.claim(*tokens))
             bad = replace(TrialOutcome.from_mapping(GOOD), message=text)
-            spool.put(SpooledOutcome(tokens[-1], bad, -20.0, 1.0))
+            spool.put(NewOutcome(tokens[-1], bad, -20.0, 1.0))
         made.close()
     with serving(nameserver, keys):
         assert executed(url, "next", nameserver, keys).status == "completed"

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from das_hpo.service.queue import Evaluation
 from spaces.identity import ConfigurationId
 from tests.service.conftest import ROOT, SPEC
 
 
 class CountingDesk:
-    """A desk that keeps nothing but numbers."""
+    """An evaluation queue that keeps nothing but numbers."""
 
     def __init__(self, count: int) -> None:
         self.condition = threading.Condition(threading.RLock())
@@ -43,7 +43,7 @@ class CountingDesk:
         numbers = range(self.given, min(self.count, self.given + wanted))
         self.given += len(numbers)
         return [
-            Evaluation(number, ConfigurationId(0, 0, number), 1.0, 0, replace(SPEC, seed=number)) for number in numbers
+            Evaluation(ConfigurationId(0, 0, number), 0, replace(SPEC, seed=number), id=number) for number in numbers
         ]
 
     def started(self, *_: object) -> int:
@@ -111,12 +111,12 @@ def test_nothing_grows(nameserver, keys, workers):
 
 MASTER = """
 import sys, time
-from das_hpo.service.dispatcher import Dispatcher
-from tests.service.conftest import ListDesk
+from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
+from tests.service.conftest import ListQueue
 from workers.transport.keys import KeyFile
 
-work = ListDesk(12)
-with Dispatcher(work, "a", nameserver=sys.argv[1], keys=KeyFile(sys.argv[2]), lease_s=1.0):
+work = ListQueue(12)
+with Dispatcher(work, "a", nameserver=sys.argv[1], keys=KeyFile(sys.argv[2]), settings=DispatcherSettings(lease_s=1.0)):
     work.wait_for(lambda: work.done)
     time.sleep(0.2)
 print(sorted(work.outcomes) == list(range(12)), work.losses, work.twice)
@@ -153,7 +153,7 @@ def test_a_stopped_nameserver_stops_nobody(queue, keys, workers_at, tmp_path):
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         work = queue(30)
-        with Dispatcher(work, "a", nameserver=address, keys=keys, lease_s=8.0):
+        with Dispatcher(work, "a", nameserver=address, keys=keys, settings=DispatcherSettings(lease_s=8.0)):
             workers = workers_at(address)
             workers.start("time.sleep(0.3)")
             work.wait_for(lambda: len(work.outcomes) >= 2)

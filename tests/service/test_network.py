@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from tests.service.relay import far_side
 
 
@@ -16,7 +16,7 @@ def test_latency_and_loss_are_survived(queue, nameserver, keys, workers_at):
     work = queue(30)
     with (
         far_side(nameserver, keys, delay_s=0.1, loss=0.05) as (address, _),
-        Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=3.0),
+        Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(lease_s=3.0)),
     ):
         workers = workers_at(address)
         for _ in range(3):
@@ -34,7 +34,7 @@ def test_a_partition_heals(queue, nameserver, keys, workers_at, lease_s):
     work = queue(16)
     with (
         far_side(nameserver, keys) as (address, relays),
-        Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=lease_s),
+        Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(lease_s=lease_s)),
     ):
         workers = workers_at(address)
         for _ in range(2):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from das_hpo.service.nameserver import NameServer, locate
 from das_hpo.service.queue import Attempt
 from spaces.errors import UnreachableError
@@ -21,9 +21,10 @@ def test_a_nameserver_restarted_on_its_port_is_not_missed(queue, keys, workers_a
     """Work goes on without it, it is told the run again, and a worker that comes then finds it."""
     work = queue(30)
     nameserver = NameServer(keys=keys)
+    nameserver.start()
     port = parse_address(nameserver.address)[1]
     workers = workers_at(nameserver.address)
-    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=1.0):
+    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(lease_s=1.0)):
         workers.start("time.sleep(0.2)")
         work.wait_for(lambda: len(work.outcomes) >= 1)
         nameserver.close()
@@ -86,7 +87,9 @@ def test_an_idle_worker_ends(nameserver, workers):
 def test_what_is_computed_while_the_master_is_away_is_adopted(queue, nameserver, keys, workers):
     """The master dies, its worker finishes meanwhile, the next master of the run takes the outcome."""
     first = queue(1)
-    with Dispatcher(first, "a", nameserver=nameserver.address, keys=keys, lease_s=1.0) as dispatcher:
+    with Dispatcher(
+        first, "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(lease_s=1.0)
+    ) as dispatcher:
         worker = workers.start("time.sleep(1)")
         first.wait_for(lambda: len(first.attempts) == 1)
         info = dispatcher.workers()[0].info
@@ -96,7 +99,12 @@ def test_what_is_computed_while_the_master_is_away_is_adopted(queue, nameserver,
     second.given = 1
     attempt = Attempt(second.evaluation(0), token, info)
     with Dispatcher(
-        second, "a", nameserver=nameserver.address, keys=keys, lease_s=3.0, attempts=[attempt]
+        second,
+        "a",
+        nameserver=nameserver.address,
+        keys=keys,
+        attempts=[attempt],
+        settings=DispatcherSettings(lease_s=3.0),
     ) as dispatcher:
         assert dispatcher.running == 1
         assert [status.info.pid for status in dispatcher.workers()] == [worker.pid]
@@ -112,7 +120,14 @@ def test_an_adopted_attempt_whose_worker_is_gone_is_offered_again(queue, nameser
     work.given = 1
     gone = WorkerInfo("gone.1", "gone", 1, "cpu", "0.1.0")
     attempt = Attempt(work.evaluation(0), "an-old-token", gone)
-    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=0.5, attempts=[attempt]):
+    with Dispatcher(
+        work,
+        "a",
+        nameserver=nameserver.address,
+        keys=keys,
+        attempts=[attempt],
+        settings=DispatcherSettings(lease_s=0.5),
+    ):
         workers.start("pass")
         work.wait_for(lambda: work.done)
     assert [result for _, result, _, _ in work.losses] == ["lost"]
@@ -136,7 +151,9 @@ def test_the_start_can_wait_for_the_nameserver(queue, keys, workers_at):
         port = parse_address(nameserver.address)[1]
     workers_at(nameserver.address).start("pass", wait_s=30.0)
     work = queue(2)
-    dispatcher = Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, wait_s=30.0)
+    dispatcher = Dispatcher(
+        work, "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(wait_s=30.0)
+    )
     starting = threading.Thread(target=dispatcher.start)
     starting.start()
     time.sleep(0.5)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from das_hpo import __version__
 from das_hpo.service import dispatcher as dispatcher_module
 from das_hpo.service import nameserver as nameserver_module
-from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from das_hpo.service.nameserver import NameServer
 from das_hpo.service.registration import DEAD, Registration
 from spaces.errors import AuthenticationError, RunExistsError, VersionError, WireError
@@ -27,7 +27,7 @@ from workers.transport.directory import locate
 from workers.transport.keys import KeyFile
 from workers.transport.messages import Answer, Caller
 from workers.transport.wire import Remote
-from workers.worker.worker import Worker
+from workers.worker.worker import Worker, WorkerSettings
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
@@ -61,9 +61,9 @@ def serve(nameserver, keys, queue):
     """Starts dispatchers, and clients of them."""
     made: list[Any] = []
 
-    def start(count: int, **options: Any) -> tuple[Any, Client, Dispatcher]:
+    def start(count: int) -> tuple[Any, Client, Dispatcher]:
         work = queue(count)
-        dispatcher = Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, **options)
+        dispatcher = Dispatcher(work, "a", nameserver=nameserver.address, keys=keys)
         dispatcher.start()
         with locate(nameserver.address, keys) as directory:
             client = Client(directory.dispatchers()[0]["a"], keys)
@@ -121,9 +121,7 @@ def test_capacity_claims_what_fits_together(serve, queue):
     """A batch holds evaluations of one shape; the others wait for the next claim."""
     work, client, dispatcher = serve(6)
     plain = work.evaluation
-    work.evaluation = lambda number: replace(
-        plain(number), budget=1.0 + number % 2, spec=replace(plain(number).spec, budget=1.0 + number % 2)
-    )
+    work.evaluation = lambda number: replace(plain(number), spec=replace(plain(number).spec, budget=1.0 + number % 2))
     first = client.claim(capacity=4)
     assert [item.spec.seed for item in first.work] == [0, 2]
     assert dispatcher.queued == 2
@@ -183,7 +181,7 @@ def test_a_live_entry_of_another_address_is_not_overwritten(nameserver, keys):
         assert directory.enter("a", first) == first
         assert directory.enter("a", second) == first
         assert directory.enter("a", first) == first
-        with pytest.raises(WireError, match="heard of less than"):
+        with pytest.raises(WireError, match="which was renewed less than"):
             directory._remote.call("register", "das-hpo.dispatcher.a", second)
         assert directory.enter("a", second, first) == second
         assert directory.dispatchers()[0] == {"a": second}
@@ -327,7 +325,7 @@ def test_a_worker_of_another_version_is_refused(serve):
 def test_a_worker_says_that_it_is_refused(serve, nameserver, keys):
     """A worker of one run ends with the reason."""
     serve(1)
-    worker = Worker(nameserver.address, keys, version="0.0.1", run="a", compute=lambda specs: [])
+    worker = Worker(nameserver.address, keys, WorkerSettings(run="a"), version="0.0.1", compute=lambda specs: [])
     with pytest.raises(VersionError, match=rf"run a is of das-hpo {__version__}, worker .* of 0\.0\.1"):
         worker.run()
 
@@ -370,11 +368,14 @@ def test_another_key_is_refused_by_name(serve, nameserver, tmp_path, keys):
     """Whoever holds another key learns which file to copy, and is not answered."""
     _, client, _ = serve(1)
     other = KeyFile(tmp_path / "other")
-    for wrong, words in ((other, "other"), (None, "we hold none")):
+    for wrong, words in ((other, "other"), (None, "which has none")):
         with pytest.raises(AuthenticationError, match=words):
             locate(nameserver.address, wrong)
         where = str(client.remote._uri)
-        with pytest.raises(AuthenticationError, match="holds another key than we do"), Remote(where, wrong) as remote:
+        with (
+            pytest.raises(AuthenticationError, match="holds another key than this process"),
+            Remote(where, wrong) as remote,
+        ):
             remote.call("claim", client.caller.to_dict(), 1)
 
 
@@ -399,7 +400,7 @@ def test_addresses_to_listen_on(queue, keys, host):
     at = "127.0.0.1" if host == "0.0.0.0" else host
     with (
         NameServer(at, keys=keys) as nameserver,
-        Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys, host=host),
+        Dispatcher(queue(1), "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(host=host)),
         locate(nameserver.address, keys) as directory,
     ):
         client = Client(directory.dispatchers()[0]["a"], keys)

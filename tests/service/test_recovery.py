@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 
 #: A call into C that neither returns nor lets a signal's handler run.
 HANGS = """
@@ -49,7 +49,7 @@ def test_an_evaluation_of_a_batch_has_its_share_of_the_time(queue, nameserver, k
 def test_a_killed_worker_is_replaced(queue, nameserver, keys, workers):
     """kill -9 in the middle of an evaluation: it is offered again, and nothing is recorded twice."""
     work = queue(10)
-    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=1.0):
+    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(lease_s=1.0)):
         victim = workers.start("time.sleep(60)")
         work.wait_for(lambda: len(work.attempts) == 1)
         os.kill(victim.pid, signal.SIGKILL)
@@ -63,7 +63,9 @@ def test_a_killed_worker_is_replaced(queue, nameserver, keys, workers):
 def test_a_stopped_worker_is_replaced_and_told_so(queue, nameserver, keys, workers):
     """SIGSTOP for longer than the lease: another takes over; after SIGCONT the first goes on to other work."""
     work = queue(12)
-    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=0.6) as dispatcher:
+    with Dispatcher(
+        work, "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(lease_s=0.6)
+    ) as dispatcher:
         victim = workers.start("time.sleep(0.3)")
         work.wait_for(lambda: len(work.outcomes) >= 1)
         os.kill(victim.pid, signal.SIGSTOP)
@@ -81,7 +83,7 @@ def test_a_stopped_worker_is_replaced_and_told_so(queue, nameserver, keys, worke
 def test_a_late_report_is_the_outcome_if_it_is_the_first(queue, nameserver, keys, workers):
     """A worker that was given up finishes before the second attempt: its outcome counts, the other is stopped."""
     work = queue(1)
-    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=0.6):
+    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(lease_s=0.6)):
         victim = workers.start("time.sleep(0.5)")
         work.wait_for(lambda: len(work.attempts) == 1)
         os.kill(victim.pid, signal.SIGSTOP)
@@ -101,7 +103,13 @@ def test_a_late_report_is_the_outcome_if_it_is_the_first(queue, nameserver, keys
 def test_a_hanging_evaluation_is_lost_at_its_deadline(queue, nameserver, keys, workers):
     """--evaluation-timeout: the worker is alive and beats, yet its evaluation is offered again."""
     work = queue(3)
-    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=0.6, evaluation_timeout_s=1.0):
+    with Dispatcher(
+        work,
+        "a",
+        nameserver=nameserver.address,
+        keys=keys,
+        settings=DispatcherSettings(lease_s=0.6, evaluation_timeout_s=1.0),
+    ):
         workers.start(
             "time.sleep(3600 if specs[0].seed == 1 and not os.path.exists('KEY.met') else 0)".replace(
                 "KEY", str(keys.path)
@@ -118,7 +126,7 @@ def test_a_hanging_evaluation_is_lost_at_its_deadline(queue, nameserver, keys, w
 def test_three_lost_attempts_are_a_failure(queue, nameserver, keys, workers):
     """An evaluation that kills its workers is failed after three of them, and the run goes on."""
     work = queue(3)
-    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, lease_s=0.6):
+    with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys, settings=DispatcherSettings(lease_s=0.6)):
         for _ in range(4):
             workers.start("os.kill(os.getpid(), 9) if specs[0].seed == 1 else time.sleep(0.1)")
         work.wait_for(lambda: work.done)

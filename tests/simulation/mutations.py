@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
+from das_hpo.service.allocation import WorkAllocator
 from das_hpo.service.lease_manager import LeaseManager
 from das_hpo.service.leases import LeaseTable
 from das_hpo.service.nameserver import Names
@@ -65,7 +66,7 @@ _HOLD = "    if not writes.hold_lease(session, self._run_id, self.owner, LEASE_S
 DEFECTS = (
     Mutation(
         "two workers, each of which failed an evaluation, leave it to each other for ever",
-        ((LeaseManager._is_for_another, "lives_one_beside(task.failed_on)", "lives_one_beside({session})"),),
+        ((WorkAllocator._is_for_another, "lives_one_beside(evaluation.failed_on)", "lives_one_beside({session})"),),
     ),
     Mutation(
         "a commit whose answer was lost is made again",
@@ -91,7 +92,7 @@ DEFECTS = (
                 "session, self._run_id, self.owner, LEASE_S):",
             ),
             (writes.take_lease, ".with_for_update()", ""),
-            (writes.renew_lease, "Run.lease_owner == owner", "True"),
+            (writes.renew_lease, "RunRow.lease_owner == owner", "True"),
         ),
         postgresql=True,
     ),
@@ -142,7 +143,7 @@ OTHERS = (
     ),
     Mutation(
         "a lost evaluation is not offered again",
-        ((LeaseTable.retire, "self._tasks.appendleft(lease.task)", "pass"),),
+        ((LeaseTable.retire, "self._waiting.appendleft(lease.evaluation)", "pass"),),
     ),
     Mutation(
         "beats renew nothing",
@@ -150,7 +151,7 @@ OTHERS = (
     ),
     Mutation(
         "an evaluation that has its outcome stays in the queue",
-        ((LeaseTable.over, "if task in self._tasks:", "if False:"),),
+        ((LeaseTable.over, "if evaluation in self._waiting:", "if False:"),),
     ),
     Mutation(
         "a resumed master forgets what is being computed",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from das_hpo import __version__
 from das_hpo.launching.cluster import Service
 from das_hpo.running import Execution
+from das_hpo.service.admission import Admission
 from das_hpo.service.deadlines import Deadlines
 from das_hpo.service.endpoints import Endpoints
 from das_hpo.service.lease_manager import LeaseManager
@@ -28,13 +29,13 @@ from tests.simulation.database import SimulatedDatabase
 from tests.simulation.network import SimulatedRemote
 from tests.simulation.world import Process, VirtualEvent
 from workers.transport.directory import Directory
+from workers.transport.messages import Caller
 from workers.transport.wire import DISPATCHER_PREFIX, uri
-from workers.worker.assignments import Assignments
 from workers.worker.computation import Abandoned, Interrupted
-from workers.worker.dispatchers import DispatcherConnections, DispatcherDirectory
+from workers.worker.dispatchers import DispatcherConnections
 from workers.worker.heartbeat import Heartbeat
-from workers.worker.identity import Identity
-from workers.worker.loop import WorkerLoop
+from workers.worker.loop import WorkerLoop, leave
+from workers.worker.state import WorkerState
 
 if TYPE_CHECKING:
     from tests.simulation.lab import Lab
@@ -76,8 +77,7 @@ class SimulatedDispatcher:
         self._lease_s = master.service.lease_s
         self._manager = LeaseManager(
             queue,
-            master.run,
-            version=__version__,
+            Admission(master.run, __version__),
             lease_s=self._lease_s,
             deadlines=Deadlines(timeout_s),
             attempts=attempts,
@@ -214,6 +214,15 @@ class SimulatedWakeup:
         self._event = VirtualEvent(lab.world)
         self._bytes = b""
 
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
     def wake(self, with_byte: bytes = b"\0") -> None:
         self._bytes += with_byte
         self._event.set()
@@ -240,7 +249,7 @@ class SimulatedComputation:
         self._in_hand, self._ended_by = tokens, VirtualEvent(lab.world)
         lab.computing += 1
         try:
-            if self._worker.loop.stopping:
+            if self._worker.state.stopping:
                 raise Interrupted
             seconds = sum(lab.duration_s(spec) for spec in specs) * self._worker.slowness
             hangs, self._worker.hangs = self._worker.hangs, False
@@ -277,36 +286,25 @@ class SimulatedWorker:
         self.slowness = slowness
         self.hangs = False
         self.process = Process(lab.world, name)
-        identity = Identity(name, "host", number + 1, "cpu", __version__, lab.scenario.capacity, session=lab.word())
-        assignments = Assignments()
-        self._dispatchers = DispatcherDirectory(directory(lab), name, None, lambda runs: self.loop.appeared(runs))
+        identity = Caller(name, "host", number + 1, "cpu", __version__, session=lab.word())
+        self.state = WorkerState(identity, directory(lab), SimulatedWakeup(lab), capacity=lab.scenario.capacity)
 
         def connections(timeout_s: float, heard: Callable[..., None] | None = None) -> DispatcherConnections:
             return DispatcherConnections(
-                self._dispatchers, lambda where: SimulatedRemote(lab.network, where, timeout_s, heard)
+                self.state.dispatchers, lambda where: SimulatedRemote(lab.network, where, timeout_s, heard)
             )
 
         self._farewell = lambda: connections(LEAVE_S)
         self.computation = SimulatedComputation(self)
         self._signals = SimulatedWakeup(lab)
         self.heartbeat = Heartbeat(
-            identity,
-            assignments,
-            self._dispatchers,
+            self.state,
             connections(BEAT_S),
             self.computation.give_up,
             self._leave,
-            self._signals,  # type: ignore[arg-type]
+            self._signals,
         )
-        self.loop = WorkerLoop(
-            identity,
-            assignments,
-            self._dispatchers,
-            connections(CALL_S, lab.heard),
-            self.computation,
-            self.heartbeat,
-            SimulatedWakeup(lab),  # type: ignore[arg-type]
-        )
+        self.loop = WorkerLoop(self.state, connections(CALL_S, lab.heard), self.computation, self.heartbeat)
         self.process.spawn(self._body, "worker")
 
     def terminate(self) -> None:
@@ -314,20 +312,20 @@ class SimulatedWorker:
         if self.process.alive:
             self.lab.world.say(f"{self.process.name} is told to end")
             self.heartbeat.reacted()
-            self.loop.stop()
+            self.state.stop()
             self.computation.interrupt()
 
     def _leave(self) -> None:
-        self.loop.leave(self._farewell())
+        leave(self.state, self._farewell())
 
     def _body(self) -> None:
-        self._dispatchers.refresh()
+        self.state.dispatchers.refresh()
         self.process.spawn(self.heartbeat.run, "heartbeat")
         try:
             try:
                 self.loop.serve()
             finally:
-                self.loop.stopping = True
+                self.state.stopping = True
                 self._leave()
         except DasHpoError as error:
             self.lab.world.say(f"{self.process.name} ends: {error}")

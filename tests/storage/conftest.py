@@ -17,10 +17,10 @@ import pytest
 
 from spaces.hyperparameters import PRESETS
 from spaces.identity import ConfigurationId
-from spaces.trial import Epoch, TrialOutcome
+from spaces.trial import Epoch, TrialOutcome, TrialSpec
 from storage import writes
 from storage.engine import Database, Session, open_database
-from storage.entries import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, NewOutcome, NewRun, WorkerInfo
 
 
 @pytest.fixture
@@ -137,7 +137,9 @@ class Samples:
         new = self.configuration(number, **changes)
         if replicate == 0 and budget == 5.0:
             writes.add_configuration(session, run_id, new)
-        return writes.queue_evaluation(session, run_id, NewEvaluation(new.configuration_id, budget, replicate, number))
+        return writes.queue_evaluation(
+            session, run_id, NewEvaluation(new.configuration_id, replicate, TrialSpec("inverse-1d", {}, budget, number))
+        )
 
     def finish(
         self, session: Session, evaluation_id: int, outcome: TrialOutcome, worker: WorkerInfo | None = None
@@ -145,7 +147,7 @@ class Samples:
         """Starts an evaluation and stores its outcome."""
         token = f"token-{evaluation_id}"
         writes.start_attempt(session, evaluation_id, token, worker or self.worker)
-        assert writes.record_outcome(session, token, outcome, outcome.loss("one-shot"), 2.5)
+        assert writes.record_outcome(session, NewOutcome(token, outcome, outcome.loss("one-shot"), 2.5))
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ WRITER = """
 import sys
 from spaces.hyperparameters import PRESETS
 from spaces.identity import ConfigurationId
-from spaces.trial import Epoch, TrialOutcome
+from spaces.trial import Epoch, TrialOutcome, TrialSpec
 from storage import writes
 from storage.engine import open_database
-from storage.entries import NewConfiguration, NewEvaluation, NewRun, WorkerInfo
+from storage.entries import NewConfiguration, NewEvaluation, NewOutcome, NewRun, WorkerInfo
 
 url, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 worker = WorkerInfo("worker-" + name, "node", 1, "cpu", "0.1.0")
@@ -40,10 +40,11 @@ with open_database(url, create=True) as database:
             identifier = ConfigurationId(0, 0, number)
             point = NewConfiguration(identifier, "random", {}, PRESETS["H1"].to_dict())
             writes.add_configuration(session, run_id, point)
-            evaluation = writes.queue_evaluation(session, run_id, NewEvaluation(identifier, 5.0, 0, number))
+            new = NewEvaluation(identifier, 0, TrialSpec("inverse-1d", {}, 5.0, number))
+            evaluation = writes.queue_evaluation(session, run_id, new)
             writes.start_attempt(session, evaluation, token, worker)
         with database.begin() as session:
-            assert writes.record_outcome(session, token, outcome, -20.0, 1.0)
+            assert writes.record_outcome(session, NewOutcome(token, outcome, -20.0, 1.0))
         print(number, flush=True)
 """
 

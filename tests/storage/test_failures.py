@@ -12,6 +12,7 @@ import pytest
 from spaces.errors import DatabaseUnusableError, StorageError, may_pass
 from storage import writes
 from storage.engine import Database, open_database
+from storage.entries import NewOutcome
 from storage.failures import storage_error
 
 
@@ -29,11 +30,11 @@ def test_a_value_that_cannot_be_stored_does_not_pass(database: Database, samples
         writes.start_attempt(session, samples.queue(session, run_id), "token", samples.worker)
     outcome = replace(samples.outcome(), **change)
     with pytest.raises(StorageError, match=r"^the database .* refused") as caught, database.begin() as session:
-        writes.record_outcome(session, "token", outcome, -20.0, 1.0)
+        writes.record_outcome(session, NewOutcome("token", outcome, -20.0, 1.0))
     assert not may_pass(caught.value)
     str(caught.value).encode()
     with database.begin() as session:
-        assert writes.record_outcome(session, "token", samples.outcome(), -20.0, 1.0)
+        assert writes.record_outcome(session, NewOutcome("token", samples.outcome(), -20.0, 1.0))
 
 
 def test_an_error_of_the_block_stays_what_it_is(database: Database) -> None:

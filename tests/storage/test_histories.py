@@ -11,6 +11,7 @@ import pytest
 from spaces.errors import StorageError
 from storage import maintenance, queries, writes
 from storage.engine import Database
+from storage.entries import NewOutcome
 
 
 @dataclass
@@ -83,7 +84,7 @@ class History:
         psnr = round(self.choose.uniform(10, 25), 3)
         outcome = self.samples.diverged() if self.choose.random() < 0.2 else self.samples.outcome(psnr)
         new = model.sequence is None
-        assert writes.record_outcome(session, token, outcome, outcome.loss("one-shot"), 1.0) is new
+        assert writes.record_outcome(session, NewOutcome(token, outcome, outcome.loss("one-shot"), 1.0)) is new
         if new:
             model.attempts = ["superseded" if status == "running" else status for status in model.attempts]
             model.attempts[place] = "completed"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
 from spaces.identity import ConfigurationId
+from spaces.trial import TrialSpec
 from storage import queries, writes
 from storage.engine import Database
 from storage.entries import NewEvaluation
@@ -25,7 +26,7 @@ def fill(
         for number, values in psnrs.items():
             writes.add_configuration(session, run_id, samples.configuration(number))
             for replicate, value in enumerate(values):
-                new = NewEvaluation(ConfigurationId(0, 0, number), budget, replicate, 1)
+                new = NewEvaluation(ConfigurationId(0, 0, number), replicate, TrialSpec("inverse-1d", {}, budget, 1))
                 evaluation = writes.queue_evaluation(session, run_id, new)
                 if isinstance(value, float):
                     samples.finish(session, evaluation, samples.outcome(value))
@@ -122,7 +123,7 @@ def test_bad_questions_are_refused(database: Database, samples: Any) -> None:
         queries.incumbents(database, "none")
     with pytest.raises(UnknownNameError, match="valid are one-shot, architecture"):
         queries.incumbents(database, "first", "final")
-    with pytest.raises(InvalidValueError, match="top is 1 or more, 0 came"):
+    with pytest.raises(InvalidValueError, match="top is 1 or more, got 0"):
         queries.incumbents(database, "first", top=0)
     with pytest.raises(UnknownNameError, match="valid are mean, median, max"):
         queries.incumbents(database, "first")

@@ -21,9 +21,9 @@ from storage.location import locate
         ("sqlite://", "names no file"),
         ("sqlite:///", "names no file"),
         ("sqlite:///:memory:", "names no file"),
-        ("sqlite://host/x.db", "has more than a file"),
-        ("sqlite:///x.db?mode=ro", "has more than a file"),
-        ("sqlite:///file:x.db", "has more than a file"),
+        ("sqlite://host/x.db", "names more than a file"),
+        ("sqlite:///x.db?mode=ro", "names more than a file"),
+        ("sqlite:///file:x.db", "names more than a file"),
         ("postgresql://host:port/db", "is no database URL"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 from spaces.errors import DatabaseMissingError, DatabaseUnusableError, InvalidValueError
 from storage import maintenance, queries, writes
 from storage.engine import Database, open_database
+from storage.entries import NewOutcome
 
 Raw = Callable[[str], list[tuple[Any, ...]]]
 
@@ -38,7 +39,7 @@ def test_what_was_written_by_us_is_sound(filled: Database, url: str, samples: An
     """In every status, also after a late outcome that supersedes a running attempt."""
     assert maintenance.check(url) == []
     with filled.begin() as session:
-        assert writes.record_outcome(session, "late", samples.outcome(), -20.0, 1.0)
+        assert writes.record_outcome(session, NewOutcome("late", samples.outcome(), -20.0, 1.0))
     assert maintenance.check(url) == []
 
 

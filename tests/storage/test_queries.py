@@ -13,6 +13,7 @@ import pytest
 from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
 from spaces.hyperparameters import HYPERPARAMETERS
 from spaces.identity import ConfigurationId
+from spaces.trial import TrialSpec
 from storage import queries, writes
 from storage.engine import Database
 from storage.entries import NewEvaluation
@@ -129,7 +130,7 @@ def test_results_refuse_what_is_not_there(filled: Database) -> None:
         queries.results(filled, "third")
     with pytest.raises(UnknownNameError, match="valid are queued"):
         queries.results(filled, status="done")
-    with pytest.raises(InvalidValueError, match="-1 came"):
+    with pytest.raises(InvalidValueError, match="got -1"):
         queries.results(filled, limit=-1)
 
 
@@ -176,7 +177,9 @@ def test_replay_has_what_a_master_needs(filled: Database, samples: Any) -> None:
         late = samples.configuration(0, configuration_id=ConfigurationId(1, 0, 0), origin="random")
         writes.add_configuration(session, run_id, late)
         writes.add_configuration(session, run_id, early)
-        writes.queue_evaluation(session, run_id, NewEvaluation(ConfigurationId(1, 0, 0), 5.0, 0, 3))
+        writes.queue_evaluation(
+            session, run_id, NewEvaluation(ConfigurationId(1, 0, 0), 0, TrialSpec("inverse-1d", {}, 5.0, 3))
+        )
     replay = queries.replay(filled, run_id)
     assert replay.run == queries.run(filled, "first")
     ids = [configuration.configuration_id for configuration in replay.configurations]

@@ -226,3 +226,28 @@ def test_alembic_is_not_imported_for_a_current_database(sqlite_url: str) -> None
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["[]", "[]"]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_no_schema_goes_back(revision: str, sqlite_url: str) -> None:
+    """A downgrade is refused with what to do, and the database stays as it was."""
+    from alembic import command
+    from alembic.config import Config
+
+    with open_database(sqlite_url, create=True):
+        pass
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+    engine = connect(locate(sqlite_url))
+
+    def downgrade() -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revision,))
+            config.attributes["connection"] = connection
+            command.downgrade(config, "base" if revision == REVISIONS[0] else "-1")
+
+    with pytest.raises(SchemaError, match=r"cannot be taken back .* restore a backup"):
+        downgrade()
+    engine.dispose()
+    with open_database(sqlite_url) as database:
+        assert queries.runs(database) == []

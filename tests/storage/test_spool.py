@@ -20,7 +20,8 @@ from spaces.errors import ClusterError, DatabaseBusyError, InvalidValueError
 from spaces.trial import Epoch, TrialOutcome
 from storage import maintenance, queries, writes
 from storage.engine import Database, open_database
-from storage.spool import Spool, SpooledOutcome, Taken
+from storage.entries import NewOutcome
+from storage.spool import Spool, Taken
 
 texts = st.text(st.characters(exclude_characters="\0"), max_size=30)
 psnrs = st.none() | st.floats(-50, 50)
@@ -52,7 +53,7 @@ def test_what_is_kept_comes_back(outcome: TrialOutcome, loss: float | None, dura
     """Exactly, through the file."""
     with tempfile.TemporaryDirectory() as directory:
         spool = Spool(Path(directory) / "x.db.spool")
-        spooled = SpooledOutcome("token", outcome, loss, duration_s)
+        spooled = NewOutcome("token", outcome, loss, duration_s)
         spool.put(spooled)
         assert spool.pending() == [spooled]
 
@@ -67,9 +68,9 @@ def started(database: Database, samples: Any) -> Database:
     return database
 
 
-def spooled(samples: Any, token: str, psnr: float = 20.0) -> SpooledOutcome:
+def spooled(samples: Any, token: str, psnr: float = 20.0) -> NewOutcome:
     """An outcome with its arguments."""
-    return SpooledOutcome(token, samples.outcome(psnr), -psnr, 2.5)
+    return NewOutcome(token, samples.outcome(psnr), -psnr, 2.5)
 
 
 def take_in(spool: Spool, database: Database, run_id: int = 1) -> Taken:
@@ -192,7 +193,7 @@ def test_a_locked_database_spools(sqlite_url: str, samples: Any, tmp_path: Path)
             spool = Spool(database.location.spool)
             entry = spooled(samples, "token-1")
             with pytest.raises(DatabaseBusyError, match="stayed locked"), database.begin() as session:
-                writes.record_outcome(session, entry.token, entry.outcome, entry.loss, entry.duration_s)
+                writes.record_outcome(session, entry)
             spool.put(entry)
             with pytest.raises(DatabaseBusyError):
                 take_in(spool, database)
@@ -215,10 +216,10 @@ def _write_until_full(url: str, answer: int, limit: int | None) -> None:
         run_id = queries.run(database, "first").id
         attempts = [attempt.token for attempt in queries.replay(database, run_id).attempts]
         for token in attempts:
-            entry = SpooledOutcome(token, samples.outcome(20.0, message="x" * 20_000), -20.0, 1.0)
+            entry = NewOutcome(token, samples.outcome(20.0, message="x" * 20_000), -20.0, 1.0)
             try:
                 with database.begin() as session:
-                    writes.record_outcome(session, token, entry.outcome, entry.loss, entry.duration_s)
+                    writes.record_outcome(session, entry)
                 done.append(token)
             except DatabaseBusyError:
                 spool.put(entry)

@@ -16,10 +16,10 @@ from spaces.errors import (
     UnknownNameError,
 )
 from spaces.identity import ConfigurationId
-from spaces.trial import Epoch, TrialOutcome
+from spaces.trial import Epoch, TrialOutcome, TrialSpec
 from storage import queries, writes
 from storage.engine import Database, Session
-from storage.entries import NewEvaluation, WorkerInfo
+from storage.entries import NewEvaluation, NewOutcome, WorkerInfo
 
 Raw = Callable[[str], list[tuple[Any, ...]]]
 
@@ -115,7 +115,7 @@ def test_what_is_unique_is_refused_twice(
     again: dict[str, Callable[[Session], int]] = {
         "configuration": lambda session: writes.add_configuration(session, run_id, samples.configuration(0)),
         "evaluation": lambda session: writes.queue_evaluation(
-            session, run_id, NewEvaluation(ConfigurationId(0, 0, 0), 5.0, 0, 7)
+            session, run_id, NewEvaluation(ConfigurationId(0, 0, 0), 0, TrialSpec("inverse-1d", {}, 5.0, 7))
         ),
         "token": lambda session: writes.start_attempt(session, other, "token", samples.worker),
     }
@@ -157,7 +157,9 @@ def test_an_evaluation_needs_its_configuration(database: Database, samples: Any)
     with database.begin() as session:
         run_id = writes.create_run(session, samples.run())
     with pytest.raises(StorageError, match=r"no configuration 1-0-3"), database.begin() as session:
-        writes.queue_evaluation(session, run_id, NewEvaluation(ConfigurationId(1, 0, 3), 5.0, 0, 7))
+        writes.queue_evaluation(
+            session, run_id, NewEvaluation(ConfigurationId(1, 0, 3), 0, TrialSpec("inverse-1d", {}, 5.0, 7))
+        )
 
 
 def test_an_outcome_is_stored_as_given(database: Database, samples: Any, evaluation: int, raw: Raw) -> None:
@@ -167,7 +169,7 @@ def test_an_outcome_is_stored_as_given(database: Database, samples: Any, evaluat
         assert writes.start_attempt(session, evaluation, "token", samples.worker) == 1
     assert raw("SELECT status, worker, attempts FROM results") == [("running", "worker-1", 1)]
     with database.begin() as session:
-        assert writes.record_outcome(session, "token", outcome, -20.0, 2.5)
+        assert writes.record_outcome(session, NewOutcome("token", outcome, -20.0, 2.5))
     assert raw(
         "SELECT status, sequence, loss, one_shot_psnr, architecture_psnr, parameters, kernel, device, duration_s,"
         " architecture, worker, attempts FROM results"
@@ -182,11 +184,11 @@ def test_a_second_report_changes_nothing(database: Database, samples: Any, evalu
     """The first outcome stays, however often and whatever is reported afterwards."""
     with database.begin() as session:
         writes.start_attempt(session, evaluation, "token", samples.worker)
-        assert writes.record_outcome(session, "token", samples.outcome(20.0), -20.0, 2.5)
+        assert writes.record_outcome(session, NewOutcome("token", samples.outcome(20.0), -20.0, 2.5))
     before = raw("SELECT * FROM results"), raw("SELECT * FROM attempts"), raw("SELECT * FROM runs")
     for psnr in (20.0, 30.0):
         with database.begin() as session:
-            assert not writes.record_outcome(session, "token", samples.outcome(psnr), -psnr, 9.0)
+            assert not writes.record_outcome(session, NewOutcome("token", samples.outcome(psnr), -psnr, 9.0))
     assert (raw("SELECT * FROM results"), raw("SELECT * FROM attempts"), raw("SELECT * FROM runs")) == before
 
 
@@ -194,7 +196,7 @@ def test_a_diverged_trial_has_no_loss(database: Database, samples: Any, evaluati
     """Its loss is NULL, also where the model was told a finite one, and the reason is kept."""
     with database.begin() as session:
         writes.start_attempt(session, evaluation, "token", samples.worker)
-        assert writes.record_outcome(session, "token", samples.diverged(), 1000.0, 0.1)
+        assert writes.record_outcome(session, NewOutcome("token", samples.diverged(), 1000.0, 0.1))
     assert raw("SELECT status, loss, one_shot_psnr, architecture_psnr, message FROM results") == [
         ("diverged", None, None, None, "the loss became infinite in step 3")
     ]
@@ -211,7 +213,7 @@ def test_curves_of_a_diverged_trial_hold_no_infinities(
     outcome = TrialOutcome("diverged", None, None, None, None, points)
     with database.begin() as session:
         writes.start_attempt(session, evaluation, "token", samples.worker)
-        writes.record_outcome(session, "token", outcome, None, 0.1)
+        writes.record_outcome(session, NewOutcome("token", outcome, None, 0.1))
     assert raw(
         "SELECT training_loss, training_score, validation_loss, validation_score FROM epochs ORDER BY epoch"
     ) == [
@@ -229,14 +231,14 @@ def test_numbers_that_are_not_finite_are_refused(
     with database.begin() as session:
         writes.start_attempt(session, evaluation, "token", samples.worker)
     with pytest.raises(InvalidValueError, match="loss must be a finite number"), database.begin() as session:
-        writes.record_outcome(session, "token", samples.outcome(), value, 0.1)
+        writes.record_outcome(session, NewOutcome("token", samples.outcome(), value, 0.1))
     assert raw("SELECT status FROM results") == [("running",)]
 
 
 def test_an_unknown_token_is_refused(database: Database, samples: Any, evaluation: int, raw: Raw) -> None:
     """A forged report names no attempt: it is refused and nothing is stored."""
     with pytest.raises(StorageError, match="no attempt has the token 'forged'"), database.begin() as session:
-        writes.record_outcome(session, "forged", samples.outcome(), -20.0, 1.0)
+        writes.record_outcome(session, NewOutcome("forged", samples.outcome(), -20.0, 1.0))
     assert raw("SELECT status, loss FROM results") == [("queued", None)]
 
 
@@ -261,7 +263,7 @@ def test_an_attempt_ends_once(database: Database, samples: Any, evaluation: int,
         assert writes.end_attempt(session, "a", "handed-back", "SIGTERM", final=False)
         assert not writes.end_attempt(session, "a", "lost", None, final=True)
         writes.start_attempt(session, evaluation, "b", samples.worker)
-        assert writes.record_outcome(session, "b", samples.outcome(), -20.0, 1.0)
+        assert writes.record_outcome(session, NewOutcome("b", samples.outcome(), -20.0, 1.0))
         assert not writes.end_attempt(session, "b", "lost", None, final=True)
     assert raw("SELECT status FROM evaluations") == [("completed",)]
     with pytest.raises(UnknownNameError, match="valid are lost, handed-back, error"), database.begin() as session:
@@ -280,10 +282,10 @@ def test_a_lost_attempt_may_still_answer(
         if restarted:
             writes.start_attempt(session, evaluation, "second", other)
     with database.begin() as session:
-        assert writes.record_outcome(session, "first", samples.outcome(20.0), -20.0, 1.0)
+        assert writes.record_outcome(session, NewOutcome("first", samples.outcome(20.0), -20.0, 1.0))
     with database.begin() as session:
         if restarted:
-            assert not writes.record_outcome(session, "second", samples.outcome(30.0), -30.0, 1.0)
+            assert not writes.record_outcome(session, NewOutcome("second", samples.outcome(30.0), -30.0, 1.0))
             assert not writes.end_attempt(session, "second", "lost", None, final=False)
     assert raw("SELECT status, one_shot_psnr, worker FROM results") == [("completed", 20.0, "worker-1")]
     expected = [("completed",), ("superseded",)] if restarted else [("completed",)]
@@ -295,7 +297,7 @@ def test_a_failed_evaluation_takes_no_late_outcome(database: Database, samples: 
     with database.begin() as session:
         writes.start_attempt(session, evaluation, "token", samples.worker)
         writes.end_attempt(session, "token", "lost", None, final=True)
-        assert not writes.record_outcome(session, "token", samples.outcome(), -20.0, 1.0)
+        assert not writes.record_outcome(session, NewOutcome("token", samples.outcome(), -20.0, 1.0))
     assert raw("SELECT status FROM evaluations") == [("failed",)]
     assert raw("SELECT status FROM attempts") == [("lost",)]
 

@@ -1,4 +1,4 @@
-"""Makes a private authority and certificates, for trying TLS out and for labs that have none of their own."""
+"""Makes a private certificate authority and certificates, for tests of TLS and for labs without their own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate
 
-#: Every certificate is for these: a run's own nameserver and workers meet there.
+#: Every certificate is valid for these hosts: a run's own nameserver and workers use them.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 VALID_DAYS = 825
@@ -26,12 +26,15 @@ AUTHORITY_DAYS = 3650
 
 
 def make(directory: Path, name: str, hosts: Sequence[str]) -> Tls:
-    """Makes a certificate for hosts, signed by the directory's authority, which is made if there is none.
+    """Makes a certificate for hosts, signed by the authority in the directory, which is made if there is none.
 
     Args:
         directory: Holds ``ca.pem`` and ``ca-key.pem``; the certificate becomes ``NAME.pem`` and ``NAME-key.pem``.
-        name: Of the certificate.
-        hosts: Names and addresses that its owner is reached at.
+        name: The certificate's name.
+        hosts: Names and addresses at which its owner is reached.
+
+    Returns:
+        The files of the certificate, its key and its authority.
 
     Raises:
         AuthenticationError: If the directory or the authority cannot be used.
@@ -49,9 +52,9 @@ def make(directory: Path, name: str, hosts: Sequence[str]) -> Tls:
 
 
 def own_hosts() -> list[str]:
-    """The names and addresses of this machine that can be found out."""
+    """The names and addresses of this machine, as far as it knows them."""
     hosts = [*LOOPBACK, socket.gethostname(), socket.getfqdn()]
-    with contextlib.suppress(OSError):  # a host that does not know itself
+    with contextlib.suppress(OSError):  # the host cannot resolve its own name
         hosts += [str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None)]
     return list(dict.fromkeys(hosts))
 
@@ -65,7 +68,7 @@ def _authority(directory: Path) -> tuple[Certificate, EllipticCurvePrivateKey]:
     if certificate_path.exists():
         key = load_pem_private_key(key_path.read_bytes(), None)
         if not isinstance(key, EllipticCurvePrivateKey):
-            raise ValueError(f"{key_path} is no key that das-hpo has made")
+            raise ValueError(f"{key_path} is not a key that das-hpo made")
         return x509.load_pem_x509_certificate(certificate_path.read_bytes()), key
     key = _new_key()
     subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "das-hpo authority")])
@@ -144,7 +147,7 @@ def _public(certificate: Certificate) -> bytes:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """Writes beside and renames; the mode holds from the first moment."""
+    """Writes a file beside and renames it; it has the mode from its first moment on."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:

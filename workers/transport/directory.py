@@ -1,4 +1,4 @@
-"""The nameserver, as a client sees it: which dispatchers exist, and where."""
+"""The client of the nameserver: which dispatchers exist, and at which addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from workers.transport.wire import (
     uri,
 )
 
-#: How long one answer of the nameserver may take, and while one is waited for, when a signal has to be heeded soon.
+#: How many seconds one answer of the nameserver may take. While a process waits for the nameserver to come it allows
+#: less, so that it reacts to signals soon.
 TIMEOUT_S = 5.0
 WAITING_TIMEOUT_S = 2.0
 
@@ -29,7 +30,12 @@ log = logging.getLogger(__name__)
 
 
 class Directory:
-    """A client of the nameserver at ``HOST:PORT``; one thread at a time may use it.
+    """A client of the nameserver at ``HOST:PORT``; one thread at a time may use it. It connects with its first call.
+
+    Args:
+        address: ``HOST:PORT``.
+        keys: The key file; None for a nameserver without keys.
+        timeout_s: How many seconds one answer may take.
 
     Raises:
         InvalidValueError: If the address has another form.
@@ -52,23 +58,28 @@ class Directory:
             try:
                 found[text(name, "a run's name")] = object_uri(where)
             except WireError as error:
-                log.warning("an entry of the nameserver is of no use: %s", error)
+                log.warning("an entry of the nameserver is ignored: %s", error)
         return found, finite(answer.get("wait_s"), "wait_s", least=0, most=3600)
 
     def workers(self) -> int:
-        """How many workers have asked for dispatchers lately."""
+        """How many workers have asked for dispatchers within the last minute.
+
+        Raises:
+            WireError: If the answer is not a number.
+            ClusterError: As :meth:`workers.transport.wire.Remote.call` does.
+        """
         count = self._remote.call("workers")
         if type(count) is not int:
-            raise WireError("the nameserver's answer is no number")
+            raise WireError("the nameserver's answer must be a whole number")
         return count
 
     def enter(self, run: str, where: str, before: str = "") -> str:
-        """Enters, or renews, the dispatcher of a run, unless a live one of another address is entered.
+        """Enters or renews the dispatcher of a run, unless one of another address is entered and alive.
 
         Args:
             run: The run's name.
             where: The dispatcher's URI.
-            before: The URI of an entry that may be replaced, since its dispatcher is known to have ended.
+            before: The URI of an entry that may be replaced, because its dispatcher is known to have ended.
 
         Returns:
             The URI that is entered now.
@@ -76,11 +87,11 @@ class Directory:
         return object_uri(self._remote.call("enter", DISPATCHER_PREFIX + run, where, before))
 
     def remove(self, run: str) -> None:
-        """Takes the dispatcher of a run out."""
+        """Removes the entry of a run's dispatcher."""
         self._remote.call("remove", DISPATCHER_PREFIX + run)
 
     def ping(self) -> None:
-        """Does nothing but be answered."""
+        """Makes sure that the nameserver answers."""
         self._remote.call("ping")
 
     def close(self) -> None:
@@ -97,12 +108,12 @@ class Directory:
 def locate(
     address: str, keys: KeyFile | None, *, wait_s: float = 0.0, stop: threading.Event | None = None
 ) -> Directory:
-    """A client of the nameserver, which has answered.
+    """A client of the nameserver, after it has answered once.
 
     Args:
         address: ``HOST:PORT``.
         keys: The key file; None for a nameserver without keys.
-        wait_s: For how long it may be unreachable; it is asked again, less and less often.
+        wait_s: For how many seconds it may be unreachable; it is asked again at growing intervals of up to 5 s.
         stop: Ends the waiting when it is set, within :data:`WAITING_TIMEOUT_S`.
 
     Raises:

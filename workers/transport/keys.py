@@ -1,9 +1,9 @@
-"""The key file: the secret that every connection between nameserver, dispatcher and workers is signed with.
+"""The key file: the secret with which every message between nameserver, dispatcher and workers is signed.
 
-One key a line. What a process sends is signed with the first key that the other side takes; what a
-process receives may be signed with any. So keys are rotated without stopping anything: ``new`` puts a
-key in front of the old one, the file is copied to the other machines one after another, and ``retire``
-drops what is old.
+It holds one key a line. A process signs its messages with the first of its keys that the other side accepts. It
+accepts messages that are signed with any of its keys. So keys can be replaced while everything runs: ``das-hpo key
+new`` puts a new key before the old one, the file is copied to the other machines one after another, and ``das-hpo key
+retire`` removes the old key.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from spaces.folders import user_folder
 ENVIRONMENT = "DAS_HPO_KEY_FILE"
 LEAST_LENGTH = 32
 
-#: How often a running process looks whether the file has changed.
+#: Seconds between two looks whether the file has changed.
 CHECK_EVERY_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def key_path() -> Path:
     """Where the key file is: ``DAS_HPO_KEY_FILE``, else ``das-hpo/key`` in the user's config directory.
 
     Raises:
-        AuthenticationError: If nothing names it, and this user has no home.
+        AuthenticationError: If the environment does not name it and this user has no home directory.
     """
     named = os.environ.get(ENVIRONMENT)
     if named:
@@ -51,8 +51,8 @@ class KeyFile:
     """A key file that is read again when it changes. Safe to share between threads.
 
     Args:
-        path: The file; by default where :func:`key_path` says.
-        create: Whether it is made, with one new key, if it is not there.
+        path: The file; None is the one that :func:`key_path` names.
+        create: Whether the file is made, with one new key, if there is none.
 
     Raises:
         AuthenticationError: If the file cannot be read or made, holds no valid key, or is open to others.
@@ -68,7 +68,7 @@ class KeyFile:
         self._checked = time.monotonic()
 
     def current(self) -> tuple[bytes, ...]:
-        """The keys, newest first; those last read if the file has become unreadable meanwhile."""
+        """The keys, newest first; those that were read last if the file cannot be read any more."""
         with self._lock:
             if time.monotonic() - self._checked > CHECK_EVERY_S:
                 self._checked = time.monotonic()
@@ -84,7 +84,7 @@ class KeyFile:
             self._keys = _read(self.path)
             log.info("read %d keys from %s, which has changed", len(self._keys), self.path)
         except AuthenticationError as error:
-            log.warning("going on with the keys from before: %s", error)
+            log.warning("the key file cannot be read again, so the keys read before stay in use: %s", error)
 
     def _stat(self) -> tuple[int, int, int]:
         try:
@@ -95,7 +95,7 @@ class KeyFile:
 
 
 def new_key(path: Path | str | None = None) -> Path:
-    """Puts a new key in front of the newest one, which stays valid; makes the file if there is none.
+    """Puts a new key before the newest one, which stays valid; makes the file if there is none. Returns its path.
 
     Raises:
         AuthenticationError: If the file cannot be read or written.
@@ -120,8 +120,8 @@ def retire_keys(path: Path | str | None = None) -> int:
 
 def _read(path: Path) -> tuple[bytes, ...]:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for somebody to write to it
-            raise AuthenticationError(f"the key file {path} is no plain file: name one with DAS_HPO_KEY_FILE")
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for a writer
+            raise AuthenticationError(f"the key file {path} is not a regular file: name one with DAS_HPO_KEY_FILE")
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read(65536)
@@ -142,7 +142,7 @@ def _read(path: Path) -> tuple[bytes, ...]:
 
 
 def _create(path: Path) -> None:
-    """Writes a first key, unless another process is quicker: then its file stays."""
+    """Writes a file with a first key; if another process has just made the file, that one stays."""
     temporary = _write_beside(path, (secrets.token_hex(32).encode(),))
     try:
         with contextlib.suppress(FileExistsError):
@@ -163,7 +163,7 @@ def _replace(path: Path, keys: tuple[bytes, ...]) -> None:
 
 
 def _write_beside(path: Path, keys: tuple[bytes, ...]) -> str:
-    """A file in the same directory, readable by its owner alone from its first moment (mkstemp)."""
+    """Writes a file in the same directory; only its owner can read it, from its first moment on (mkstemp)."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -1,13 +1,13 @@
-"""What workers and dispatchers say to each other, as frozen dataclasses that cross the wire as dicts.
+"""The messages between workers and dispatchers: frozen dataclasses that cross the network as dicts.
 
     claim(caller, capacity)                               -> Answer    work, or how long to wait
     report(caller, token, outcome, duration_s, capacity)  -> Answer    what became of it, and the next work
-    beat(name, session, tokens)                           -> {"stop": [tokens]}
-    hand_back(caller, tokens, result, message)            -> Answer    given up, or compute raised
-    leave(caller)                                         -> Answer    the worker ends; it hands all back
+    beat(name, session, tokens)                           -> {"stop": [tokens]}    a heartbeat
+    hand_back(caller, tokens, result, message)            -> Answer    the worker gives work up, or it raised an error
+    leave(caller)                                         -> Answer    the worker ends and hands everything back
 
-Each bears being called twice. A claim or a report names the tokens that the worker holds; whatever else
-the dispatcher had given it got lost on the way and is sent again, under the same token.
+Each of them may be sent twice without harm. A claim or a report names the tokens that the worker holds. If the
+dispatcher gave it others, the answer with them was lost, and they are sent again under the same tokens.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from spaces.texts import cleaned
 from spaces.trial import TrialSpec
 from workers.transport.wire import checked, finite, mapping, native, text
 
-#: What a claim or report may be answered.
+#: The status of an answer.
 WORK = "work"
 WAIT = "wait"
 DONE = "done"
@@ -36,16 +36,16 @@ UNKNOWN = "unknown"
 AGAIN = "again"
 NOTHING = ""
 
-#: How a worker gives tokens back.
+#: Why a worker hands evaluations back: it gives them up, or computing them raised an error.
 HANDED_BACK = "handed-back"
 ERROR = "error"
 
-#: More work than this is never claimed at once.
+#: The most evaluations that a worker may claim at once.
 MAX_CAPACITY = 4096
 
 MAX_MESSAGE_LENGTH = 8000
 
-#: A worker names no more tasks than this.
+#: The most tasks that a worker may name.
 MAX_TASKS = 256
 
 
@@ -55,12 +55,12 @@ class Caller:
 
     Attributes:
         name: Unique among the workers of a nameserver.
-        host: Its host's name.
+        host: The name of its host.
         pid: Its process id there.
         device: ``cpu`` or ``cuda:0``.
         version: Version of das-hpo.
-        session: Random; another one under the same name means that the process was restarted.
-        holding: The tokens that it computes or has yet to report.
+        session: Random; another session under the same name means that the process was restarted.
+        holding: The tokens of the attempts that it computes or has yet to report.
         tasks: The fingerprint of each task that it can run, by the task's name.
     """
 
@@ -101,9 +101,9 @@ class Work:
     """One evaluation that a worker is to compute.
 
     Attributes:
-        token: Names the attempt; a beat renews it, a report uses it up.
+        token: Names the attempt; heartbeats renew it, a report uses it up.
         spec: What to compute.
-        lease_s: The attempt is lost if no beat comes for so long.
+        lease_s: The attempt is lost if no heartbeat comes for this many seconds.
     """
 
     token: str
@@ -118,10 +118,10 @@ class Answer:
     Attributes:
         status: WORK, WAIT, DONE or REFUSED.
         work: What to compute next.
-        wait_s: How long to wait before asking again.
-        message: Why, for the log.
-        report: What became of the report: RECORDED, DUPLICATE (it had an outcome before), UNKNOWN (no
-            such token), AGAIN (keep it and report again) or NOTHING.
+        wait_s: How many seconds to wait before asking again.
+        message: The reason, for the log.
+        report: What became of the report: RECORDED, DUPLICATE (the evaluation had its outcome before), UNKNOWN (there
+            is no such token), AGAIN (keep it and report again) or NOTHING (there was no report).
     """
 
     status: str
@@ -150,7 +150,7 @@ class Answer:
         found = mapping(values, "the answer")
         status = found.get("status")
         if status not in (WORK, WAIT, DONE, REFUSED):
-            raise WireError(f"the answer's status must be work, wait, done or refused, {status!r} came")
+            raise WireError(f"the answer's status must be work, wait, done or refused, got {status!r}")
         items = found.get("work", ())
         if type(items) not in (list, tuple):
             raise WireError("the answer's work must be a list")
@@ -164,20 +164,20 @@ class Answer:
 
 
 def default_name(pid: int | None = None) -> str:
-    """The name of a worker of this machine that was given none: ``HOST.PID``."""
+    """The default name of a worker of this machine: ``HOST.PID``."""
     return f"{host_name()}.{os.getpid() if pid is None else pid}"
 
 
 def host_name() -> str:
-    """The name of this machine; a system may hold any bytes for it."""
+    """The name of this machine; bytes that are not text are escaped."""
     return cleaned(socket.gethostname())
 
 
 def tokens(values: Any) -> tuple[str, ...]:
-    """A list of tokens.
+    """Checks a list of tokens of a message.
 
     Raises:
-        WireError: If it is none, or too long.
+        WireError: If it is not a list of tokens, or too long.
     """
     if type(values) not in (list, tuple) or len(values) > 2 * MAX_CAPACITY:
         raise WireError(f"tokens must be a list of at most {2 * MAX_CAPACITY}")
@@ -185,7 +185,7 @@ def tokens(values: Any) -> tuple[str, ...]:
 
 
 def capacity(value: Any) -> int:
-    """How much work is asked for at once.
+    """Checks how much work is asked for at once.
 
     Raises:
         WireError: If it is out of bounds.
@@ -200,7 +200,7 @@ def _work(values: Any) -> Work:
     try:
         spec = TrialSpec.from_mapping(checked(found["spec"]))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, DasHpoError) as error:
-        raise WireError(f"the answer's work is no trial: {error}") from None
+        raise WireError(f"the answer's work is not a trial: {error}") from None
     return Work(
         token=text(found.get("token"), "a token", most=64),
         spec=spec,

@@ -1,7 +1,7 @@
 """TLS between nameserver, dispatcher and workers: mutual, with a private authority.
 
-Keys prove who speaks; TLS also keeps what is said from being read or replayed. All or none of the
-processes that speak to each other use it. Pyro4 has one setting for a process, and so has this module.
+Keys prove who sent a message; TLS also keeps messages from being read. Either all or none of the processes that
+communicate use it. Pyro4 has one setting for the whole process, and :func:`use` is the one place that changes it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from Pyro4.configuration import config
 
 from spaces.errors import AuthenticationError, InvalidValueError
 
-#: The environment's names of certificate, key and authority; what a process uses, its workers inherit.
+#: The environment variables for certificate, key and authority; local workers inherit them.
 ENVIRONMENT = ("DAS_HPO_TLS_CERT", "DAS_HPO_TLS_KEY", "DAS_HPO_TLS_CA")
 OPTIONS = ("--tls-cert", "--tls-key", "--tls-ca")
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """The files, in PEM.
+    """The files that TLS needs, in PEM.
 
     Attributes:
-        certificate: Our certificate, which names the hosts that we are reached at.
+        certificate: The certificate of this process, which names the hosts at which it is reached.
         key: Its private key.
-        authority: The certificate of the authority that has signed ours and everybody else's.
+        authority: The certificate of the authority that has signed every certificate in use.
     """
 
     certificate: Path
@@ -37,7 +37,7 @@ class Tls:
     authority: Path
 
     def server_context(self) -> ssl.SSLContext:
-        """Takes only clients whose certificate our authority has signed.
+        """A context that accepts only clients whose certificate the authority has signed.
 
         Raises:
             AuthenticationError: If a file cannot be used.
@@ -47,7 +47,7 @@ class Tls:
         return self._load(context)
 
     def client_context(self) -> ssl.SSLContext:
-        """Takes only servers whose certificate our authority has signed for the host that is called.
+        """A context that accepts only servers whose certificate the authority has signed for the host that is called.
 
         Raises:
             AuthenticationError: If a file cannot be used.
@@ -58,7 +58,7 @@ class Tls:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         for path in (self.certificate, self.key, self.authority):
             if not path.is_file():
-                raise AuthenticationError(f"there is no TLS file {path}: das-hpo tls init makes one")
+                raise AuthenticationError(f"there is no TLS file {path}: das-hpo tls init makes it")
         if self.key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise AuthenticationError(f"the TLS key {self.key} is open to others: chmod 600 it")
         try:
@@ -66,12 +66,12 @@ class Tls:
             context.load_verify_locations(self.authority)
         except (ssl.SSLError, OSError) as error:
             files = f"{self.certificate}, {self.key}, {self.authority}"
-            raise AuthenticationError(f"the TLS files {files} do not go together: {error}") from None
+            raise AuthenticationError(f"the TLS files {files} do not belong together: {error}") from None
         return context
 
 
 def choose(certificate: str | None, key: str | None, authority: str | None) -> Tls | None:
-    """What the options name, else the environment; None if neither names anything.
+    """The files that the options name, else those of the environment; None if neither names any.
 
     Raises:
         InvalidValueError: If only some of the three are named.
@@ -82,17 +82,21 @@ def choose(certificate: str | None, key: str | None, authority: str | None) -> T
         return None
     missing = [option for option, path in zip(OPTIONS, named, strict=True) if not path]
     if missing:
-        raise InvalidValueError(f"TLS needs {', '.join(OPTIONS)}: {' and '.join(missing)} did not come")
+        raise InvalidValueError(f"TLS needs all of {', '.join(OPTIONS)}: give {' and '.join(missing)} as well")
     return Tls(*(Path(path) for path in named if path))
 
 
 def use(tls: Tls | None) -> None:
-    """Lets every connection of this process, from now on, use TLS, or none.
+    """Sets whether every connection that this process makes from now on uses TLS; changes its environment likewise.
+
+    Args:
+        tls: The files; None for connections without TLS.
+
 
     Raises:
         AuthenticationError: If a file cannot be used.
     """
-    # Pyro keeps one context of each kind: it gets ours, which trust nobody but our authority.
+    # Pyro keeps one context of each kind. It gets ours, which trust no authority but the one of the files.
     setattr(socketutil, "__ssl_server_context", tls and tls.server_context())
     setattr(socketutil, "__ssl_client_context", tls and tls.client_context())
     config.SSL_SERVERCERT = str(tls.certificate) if tls else ""
@@ -106,5 +110,5 @@ def use(tls: Tls | None) -> None:
 
 
 def server_context() -> ssl.SSLContext | None:
-    """What listening sockets use."""
+    """The context of listening sockets; None without TLS."""
     return socketutil.getSSLcontext(servercert=config.SSL_SERVERCERT) if config.SSL else None

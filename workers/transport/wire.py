@@ -1,6 +1,6 @@
-"""The wire: Pyro4 with serpent, keys and bounds, and the one way a process calls another.
+"""The network: Pyro4 with serpent, keys and bounds, and the one way in which a process calls another.
 
-Nothing but builtin types crosses it, nothing is ever unpickled, and every message is signed.
+Only builtin types cross it, nothing is ever unpickled, and every message is signed.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from spaces.errors import (
 from spaces.texts import cleaned, is_clean
 from workers.transport.keys import KeyFile
 
-#: The largest message in bytes: an outcome of 1,000 epochs in the cell space has about 4 MB.
+#: The largest message, in bytes: an outcome of 1,000 epochs in the cell space has about 4 MB.
 MAX_MESSAGE_SIZE = 16 * 1024 * 1024
 
-#: What of it is left for one value beside the rest of the message.
+#: The largest value, in bytes, that fits into a message beside its other parts.
 MAX_VALUE_SIZE = MAX_MESSAGE_SIZE - 1024 * 1024
 
-#: How deep a value may be nested; an outcome has 5 levels.
+#: How deeply a value may be nested; an outcome has 5 levels.
 MAX_DEPTH = 16
 
-#: How long a peer may take to answer a call.
+#: How many seconds a peer may take to answer a call.
 TIMEOUT_S = 10.0
 
 _SCALARS = (bool, int, float)
@@ -54,7 +54,7 @@ def stamp(session: bytes, count: int) -> bytes:
 
 
 def configure() -> None:
-    """Sets Pyro4 up for this process; calling it again changes nothing."""
+    """Configures Pyro4 for this process; calling it again changes nothing."""
     config.SERIALIZER = "serpent"
     config.SERIALIZERS_ACCEPTED = {"serpent"}
     config.MAX_MESSAGE_SIZE = MAX_MESSAGE_SIZE
@@ -75,11 +75,11 @@ def configure() -> None:
 
 
 def native(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """The same value of builtin types alone: numpy's scalars and arrays become numbers and lists, texts are cleaned.
+    """The same value in builtin types alone: numpy's scalars and arrays become numbers and lists, texts are cleaned.
 
     Raises:
-        WireError: For anything that has no builtin counterpart, is nested too deeply, or is a number that does not
-            cross.
+        WireError: For a value that has no builtin counterpart, is nested too deeply, or is a number that must not cross
+            (an integer beyond 64 bits, infinity, NaN).
     """
     kind = type(value)
     if kind is str:
@@ -97,7 +97,7 @@ def native(value: Any, depth: int = MAX_DEPTH) -> Any:
     for base in (str, int, float):  # numpy.str_ and the like, and enumerations
         if issubclass(kind, base):
             return native(base(value), depth)
-    raise WireError(f"only None, bool, int, float, str, list, tuple and dict cross the wire, {kind.__name__} came")
+    raise WireError(f"only None, bool, int, float, str, list, tuple and dict cross the wire, got {kind.__name__}")
 
 
 def require_room(value: Any, name: str) -> None:
@@ -112,17 +112,17 @@ def require_room(value: Any, name: str) -> None:
 
 
 def checked(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """The value itself, if it is of builtin types alone, with numbers and texts that a database can hold.
+    """Checks that a value is of builtin types alone, with numbers and texts that a database can hold; returns it.
 
-    Looks at types first: what a hostile message smuggles in is never asked for an attribute.
+    Only types are looked at first: no attribute of an object in a hostile message is ever used.
 
     Raises:
-        WireError: If it is not.
+        WireError: If it holds anything else.
     """
     kind = type(value)
     if kind is str:
         if not is_clean(value):
-            raise WireError("a text with a NUL or half a character came: it cannot be stored")
+            raise WireError("a text must not hold a NUL or half a character, which cannot be stored")
         return value
     if value is None or kind in _SCALARS:
         return _number(value)
@@ -135,19 +135,19 @@ def checked(value: Any, depth: int = MAX_DEPTH) -> Any:
         for item in value:
             checked(item, depth - 1)
         return value
-    raise WireError(f"a message of builtin types was expected, {kind.__name__} came")
+    raise WireError(f"a message must be of builtin types, got {kind.__name__}")
 
 
 def _number(value: Any) -> Any:
-    """The value itself, unless it is a number that a database or arithmetic cannot take.
+    """Checks that a value, if it is a number, can be stored; returns it.
 
     Raises:
-        WireError: If it is one; it is not named, as Python does not write integers of any length.
+        WireError: If it cannot. The message does not name an integer, as Python does not print very long ones.
     """
     if type(value) is int and not -(2**63) <= value < 2**63:
-        raise WireError("an integer beyond 64 bits came")
+        raise WireError("an integer must fit into 64 bits")
     if type(value) is float and not math.isfinite(value):
-        raise WireError(f"a finite number was expected, {value} came")
+        raise WireError(f"a number must be finite, got {value}")
     return value
 
 
@@ -160,12 +160,12 @@ def parse_address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     host = host.strip("[]")
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise InvalidValueError(f"an address is HOST:PORT, for example 127.0.0.1:9090; {text!r} came")
+        raise InvalidValueError(f"an address is HOST:PORT, for example 127.0.0.1:9090, got {text!r}")
     return host, int(port)
 
 
 def format_address(host: str, port: int) -> str:
-    """Writes what :func:`parse_address` reads."""
+    """``HOST:PORT``, as :func:`parse_address` reads it."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -175,27 +175,30 @@ def uri(object_id: str, address: str) -> str:
 
 
 class _Proxy(Pyro4.core.Proxy):  # type: ignore[misc]
-    """A Pyro4 proxy that keeps what the other side said when it took the connection."""
+    """A Pyro4 proxy that keeps what the other side answered when it accepted the connection."""
 
     def __init__(self, uri: Pyro4.core.URI) -> None:
         super().__init__(uri)
-        object.__setattr__(self, "greeting", None)  # Pyro would look for it on the other side
+        object.__setattr__(self, "greeting", None)  # by itself Pyro would look for this attribute on the other side
 
     def _pyroValidateHandshake(self, response: Any) -> None:  # noqa: N802 (Pyro's name)
         object.__setattr__(self, "greeting", response)
 
 
 class Remote:
-    """An object of another process. One connection is kept; one thread at a time may call.
+    """An object of another process. It keeps one connection, opened by the first call; one thread at a time may call.
 
-    All methods that das-hpo exposes bear being called twice, so a call over a kept connection that
-    turns out to be closed is made once more over a new one.
+    Every method that das-hpo exposes may be called twice without harm. So if a kept connection turns out to be closed,
+    the call is made once more over a new one.
 
     Args:
         uri: The object's Pyro URI.
         keys: The key file; None sends unsigned messages (``--insecure``).
-        timeout_s: How long connecting, or one answer, may take.
-        lane: Tells the listener which of its threads answer this connection.
+        timeout_s: How many seconds connecting, or one answer, may take.
+        lane: Which of the listener's threads answer this connection; empty for the usual ones.
+
+    Raises:
+        WireError: If the URI has another form.
     """
 
     def __init__(self, uri: str, keys: KeyFile | None, *, timeout_s: float = TIMEOUT_S, lane: str = "") -> None:
@@ -203,7 +206,7 @@ class Remote:
         try:
             self._uri = Pyro4.core.URI(uri)
         except errors.PyroError:
-            raise WireError(f"{uri!r} is no address of an object") from None
+            raise WireError(f"an object's address is PYRO:OBJECT@HOST:PORT, got {uri!r}") from None
         self._keys = keys
         self._timeout_s = timeout_s
         self._lane = lane
@@ -250,14 +253,14 @@ class Remote:
         self.close()
 
     def _invoke(self, method: str, arguments: tuple[Any, ...]) -> Any:
-        """One call, stamped: whoever records messages can use them neither again nor elsewhere."""
+        """One call with a stamp, so that a recorded message cannot be used again, nor on another connection."""
         proxy = self._connected()
         self._count += 1
         mine = stamp(self._session, self._count)
         Pyro4.core.current_context.annotations = {STAMP: mine}
         answer = proxy._pyroInvoke(method, arguments, {})
         if bytes(Pyro4.core.current_context.response_annotations.get(STAMP, b"")) != mine:
-            raise WireError(f"{self.address} has answered another question")
+            raise WireError(f"{self.address} answered another call than this one")
         return answer
 
     def _connected(self) -> _Proxy:
@@ -284,17 +287,17 @@ class Remote:
 
 
 def _session(greeting: Any, nonce: str) -> bytes:
-    """The session that the other side has drawn, having read our nonce."""
+    """The session that the other side has drawn; its answer must name our nonce."""
     if type(greeting) is not dict or greeting.get("nonce") != nonce or type(greeting.get("session")) is not str:
-        raise WireError("this is no nameserver or dispatcher of das-hpo, or one of another version")
+        raise WireError("this is not a nameserver or dispatcher of das-hpo, or it is one of another version")
     try:
         return bytes.fromhex(greeting["session"])
     except ValueError:
-        raise WireError("the other side's session is no session") from None
+        raise WireError("the other side sent a session that is not hexadecimal") from None
 
 
 def _is_security(error: BaseException | None) -> bool:
-    """Whether a key was the reason; Pyro wraps it in the causes."""
+    """Whether a key was the reason of an error; Pyro hides it among the causes."""
     while error is not None:
         if isinstance(error, errors.SecurityError) or "hmac" in str(error):
             return True
@@ -303,22 +306,25 @@ def _is_security(error: BaseException | None) -> bool:
 
 
 def _translated(error: Exception, address: str, keys: KeyFile | None) -> ClusterError:
-    """The error of das-hpo's tree that says what happened."""
+    """The error of :mod:`spaces.errors` that says what happened."""
     if isinstance(error, ClusterError):
         return error
     if _is_security(error):
-        ours = "we hold none" if keys is None else f"ours is {keys.path}"
+        ours = "which has none" if keys is None else f"its key file is {keys.path}"
         return AuthenticationError(
-            f"{address} holds another key than we do ({ours}): copy the key file of the nameserver's machine here"
+            f"{address} holds another key than this process ({ours}): "
+            "copy the key file of the nameserver's machine here"
         )
     if isinstance(error.__cause__, ssl.SSLEOFError):
-        return AuthenticationError(f"{address} does not use TLS, and we do")
+        return AuthenticationError(
+            f"{address} does not use TLS, and this process does: configure it on both sides, or on none"
+        )
     if isinstance(error.__cause__, ssl.SSLError) or isinstance(error, ssl.SSLError) or "[SSL" in str(error):
-        return AuthenticationError(f"{address} and we do not trust each other's TLS certificates: {error}")
+        return AuthenticationError(f"{address} and this process do not trust each other's TLS certificates: {error}")
     if isinstance(error, errors.ProtocolError):
         return WireError(f"{address} does not answer as das-hpo does: {error}")
     if isinstance(error, errors.ConnectionClosedError):
-        reason = "does not trust our certificate" if config.SSL else "uses TLS and we do not"
+        reason = "does not trust our certificate" if config.SSL else "uses TLS, which this process does not"
         return UnreachableError(f"{address} closed the connection: it has ended, or {reason}")
     if isinstance(error, errors.CommunicationError | OSError):
         return UnreachableError(f"nobody answers at {address} ({_short(error)})", refused=_is_refused(error))
@@ -326,7 +332,7 @@ def _translated(error: Exception, address: str, keys: KeyFile | None) -> Cluster
 
 
 def _is_refused(error: BaseException | None) -> bool:
-    """Whether the machine there answered that nobody listens."""
+    """Whether the machine answered that no process listens there."""
     while error is not None:
         if isinstance(error, ConnectionRefusedError):
             return True
@@ -340,10 +346,10 @@ def _short(error: BaseException) -> str:
 
 
 def finite(value: Any, name: str, *, least: float = -math.inf, most: float = math.inf) -> float:
-    """A finite number of a message, as a float.
+    """Checks that a value of a message is a finite number within bounds; returns it as a float.
 
     Raises:
-        WireError: If it is none, or out of bounds.
+        WireError: If it is not.
     """
     if type(value) not in (int, float) or not least <= _number(value) <= most:
         raise WireError(f"{name} must be a number in [{least}, {most}]")
@@ -351,10 +357,10 @@ def finite(value: Any, name: str, *, least: float = -math.inf, most: float = mat
 
 
 def text(value: Any, name: str, *, most: int = 256) -> str:
-    """A short string of a message.
+    """Checks that a value of a message is a text of 1 to ``most`` characters that can be stored; returns it.
 
     Raises:
-        WireError: If it is none, empty or too long, or cannot be stored.
+        WireError: If it is not.
     """
     if type(value) is not str or not 0 < len(value) <= most or not is_clean(value):
         raise WireError(f"{name} must be a text of 1 to {most} characters, without NUL")
@@ -362,15 +368,15 @@ def text(value: Any, name: str, *, most: int = 256) -> str:
 
 
 def object_uri(value: Any) -> str:
-    """The URI of an object that a message names: ``PYRO:OBJECT@HOST:PORT``, and no other form that Pyro knows.
+    """Checks that a value of a message is ``PYRO:OBJECT@HOST:PORT``, and no other form that Pyro knows; returns it.
 
     Raises:
-        WireError: If it is none.
+        WireError: If it is not.
     """
     found = text(value, "an address", most=512)
     object_id, _, address = found.removeprefix("PYRO:").rpartition("@")
     if not found.startswith("PYRO:") or not object_id:
-        raise WireError(f"an address is PYRO:OBJECT@HOST:PORT, {found!r} came")
+        raise WireError(f"an address is PYRO:OBJECT@HOST:PORT, got {found!r}")
     try:
         parse_address(address)
     except InvalidValueError as error:
@@ -379,10 +385,10 @@ def object_uri(value: Any) -> str:
 
 
 def mapping(value: Any, name: str) -> Mapping[str, Any]:
-    """A dict of a message, of builtin types alone.
+    """Checks that a value of a message is a dict of builtin types alone; returns it.
 
     Raises:
-        WireError: If it is none.
+        WireError: If it is not.
     """
     if type(value) is not dict:
         raise WireError(f"{name} must be a mapping")

@@ -1,55 +1,45 @@
-"""What a worker holds: attempts that it computes, and outcomes that it has yet to report."""
+"""The attempts that a worker holds: those that it computes, and those whose outcomes it has yet to report."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from workers.transport.messages import Work
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One attempt in a worker's hands: the run it belongs to, and what came with it."""
-
-    run: str
-    work: Work
-
-
 class Assignments:
-    """The attempts by token. Safe between threads: the heartbeat reads what the main thread changes."""
+    """The attempts by run and token. Safe between threads: the heartbeat reads what the main thread changes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[str, Assignment] = {}
+        self._held: dict[str, dict[str, Work]] = {}
 
     def add(self, run: str, work: Iterable[Work]) -> None:
-        """Takes attempts."""
+        """Adds attempts at evaluations of a run."""
         with self._lock:
-            for item in work:
-                self._held[item.token] = Assignment(run, item)
+            self._held.setdefault(run, {}).update({item.token: item for item in work})
 
-    def drop(self, tokens: Iterable[str]) -> None:
-        """Is done with attempts."""
+    def drop(self, run: str, tokens: Iterable[str]) -> None:
+        """Removes attempts of a run; tokens that are not held are ignored."""
         with self._lock:
+            held = self._held.get(run, {})
             for token in tokens:
-                self._held.pop(token, None)
+                held.pop(token, None)
+            if not held:
+                self._held.pop(run, None)
 
     def tokens(self, run: str) -> tuple[str, ...]:
         """The tokens held of one run."""
         with self._lock:
-            return tuple(token for token, held in self._held.items() if held.run == run)
+            return tuple(self._held.get(run, ()))
 
     def by_run(self) -> dict[str, tuple[str, ...]]:
-        """The tokens of every run of which any is held."""
-        found: dict[str, list[str]] = {}
+        """The tokens held, for every run of which any is held."""
         with self._lock:
-            for token, held in self._held.items():
-                found.setdefault(held.run, []).append(token)
-        return {run: tuple(tokens) for run, tokens in found.items()}
+            return {run: tuple(held) for run, held in self._held.items()}
 
     def beat_s(self) -> float | None:
-        """How often to beat: three times in the shortest lease; None if nothing is held."""
+        """Seconds between heartbeats, a third of the shortest lease; None if nothing is held."""
         with self._lock:
-            return min((held.work.lease_s / 3 for held in self._held.values()), default=None)
+            return min((work.lease_s / 3 for held in self._held.values() for work in held.values()), default=None)

@@ -1,4 +1,4 @@
-"""A worker's computation: what raises in it is text, a signal ends it, and it is given up if nobody wants it."""
+"""A worker's computation: errors in it become text, signals end it, and it is stopped when nobody wants its outcome."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Interrupted(BaseException):
 
 
 class Abandoned(BaseException):
-    """Raised in the computation because its outcome is not wanted any more."""
+    """Raised in the computation when its outcome is not wanted any more."""
 
 
 class Computation:
-    """Runs computations on the thread that calls :meth:`results`; the heart's thread may call :meth:`give_up`.
+    """Runs computations on the thread that calls :meth:`results`; the heartbeat's thread may call :meth:`give_up`.
 
     Args:
         compute: Computes trials of equal shape.
@@ -46,21 +46,21 @@ class Computation:
         self._thread = 0
 
     def results(self, specs: Sequence[TrialSpec], tokens: frozenset[str]) -> list[TrialOutcome | str]:
-        """An outcome, or what was raised, for each; a batch that raises is tried again one by one.
+        """An outcome, or the text of the error, for each trial; a batch that raises an error is repeated one by one.
 
         Args:
             specs: Trials of equal shape.
-            tokens: What they are held by: it is given up when none of these is wanted any more.
+            tokens: Their attempts: the computation is given up when none of these is wanted any more.
 
         Raises:
-            Interrupted: If a signal came that ends the worker.
-            Abandoned: If nothing of it is wanted any more.
+            Interrupted: If a signal ends the worker.
+            Abandoned: If none of the outcomes is wanted any more.
         """
         try:
             return list(self._guarded(specs, tokens))
         except (Abandoned, Interrupted):
             raise
-        except BaseException as error:  # noqa: BLE001 (even SystemExit: whatever it is, the worker lives)
+        except BaseException as error:  # noqa: BLE001 (even SystemExit: a trial must not end the worker)
             text = cleaned("".join(traceback.format_exception(error)))[-MAX_MESSAGE_LENGTH:]
             log.error("an evaluation raised: %s", text.strip().rpartition("\n")[2])
             if len(specs) == 1:
@@ -68,7 +68,7 @@ class Computation:
         return [self.results([spec], tokens)[0] for spec in specs]
 
     def give_up(self, unwanted: frozenset[str]) -> bool:
-        """Interrupts the computation, and says so, if nothing of it is wanted any more."""
+        """Interrupts the computation if all its tokens are among ``unwanted``; returns whether it did."""
         self._unwanted = unwanted
         in_hand = self._in_hand
         if not self._handles_signals or not in_hand or not in_hand <= unwanted:
@@ -78,11 +78,11 @@ class Computation:
 
     @contextlib.contextmanager
     def interruptible(self, on_stop: Callable[[int], None], wake_fd: int) -> Iterator[None]:
-        """SIGTERM and SIGINT end the computation at once; only the main thread of a process can have that.
+        """SIGTERM and SIGINT end the computation at once while the block lasts; only the main thread can have that.
 
         Args:
             on_stop: Called in the signal's handler with its number, before the computation is interrupted.
-            wake_fd: Is written to when a signal comes.
+            wake_fd: A byte is written to this file descriptor when a signal comes.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -113,7 +113,7 @@ class Computation:
                 signal.signal(number, handler)
 
     def _guarded(self, specs: Sequence[TrialSpec], tokens: frozenset[str]) -> Sequence[TrialOutcome]:
-        """Computes where signals may interrupt."""
+        """Computes; signals may interrupt it."""
         try:
             self._in_hand = tokens
             self._computing = True
@@ -124,15 +124,17 @@ class Computation:
             self._computing = False
             self._in_hand = frozenset()
         if len(outcomes) != len(specs):
-            raise RuntimeError(f"{len(specs)} trials were asked for, {len(outcomes)} outcomes came")
+            raise RuntimeError(
+                f"{len(specs)} trials were computed, and {len(outcomes)} outcomes returned: each trial needs one"
+            )
         return [_sendable(outcome) for outcome in outcomes]
 
 
 def _sendable(outcome: TrialOutcome) -> TrialOutcome:
-    """The outcome of builtin types alone and with clean texts, as the dispatcher takes it.
+    """The outcome in builtin types and with clean texts, as a dispatcher accepts it.
 
     Raises:
-        DasHpoError: If it would not take it; that is then what the evaluation has raised.
+        DasHpoError: If no dispatcher would accept it; this then counts as the error of the evaluation.
     """
     values = native(outcome.to_dict())
     require_room(values, "the outcome")

@@ -1,7 +1,7 @@
-"""Which GPU a worker takes where several are free: each the one with the fewest workers, by locks on files.
+"""Which GPU a worker takes: the one with the fewest workers, counted by locks on files.
 
-So workers that are started side by side, in terminals or in containers that share the folder, spread over the
-GPUs of a machine without being told. A lock ends with its process, however that ends.
+So workers that are started side by side, in terminals or in containers that share the folder, spread over the GPUs of a
+machine by themselves. A lock ends with its process, however that ends.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
-#: The folder of the locks; containers on one machine share it as a volume.
+#: The environment variable that names the folder of the locks; containers of one machine may share it as a volume.
 ENVIRONMENT = "DAS_HPO_GPU_LOCKS"
 
-#: More workers than this on one GPU share its last place.
+#: The most workers on one GPU that are counted.
 MOST = 64
 
 
@@ -27,12 +27,12 @@ def folder() -> Path:
 
 
 class DeviceSlot:
-    """A device that is taken while this object is open.
+    """A worker's place on a device, held until it is closed: ``with DeviceSlot(devices) as slot: slot.device``.
 
     Args:
-        devices: The devices to choose from; of those with equally few workers, the first.
-        at: The folder of the locks; by default where :func:`folder` says. Where it cannot be used, the first
-            device is taken without a lock.
+        devices: The devices to choose from; of several with equally few workers, the first is taken.
+        at: The folder of the locks; None is the one that :func:`folder` names. If it cannot be used, the first device
+            is taken without a lock.
     """
 
     def __init__(self, devices: Sequence[str], at: Path | None = None) -> None:
@@ -50,7 +50,7 @@ class DeviceSlot:
                         self.device = device
                         return
         except OSError:
-            pass  # A read-only system: the workers share the first GPU, which is slower and not wrong.
+            pass  # On a read-only system all workers share the first GPU, which is slower but not wrong.
 
     def close(self) -> None:
         """Gives the place back."""
@@ -66,7 +66,7 @@ class DeviceSlot:
 
 
 def _locked(path: Path) -> BinaryIO | None:
-    """The open, locked file; None if somebody else has it."""
+    """The file, open and locked; None if another process has locked it."""
     file = path.open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

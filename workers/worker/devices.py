@@ -1,4 +1,4 @@
-"""Which devices this machine has, found out without importing torch here."""
+"""Which devices this machine has, found out without importing torch in this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AUTO = "auto"
 CPU = "cpu"
 CUDA = "cuda"
 
-#: What a machine with a GPU has.
+#: Files of which a machine with a GPU has at least one.
 _SIGNS = ("/dev/nvidia0", "/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/kfd", "/dev/dxg")
 
 _PROBE = "import torch; print('das-hpo:', torch.cuda.device_count() if torch.cuda.is_available() else 0)"
@@ -29,7 +29,7 @@ def local_devices(device: str = AUTO, workers: int | None = None) -> list[str]:
     Args:
         device: ``auto`` (all GPUs, else the CPU), ``cpu``, ``cuda`` (all GPUs), or a list such as
             ``cuda:0,cuda:1``.
-        workers: How many; by default one for each GPU, else one for each CPU core.
+        workers: How many workers; None is one for each GPU, else one for each CPU core.
 
     Raises:
         InvalidValueError: If the device has another form.
@@ -50,12 +50,16 @@ def check_device(device: str) -> str:
     """
     devices = _resolve(device)
     if device not in (AUTO, CUDA) and len(devices) != 1:
-        raise InvalidValueError(f"a worker has one device, {device!r} came: start a worker for each")
+        raise InvalidValueError(f"a worker has one device, got {device!r}: start a worker for each")
     return devices[0]
 
 
 def check_kernel(kernel: str, devices: Iterable[str]) -> None:
-    """Raises InvalidValueError where fused kernels, which are for CPUs alone, are asked for on a GPU."""
+    """Refuses fused kernels, which are for CPUs alone, on a GPU.
+
+    Raises:
+        InvalidValueError: If they are asked for on a GPU.
+    """
     gpus = [device for device in devices if device.partition(":")[0] == CUDA]
     if kernel == "fused" and gpus:
         raise InvalidValueError(
@@ -65,7 +69,7 @@ def check_kernel(kernel: str, devices: Iterable[str]) -> None:
 
 
 def cpu_count() -> int:
-    """The CPU cores that this process may use, as its affinity and its container's quota say."""
+    """How many CPU cores this process may use, by its affinity and its container's quota."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
@@ -85,12 +89,14 @@ def _resolve(device: str) -> list[str]:
     if any(name != CUDA and not _is_numbered(name) and name != CPU for name in names) or (
         len(names) > 1 and CUDA in names
     ):
-        raise InvalidValueError(f"a device is auto, cpu, cuda, or a list such as cuda:0,cuda:1; {device!r} came")
+        raise InvalidValueError(f"a device is auto, cpu, cuda, or a list such as cuda:0,cuda:1, got {device!r}")
     if CUDA not in device:
         return names
     count = _gpu_count()
     if count == 0:
-        raise DeviceError(f"{device} was asked for, and torch finds no GPU on this machine: use --device cpu or auto")
+        raise DeviceError(
+            f"--device {device} needs a GPU, and torch finds none on this machine: use --device cpu or auto"
+        )
     if names == [CUDA]:
         return [f"{CUDA}:{number}" for number in range(count)]
     missing = [name for name in names if _is_numbered(name) and int(name.partition(":")[2]) >= count]
@@ -112,7 +118,7 @@ def _may_have_gpu() -> bool:
 
 
 def _gpu_count() -> int:
-    """How many GPUs torch can use, asked in a process of its own: the parent never imports torch."""
+    """How many GPUs torch can use, found out by a process of its own: this one never imports torch."""
     try:
         probe = subprocess.run(
             [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_S, check=False

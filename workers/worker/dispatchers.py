@@ -1,4 +1,4 @@
-"""Where the dispatchers are, and one thread's connections to them."""
+"""The addresses of the dispatchers, and one thread's connections to them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from spaces.errors import ClusterError, UnreachableError
 from workers.transport.directory import Directory
 from workers.transport.wire import Remote
 
-#: How long to wait before the nameserver is asked again when it does not answer.
+#: How many seconds to wait before the nameserver is asked again, after the first, second ... time it did not answer.
 RETRY_S = (1.0, 2.0, 4.0, 8.0)
 
-#: Addresses that are kept: a nameserver that was restarted knows nobody for some seconds.
+#: How many addresses are remembered: a nameserver that was restarted knows no dispatcher for some seconds.
 MAX_REMEMBERED = 1000
 
 log = logging.getLogger(__name__)
 
 
 class DispatcherDirectory:
-    """The dispatchers' addresses by run, as last heard from the nameserver. Safe between threads.
+    """The dispatchers' addresses by run, as the nameserver last named them. Safe between threads.
 
-    While the nameserver does not answer, what it said last is believed.
+    While the nameserver does not answer, its last answer is used.
 
     Args:
-        nameserver: A client of it, closed with this object.
-        worker: Our name, by which the nameserver counts us.
+        nameserver: A client of the nameserver, closed with this object.
+        worker: The worker's name, by which the nameserver counts workers.
         only: The one run to be served; None serves all.
-        appeared: Called, on the refreshing thread, with the runs that were not there, or elsewhere, before.
+        appeared: Called, on the refreshing thread, with the runs that are new or have another address.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class DispatcherDirectory:
             return sorted(self._found)
 
     def where(self, run: str) -> str | None:
-        """The URI of a run's dispatcher, also for a while after the nameserver has forgotten it."""
+        """The URI of a run's dispatcher, also for a while after the nameserver has removed it; None if unknown."""
         with self._lock:
             return self._remembered.get(run)
 
@@ -66,7 +66,7 @@ class DispatcherDirectory:
         return self._due
 
     def refresh(self) -> None:
-        """Asks the nameserver, if it is time to. For one thread only."""
+        """Asks the nameserver, if that is due. For one thread only."""
         now = clock.monotonic()
         if now < self._due:
             return
@@ -119,7 +119,7 @@ class DispatcherConnections:
         where = self._dispatchers.where(run)
         known = self._open.get(run)
         if known is not None and where is not None and known[0] != where:
-            self._close(run)  # the run was resumed elsewhere
+            self._close(run)  # the run was resumed at another address
             known = None
         if known is None:
             if where is None:

@@ -1,7 +1,7 @@
 """The heartbeat: a thread beside the computing one that renews leases and looks for dispatchers.
 
-It is also who acts when the computing thread cannot: a signal's handler runs in the main thread, which
-may be deep in a kernel or hang there.
+It also acts where the main thread cannot: a signal handler runs in the main thread, which may be computing in a kernel,
+or hang there.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ from spaces import clock
 from spaces.errors import ClusterError
 from workers.transport.messages import tokens
 from workers.transport.wire import mapping
-from workers.worker.assignments import Assignments
-from workers.worker.dispatchers import DispatcherConnections, DispatcherDirectory
-from workers.worker.identity import Identity
-from workers.worker.wakeup import Wakeup
+from workers.worker.dispatchers import DispatcherConnections
+from workers.worker.state import Sleeper, WorkerState
 
-#: How soon a beat that failed is tried again.
+#: Seconds until a heartbeat that failed is tried again.
 RETRY_S = 2.0
 
-#: The pause after a beat that raised what nobody has foreseen.
+#: Seconds of pause after a heartbeat that raised an unforeseen error.
 FAILED_S = 0.1
 
-#: How long the main thread has to react to a signal, and to give up what is not wanted any more.
+#: How many seconds the main thread has to react to a signal, and to stop a computation that is not wanted any more.
 SIGNAL_S = 2.0
 GIVE_UP_S = 30.0
 
@@ -39,32 +37,26 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Renews leases until it is closed.
+    """Renews leases, on a thread of its own, until it is closed.
 
     Args:
-        identity: Who the worker is.
-        assignments: Whose leases are renewed.
-        dispatchers: Refreshed when it is time to.
-        connections: Connections of this thread.
-        give_up: Called with the tokens that are not wanted any more; says whether they are all that is
-            computed at present, which was interrupted then.
-        leave: Called if a signal was not reacted to in time; the process ends after it.
+        state: Who the worker is, and the attempts whose leases are renewed.
+        connections: The heartbeat's own connections to dispatchers.
+        give_up: Called with the tokens whose computation should stop. Returns whether they are all that is computed
+            at present; then it was interrupted.
+        leave: Called if the main thread did not react to a signal in time; the process ends after it.
         wakeup: What the heartbeat sleeps on; signals are written to it.
     """
 
     def __init__(
         self,
-        identity: Identity,
-        assignments: Assignments,
-        dispatchers: DispatcherDirectory,
+        state: WorkerState,
         connections: DispatcherConnections,
         give_up: Callable[[frozenset[str]], bool],
         leave: Callable[[], None],
-        wakeup: Wakeup,
+        wakeup: Sleeper,
     ) -> None:
-        self._identity = identity
-        self._assignments = assignments
-        self._dispatchers = dispatchers
+        self._state = state
         self._connections = connections
         self._give_up = give_up
         self._leave = leave
@@ -79,17 +71,17 @@ class Heartbeat:
         self._beat_due = 0.0
 
     def start(self) -> None:
-        """Starts a thread that beats."""
-        self._thread = threading.Thread(target=self.run, name=f"{self._identity.name} heartbeat", daemon=True)
+        """Starts the thread."""
+        self._thread = threading.Thread(target=self.run, name=f"{self._state.identity.name} heartbeat", daemon=True)
         self._thread.start()
 
     def expect(self, lease_s: float) -> None:
-        """A lease was taken: a beat is due within a third of it."""
+        """A lease of ``lease_s`` seconds was taken: a heartbeat is due within a third of it."""
         if self._beat_due > clock.monotonic() + lease_s / 2:
             self._wakeup.wake()
 
     def reacted(self) -> None:
-        """The main thread has seen the signal."""
+        """The main thread has reacted to the signal."""
         self._reacted = True
 
     def close(self) -> None:
@@ -100,7 +92,7 @@ class Heartbeat:
             self._thread.join(timeout=15.0)
 
     def run(self) -> None:
-        """Beats until it is closed, on the thread that calls this."""
+        """Sends heartbeats until it is closed, on the thread that calls this."""
         while not self._closed:
             try:
                 self._step()
@@ -111,7 +103,7 @@ class Heartbeat:
         self._connections.close()
 
     def _step(self) -> None:
-        self._dispatchers.refresh()
+        self._state.dispatchers.refresh()
         now = clock.monotonic()
         if now >= self._beat_due:
             self._beat_due = now + self._beat()
@@ -119,11 +111,11 @@ class Heartbeat:
         self._sleep()
 
     def _sleep(self) -> None:
-        # Of work that was taken during the last beat, expect() may not have known that a beat is due.
-        beat_s = self._assignments.beat_s()
+        # For work that was taken during the last heartbeat, expect() may not have noticed that a heartbeat is due.
+        beat_s = self._state.assignments.beat_s()
         if beat_s is not None:
             self._beat_due = min(self._beat_due, clock.monotonic() + beat_s)
-        due = min(self._beat_due, self._dispatchers.due)
+        due = min(self._beat_due, self._state.dispatchers.due)
         if self._quit_at is not None:
             due = min(due, self._quit_at)
         if self._interrupted_at is not None:
@@ -133,14 +125,16 @@ class Heartbeat:
             self._quit_at = clock.monotonic() + SIGNAL_S
 
     def _beat(self) -> float:
-        """Beats for everything held; returns when to beat again."""
-        us, by_run = self._identity, self._assignments.by_run()
+        """Sends a heartbeat to every run of which anything is held; returns the seconds until the next one."""
+        us, by_run = self._state.identity, self._state.assignments.by_run()
         self._connections.keep(set(by_run))
         failed = False
         unwanted: set[str] = set()
         for run, held in by_run.items():
             try:
-                answer = mapping(self._connections.call(run, "beat", us.name, us.session, held), "the beat's answer")
+                answer = mapping(
+                    self._connections.call(run, "beat", us.name, us.session, held), "the heartbeat's answer"
+                )
                 unwanted.update(tokens(answer.get("stop")))
                 if run in self._failing:
                     self._failing.discard(run)
@@ -149,17 +143,17 @@ class Heartbeat:
                 failed = True
                 if run not in self._failing:
                     self._failing.add(run)
-                    log.warning("the dispatcher of %s does not hear us, which it may in a moment: %s", run, error)
+                    log.warning("the dispatcher of %s does not answer heartbeats, and is tried again: %s", run, error)
         self._unwanted = frozenset(unwanted)
-        beat_s = self._assignments.beat_s()
+        beat_s = self._state.assignments.beat_s()
         if beat_s is None:
             self._failing.clear()
-            return 3600.0  # whoever takes work pokes
+            return 3600.0  # expect() wakes this thread when work is taken
         return min(beat_s, RETRY_S) if failed else beat_s
 
     def _end_what_hangs(self, now: float) -> None:
         if self._quit_at is not None and now >= self._quit_at and not self._reacted:
-            log.warning("the computation does not let go: handing it back and ending")
+            log.warning("the computation does not react to the signal: handing it back and ending")
             self._leave()
             os._exit(0)
         if not self._unwanted or not self._give_up(self._unwanted):
@@ -167,5 +161,5 @@ class Heartbeat:
         elif self._interrupted_at is None:
             self._interrupted_at = now
         elif now - self._interrupted_at > GIVE_UP_S:
-            log.error("the computation hangs, and nobody wants it any more: this process ends")
+            log.error("the computation hangs, and its outcome is not wanted any more: this process ends")
             os._exit(EXIT_HANGING)

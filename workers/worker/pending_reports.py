@@ -1,4 +1,4 @@
-"""Outcomes that nobody has acknowledged yet."""
+"""Outcomes that are not acknowledged yet."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from spaces.trial import TrialOutcome
 from workers.transport.messages import ERROR
 from workers.transport.wire import native
 
-#: How long an outcome is kept for a run that does not answer: its master may be resumed.
+#: How many seconds an outcome is kept for a run that does not answer: the run may be resumed.
 KEEP_S = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class PendingReport:
-    """An outcome, or the text of what was raised, under its token."""
+    """What is to be reported of an attempt: its outcome, or the text of the error that it raised."""
 
     run: str
     token: str
@@ -25,48 +25,48 @@ class PendingReport:
     duration_s: float
 
     def message(self, caller: dict[str, object], wanted: int) -> tuple[Any, ...]:
-        """The method to be called, and its arguments."""
+        """The dispatcher's method to be called, and its arguments."""
         if isinstance(self.result, str):
             return "hand_back", caller, (self.token,), ERROR, self.result
         return "report", caller, self.token, native(self.result.to_dict()), self.duration_s, wanted
 
 
 class PendingReports:
-    """Parcels to be delivered again. For one thread."""
+    """The reports to be sent again. For one thread."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[PendingReport, float, float]] = {}
 
     def keep(self, pending: PendingReport, retry_s: float) -> None:
-        """Keeps a parcel, to be delivered again in so many seconds."""
+        """Keeps a report, which is due again in ``retry_s`` seconds."""
         now = clock.monotonic()
         since = self._kept[pending.token][1] if pending.token in self._kept else now
         self._kept[pending.token] = pending, since, now + retry_s
 
     def due(self) -> list[PendingReport]:
-        """What is to be delivered now."""
+        """The reports that are due now."""
         now = clock.monotonic()
         return [pending for pending, _, at in self._kept.values() if at <= now]
 
     def delivered(self, pending: PendingReport) -> None:
-        """It was acknowledged, or refused for good."""
+        """Drops a report that was acknowledged, or refused for good."""
         self._kept.pop(pending.token, None)
 
     def expired(self) -> list[PendingReport]:
-        """Takes out what was kept for too long."""
+        """Drops the reports that were kept for too long, and returns them."""
         old = [pending for pending, since, _ in self._kept.values() if clock.monotonic() - since > KEEP_S]
         for pending in old:
             del self._kept[pending.token]
         return old
 
     def of_run(self, run: str) -> bool:
-        """Whether anything of that run is kept."""
+        """Whether a report for that run is kept."""
         return any(pending.run == run for pending, _, _ in self._kept.values())
 
     def all(self) -> list[PendingReport]:
-        """Everything kept."""
+        """All reports that are kept."""
         return [pending for pending, _, _ in self._kept.values()]
 
     def next_due(self) -> float:
-        """Monotonic time of the next delivery."""
+        """Monotonic time at which the next report is due; infinity if none is kept."""
         return min((at for _, _, at in self._kept.values()), default=math.inf)

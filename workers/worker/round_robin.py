@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from spaces import clock
 from workers.transport.messages import DONE, REFUSED, WAIT, Answer
 
-#: How long a run is left alone after its dispatcher did not answer, or refused us.
+#: How many seconds a run is not asked after its dispatcher did not answer, or refused the worker.
 RETRY_S = 1.0
 REFUSED_S = 60.0
 
@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 
 
 class RoundRobin:
-    """Runs take turns by name; each is left alone for as long as its last answer said.
+    """Runs are asked in turn, by name; each is not asked again for as long as its last answer said.
 
-    The heart's thread calls :meth:`appeared`, the main thread all else.
+    The heartbeat's thread calls :meth:`appeared`, the main thread everything else.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class RoundRobin:
         self._refused: set[str] = set()
 
     def take(self, runs: Iterable[str]) -> str | None:
-        """The next run by name, after the one that had the turn last, that may be asked now; it has the turn."""
+        """The run to be asked now: the next one by name after the last that was asked; None if none may be asked."""
         now = clock.monotonic()
         may = sorted(run for run in runs if self._not_before.get(run, 0.0) <= now)
         chosen = next((run for run in may if run > self._last), may[0] if may else None)
@@ -36,7 +36,7 @@ class RoundRobin:
         return chosen
 
     def note(self, run: str, answer: Answer | None) -> None:
-        """A run's last answer says when it is asked again; None is no answer."""
+        """Notes a run's last answer, which says when it is asked again; None if it did not answer."""
         now = clock.monotonic()
         if answer is None:
             self._not_before[run] = now + RETRY_S
@@ -49,7 +49,7 @@ class RoundRobin:
             self._refused.add(run)
 
     def appeared(self, runs: Iterable[str]) -> None:
-        """These runs were begun, or resumed: they may be asked at once."""
+        """These runs were started or resumed: they may be asked at once."""
         for run in runs:
             self._not_before.pop(run, None)
             self._refused.discard(run)

@@ -1,4 +1,4 @@
-"""The tasks that a worker was told of, and running their trials."""
+"""Runs trials of the tasks that a worker was started with."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class TaskRunner:
     """Runs trials of some tasks.
 
     Args:
-        tasks: Those, each with its own name.
+        tasks: The tasks, each with a name of its own.
         device: ``cpu`` or ``cuda:N``.
 
     Attributes:
-        fingerprints: By the tasks' names.
+        fingerprints: The fingerprint of each task's code, by the task's name.
 
     Raises:
         InvalidValueError: If two tasks have one name.
@@ -43,11 +43,12 @@ class TaskRunner:
     def refusal(self, specs: Sequence[TrialSpec]) -> str | None:
         """Why trials cannot be run here, in one line that says what to do; None if they can.
 
-        A dispatcher looks at the tasks before it gives anything out, but knows nothing of what is inside one.
+        A dispatcher compares the names and fingerprints of tasks before it gives work out, but cannot look inside a
+        task.
         """
         for spec in specs:
             if spec.task not in self._tasks:
-                return f"this worker was not told of the task {spec.task}: start it with --task"
+                return f"this worker was started without the task {spec.task}: start it with --task"
             try:
                 self._tasks[spec.task].check_trial(spec)
             except UnknownPartError as error:
@@ -60,7 +61,7 @@ class TaskRunner:
         return None
 
     def prepare(self) -> None:
-        """Compiles or loads what the tasks need, so that no trial's time has it."""
+        """Compiles or loads what the tasks need, so that this takes no trial's time."""
         for task in self._tasks.values():
             with quiet():
                 task.prepare(self._device)
@@ -70,7 +71,7 @@ class TaskRunner:
         return run_task(self._tasks[specs[0].task], specs, self._device)
 
     def signing(self, compute: Compute) -> Compute:
-        """The same computation, its outcomes with the fingerprint of the code that they are of."""
+        """The same computation, with the fingerprint of the task's code in each outcome."""
 
         def signed(specs: Sequence[TrialSpec]) -> list[TrialOutcome]:
             signature = self.fingerprints.get(specs[0].task) if specs else None
@@ -80,31 +81,30 @@ class TaskRunner:
 
 
 def run_task(task: Task, specs: Sequence[TrialSpec], device: str) -> list[TrialOutcome]:
-    """Runs trials of equal shape of a task, and makes sure that what comes back can be stored.
+    """Runs trials of equal shape of a task, and makes sure that the outcomes can be stored.
 
-    A score that is not finite makes its trial a diverged one, as does a score that is worse than the loss of diverged
-    trials. Numbers of numpy become Python's; an extra that is not finite is left out. What the task prints goes to
-    stderr.
+    A trial with a score that is not finite, or that is worse than the loss of diverged trials, counts as diverged.
+    Numbers of numpy become Python's; an extra that is not finite is left out. What the task prints goes to stderr.
 
     Raises:
-        InvalidValueError: If the task gives something else than one outcome for each trial.
+        InvalidValueError: If the task does not return one outcome for each trial.
     """
     with quiet():
         configured = task.configured(specs[0].settings)
         outcomes = configured.run_trials(list(specs), device)
     if not isinstance(outcomes, Sequence) or len(outcomes) != len(specs):
-        raise InvalidValueError(f"{task.name} was asked for {len(specs)} outcomes, got {outcomes!r}"[:500])
+        raise InvalidValueError(f"the task {task.name} must return {len(specs)} outcomes, got {outcomes!r}"[:500])
     return [settled(outcome, task.metric.larger_is_better) for outcome in outcomes]
 
 
 def settled(outcome: object, larger_is_better: bool) -> TrialOutcome:
-    """An outcome of builtin, finite numbers; a score that is not finite makes it a diverged one.
+    """The same outcome with builtin, finite numbers; if a score is not finite, its status is ``diverged``.
 
     Raises:
-        InvalidValueError: If it is no outcome, or of another form.
+        InvalidValueError: If it is not an outcome, or has a wrong form.
     """
     if not isinstance(outcome, TrialOutcome):
-        raise InvalidValueError(f"a task gives TrialOutcome objects, got {outcome!r}"[:500])
+        raise InvalidValueError(f"a task must return TrialOutcome objects, got {outcome!r}"[:500])
     status, message = outcome.status, outcome.message
     scores: dict[str, Any] = {}
     for name in ("one_shot_score", "architecture_score"):
@@ -153,6 +153,6 @@ def _is_infinite(value: object) -> bool:
 
 
 def _builtin(value: Any) -> Any:
-    """A number of numpy or torch (one element) as Python's own; anything else as it is."""
+    """A number of numpy or torch (with one element) as a number of Python; anything else as it is."""
     plain = value is None or type(value) in (bool, int, float, str)
     return value if plain or not hasattr(value, "item") else value.item()

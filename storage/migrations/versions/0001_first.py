@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations import refuse_downgrade
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -255,7 +257,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops everything."""
-    op.execute("DROP VIEW results")
-    for table in ("epochs", "attempts", "evaluations", "configurations", "workers", "runs"):
-        op.drop_table(table)
+    """Refuses: without this schema nothing of the database would be left."""
+    refuse_downgrade(revision)

@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations import refuse_downgrade
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -169,5 +171,5 @@ def _parts(query: sa.Select[Any], key: sa.ColumnElement[Any]) -> Iterator[list[A
 
 
 def downgrade() -> None:
-    """There is no way back: scores of other metrics have no place in the older schema."""
-    raise NotImplementedError("restore a backup made with the older das-hpo")
+    """Refuses: scores of other metrics have no place in the older schema."""
+    refuse_downgrade(revision)

@@ -197,13 +197,13 @@ def test_a_campaign_is_resumed_anywhere(database: Database, method: str) -> None
         named = CampaignSettings.from_mapping({**asked.to_dict(), "name": f"cut{cut}"})
         first = Driver(create(database, named), workers=2)
         first.run(cut)
-        held = {token for _, token in first.held}
+        held = {attempt.token for attempt in first.held}
         stored = queries.run(database, named.name)
         work, attempts = make_campaign(queries.replay(database, stored.id), Recorder(database, stored.id), None)
         assert {attempt.token for attempt in attempts} == held
         assert work.snapshot().finished == cut
         second = Driver(work, workers=2)
-        second.held = [(attempt.evaluation, attempt.token) for attempt in attempts[:1]]
+        second.held = attempts[:1]
         work.give_up(attempts[1:], "its worker ended")
         second.claim()
         second.run()

@@ -59,8 +59,7 @@ def test_each_gets_its_device(tmp_path: Path, keys: KeyFile):
         "127.0.0.1:1",
         ["cpu", "cuda:1"],
         keys=keys,
-        run="a",
-        options=["--capacity", "2"],
+        options=["--run", "a", "--capacity", "2"],
         command=command(tmp_path / "w"),
     ) as local:
         pids = local.pids()

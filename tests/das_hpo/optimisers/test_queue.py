@@ -314,7 +314,7 @@ def test_a_stopped_queue_gives_nothing_and_takes_everything(database: Database) 
     assert driver.run() == 2
     assert not queue.snapshot().running
     with queue.condition, queue.transaction():
-        queue.finished(*open_ones[0], outcome(open_ones[0][0].spec), 0.1)
+        queue.finished(open_ones[0], outcome(open_ones[0].evaluation.spec), 0.1)
     assert queue.snapshot().finished == 2
     assert not queue.complete
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from das_hpo.optimisers.queue import OptimisationQueue, make_queue
+from das_hpo.service.admission import Admission
 from das_hpo.service.deadlines import Deadlines
 from das_hpo.service.lease_manager import LeaseManager
 from das_hpo.service.leases import MAX_ATTEMPTS
@@ -44,7 +45,7 @@ class CountingRecorder(Recorder):
 
 
 class Service:
-    """An exchange with workers that hold an evaluation each, over a real database."""
+    """A lease manager with workers that hold an evaluation each, over a real database."""
 
     def __init__(self, database: Database) -> None:
         asked = settings(iterations=30)
@@ -53,7 +54,7 @@ class Service:
         self.database = database
         self.recorder = CountingRecorder(database, run_id)
         self.master: OptimisationQueue = make_queue(asked, self.recorder)
-        self.lease_manager = LeaseManager(self.master, "run", version="0", lease_s=30.0, deadlines=Deadlines(None))
+        self.lease_manager = LeaseManager(self.master, Admission("run", "0"), lease_s=30.0, deadlines=Deadlines(None))
         self.callers = [Caller(f"w{n}", "host", n, "cpu", "0", f"s{n}") for n in range(WORKERS)]
         self.held: list[Work] = [self.lease_manager.claim(caller, 1).work[0] for caller in self.callers]
 
@@ -149,6 +150,15 @@ def test_what_the_database_refuses_does_not_stop_the_others(service: Service) ->
     assert refused.seed in service.finished()
     replayed, _ = continue_run(service.database)
     assert state(replayed) == state(service.master)
+
+
+def test_a_late_report_that_was_recorded_with_another_is_answered(service: Service) -> None:
+    """The commit of all failed because of a third report; the first one's own commit then held the late one, too."""
+    service.lease_manager.worker_exited("w0", "it was not seen")
+    outcomes = [service.own()[1], service.own()[0], replace(service.own()[2], parameters=2**70)]
+    answers = service.together([1, 0, 2], outcomes)
+    assert [answer.report for answer in answers] == [RECORDED, DUPLICATE, RECORDED]
+    assert sorted(service.finished()) == sorted(service.held[number].spec.seed for number in (0, 1))
 
 
 def test_a_worker_that_starts_anew_under_its_name_is_noted_with_its_device(service: Service) -> None:
@@ -304,7 +314,7 @@ def test_what_hangs_and_is_adopted_is_lost_after_the_users_limit(service: Servic
     queue, attempts = continue_run(service.database)
     limit_s = 60.0
     lease_manager = LeaseManager(
-        queue, "run", version="0", lease_s=30.0, deadlines=Deadlines(limit_s), attempts=attempts
+        queue, Admission("run", "0"), lease_s=30.0, deadlines=Deadlines(limit_s), attempts=attempts
     )
     now = clock.monotonic()
     beat(service, 1000.0, lease_manager)
@@ -322,7 +332,7 @@ def test_a_run_without_a_worker_says_so(service: Service, caplog: pytest.LogCapt
     for caller in service.callers:
         service.lease_manager.leave(caller)
     fresh = make_queue(settings(iterations=30, name="fresh"), service.recorder)
-    lease_manager = LeaseManager(fresh, "fresh", version="0", lease_s=30.0, deadlines=Deadlines(None))
+    lease_manager = LeaseManager(fresh, Admission("fresh", "0"), lease_s=30.0, deadlines=Deadlines(None))
     begun = clock.monotonic()
     for second in range(150):
         lease_manager.look(begun + second)

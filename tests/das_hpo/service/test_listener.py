@@ -311,7 +311,7 @@ def test_recorded_messages_are_refused(served):
             thread.start()
             with Remote(uri(NAMESERVER_ID, address), keys) as remote:
                 if replay:
-                    with pytest.raises(WireError, match="has answered another question"):
+                    with pytest.raises(WireError, match="answered another call than this one"):
                         remote.call("register", "das-hpo.dispatcher.second", "PYRO:x@127.0.0.1:1")
                 else:
                     remote.call("register", "das-hpo.dispatcher.first", "PYRO:x@127.0.0.1:1")

@@ -45,12 +45,12 @@ def test_a_master_that_stands_still_within_a_transaction_is_superseded_and_write
     master = make_queue(asked, Recorder(database, run_id, sleeper))
     driver = Driver(master)
     driver.run(2)
-    evaluation, token = driver.held[0]
+    attempt = driver.held[0]
     following = owned(database)
 
     def stand_still_within_a_report() -> None:
         with master.condition, master.transaction():
-            master.finished(evaluation, token, driver.trial(evaluation.spec), 0.5)
+            master.finished(attempt, driver.trial(attempt.evaluation.spec), 0.5)
             following.take()
 
     with pytest.raises(DatabaseBusyError):

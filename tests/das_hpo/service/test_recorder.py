@@ -13,14 +13,14 @@ import pytest
 
 from das_hpo.optimisers.queue import OptimisationQueue
 from das_hpo.service.ownership import Ownership
-from das_hpo.service.queue import Evaluation
+from das_hpo.service.queue import Attempt, Evaluation
 from das_hpo.service.recorder import Recorder
 from spaces.errors import ClusterError, DatabaseBusyError, StorageError
 from spaces.trial import TrialOutcome
 from storage import queries, writes
 from storage.engine import Database, open_database
 from tests.das_hpo.optimisers.test_replay import rows, state
-from tests.das_hpo.queues import WORKER, Driver, continue_run, create, new_run, settings
+from tests.das_hpo.queues import Driver, continue_run, create, new_run, settings
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ class Unlucky(Driver):
                 raise OSError("the disk is full")
         except BaseException:
             self._kept = taken + self._kept
-            self.held = [item for item in self.held if item[0] not in taken]
+            self.held = [item for item in self.held if item.evaluation not in taken]
             raise
 
     def run_through(self) -> None:
@@ -145,18 +145,17 @@ class Unlucky(Driver):
 
 def end(
     master: OptimisationQueue,
-    evaluation: Evaluation,
-    token: str,
+    attempt: Attempt,
     answer: TrialOutcome,
     *,
     and_start_again: bool = False,
 ) -> None:
     """Reports an outcome; then, where asked, starts the same evaluation again, which fails and is shrugged off."""
     with master.condition, master.transaction():
-        master.finished(evaluation, token, answer, 0.5)
+        master.finished(attempt, answer, 0.5)
         if and_start_again:
             with contextlib.suppress(StorageError):
-                master.started(evaluation, "another", WORKER)
+                master.started(replace(attempt, token="another"))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -184,13 +183,13 @@ def test_a_full_disk_is_waited_for(database: Database) -> None:
     master = create(database, settings(iterations=2))
     driver = Driver(master)
     driver.run(3)
-    evaluation, token = driver.held[0]
+    attempt = driver.held[0]
     with database.begin() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-    big = replace(driver.trial(evaluation.spec), message="x" * 10**6)
+    big = replace(driver.trial(attempt.evaluation.spec), message="x" * 10**6)
     with pytest.raises(DatabaseBusyError, match="full"):
-        end(master, evaluation, token, big)
+        end(master, attempt, big)
     assert master.recorder.failure is not None
     assert master.recorder.failing_since is not None
     with database.begin() as session:
@@ -219,9 +218,9 @@ def test_a_write_that_failed_fails_its_transaction(database: Database) -> None:
     master = create(database, settings())
     driver = Driver(master)
     driver.claim()
-    evaluation, token = driver.held[0]
+    attempt = driver.held[0]
     with pytest.raises(StorageError, match="queued"):
-        end(master, evaluation, token, driver.trial(evaluation.spec), and_start_again=True)
+        end(master, attempt, driver.trial(attempt.evaluation.spec), and_start_again=True)
     assert len(master.recorder.unsaved_outcomes) == 1
     assert queries.results(database, "run")[0].status == "running"
     with master.condition, master.transaction():

@@ -114,5 +114,5 @@ def test_an_unwritable_directory_is_said(tmp_path: Path):
 def test_a_pipe_is_no_key_file(tmp_path: Path):
     """Opening it would wait for a writer."""
     os.mkfifo(tmp_path / "key", 0o600)
-    with pytest.raises(AuthenticationError, match="no plain file"):
+    with pytest.raises(AuthenticationError, match="not a regular file"):
         KeyFile(tmp_path / "key")

@@ -78,7 +78,7 @@ def test_a_plain_client_is_told(ours, keys):
     """It is closed, and its message says what may be the matter."""
     with NameServer(keys=keys) as nameserver:
         tls.use(None)
-        with pytest.raises(UnreachableError, match="or uses TLS and we do not"):
+        with pytest.raises(UnreachableError, match="or uses TLS, which this process does not"):
             locate(nameserver.address, keys)
 
 
@@ -87,7 +87,7 @@ def test_a_plain_server_is_told(ours, keys):
     tls.use(None)
     with NameServer(keys=keys) as nameserver:
         tls.use(ours)
-        with pytest.raises(AuthenticationError, match="does not use TLS, and we do"):
+        with pytest.raises(AuthenticationError, match="does not use TLS, and this process does"):
             locate(nameserver.address, keys)
 
 
@@ -128,7 +128,9 @@ def test_options_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, "")
     assert tls.choose(None, None, None) is None
     assert tls.choose("c", "k", "a") == tls.Tls(Path("c"), Path("k"), Path("a"))
-    with pytest.raises(InvalidValueError, match="TLS needs --tls-cert, --tls-key, --tls-ca: --tls-ca did not come"):
+    with pytest.raises(
+        InvalidValueError, match="TLS needs all of --tls-cert, --tls-key, --tls-ca: give --tls-ca as well"
+    ):
         tls.choose("c", "k", None)
     monkeypatch.setenv("DAS_HPO_TLS_CA", "e")
     assert tls.choose("c", "k", None) == tls.Tls(Path("c"), Path("k"), Path("e"))
@@ -142,7 +144,7 @@ def test_children_inherit_it(ours):
 
 def test_files_are_checked(ours):
     """One that is missing, and a key that others can read."""
-    with pytest.raises(AuthenticationError, match=r"there is no TLS file .*das-hpo tls init makes one"):
+    with pytest.raises(AuthenticationError, match=r"there is no TLS file .*das-hpo tls init makes it"):
         tls.use(tls.Tls(ours.certificate.with_name("none"), ours.key, ours.authority))
     ours.key.chmod(0o644)
     with pytest.raises(AuthenticationError, match="open to others: chmod 600"):

@@ -36,8 +36,8 @@ def computed(result: Any) -> TrialOutcome | str:
     ("outcome", "reason"),
     [
         ("no outcome", "no attribute 'to_dict'"),
-        (TrialOutcome("completed", math.nan, None, None, None), "finite number"),
-        (TrialOutcome("completed", 20.0, None, None, 10**400), "beyond 64 bits"),
+        (TrialOutcome("completed", math.nan, None, None, None), "must be finite"),
+        (TrialOutcome("completed", 20.0, None, None, 10**400), "64 bits"),
         (TrialOutcome("completed", 20.0, None, None, None, (Epoch("x" * 100, 1, None, None),)), "phase"),
         (TrialOutcome("completed", 20.0, None, None, None, kernel=object()), "object"),  # type: ignore[arg-type]
         (

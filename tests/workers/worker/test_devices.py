@@ -47,7 +47,7 @@ def test_auto_takes_what_there_is():
 def test_a_gpu_that_is_not_there_is_said(device: str):
     """With what to do."""
     with pytest.raises(
-        DeviceError, match=f"{device} was asked for, and torch finds no GPU .* use --device cpu or auto"
+        DeviceError, match=f"{device} needs a GPU, and torch finds none on this machine: use --device cpu or auto"
     ):
         local_devices(device)
 
@@ -62,7 +62,7 @@ def test_what_is_no_device(device: str):
 def test_a_worker_has_one_device():
     """A list is for local workers."""
     assert check_device("cpu") == "cpu"
-    with pytest.raises(InvalidValueError, match="a worker has one device, 'cpu,cpu' came"):
+    with pytest.raises(InvalidValueError, match="a worker has one device, got 'cpu,cpu'"):
         check_device("cpu,cpu")
 
 
