@@ -21,7 +21,7 @@ from das_hpo.campaigns.campaign import CampaignSettings, require_extended
 from das_hpo.campaigns.work import make_campaign
 from das_hpo.launching.cluster import Service, cluster_of
 from das_hpo.progress import Snapshot
-from das_hpo.running import Execution, Summary, patiently
+from das_hpo.running import Execution, RunOutcome, patiently
 from das_hpo.service.queue import Attempt
 from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
@@ -33,7 +33,7 @@ from storage.engine import Database, open_database
 from storage.entries import NewRun
 from storage.records import Replay, RunRecord
 
-__all__ = ["Service", "Summary", "execute", "execute_campaigns", "resume"]
+__all__ = ["Service", "RunOutcome", "execute", "execute_campaigns", "resume"]
 
 #: A commit waits for so long for another process's; then it fails, and is tried again.
 BUSY_TIMEOUT_S = 2.0
@@ -46,7 +46,7 @@ def execute(
     *,
     stop: threading.Event | None = None,
     progress: Callable[[Snapshot], None] | None = None,
-) -> Summary:
+) -> RunOutcome:
     """Executes a new run and returns when it has ended.
 
     Args:
@@ -89,7 +89,7 @@ def execute_campaigns(
     *,
     stop: threading.Event | None = None,
     progress: Callable[[Snapshot], None] | None = None,
-) -> list[Summary]:
+) -> list[RunOutcome]:
     """Executes what is missing of campaigns, one after the other, on the same workers.
 
     A campaign of the database under that name is continued, and one with fewer trials is extended; what is
@@ -112,7 +112,7 @@ def execute_campaigns(
     """
     campaigns = [campaign.check() for campaign in campaigns]
     stop = stop or threading.Event()
-    summaries: list[Summary] = []
+    outcomes: list[RunOutcome] = []
     with (
         cluster_of(service.with_tasks(*(campaign.task for campaign in campaigns)), stop) as cluster,
         open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
@@ -121,13 +121,13 @@ def execute_campaigns(
             record, missing = _stored_campaign(database, campaign, stop, service)
             if missing:
                 execution = Execution(database, record, make_campaign, cluster, stop, progress)
-                summaries.append(execution.run(settings=campaign.to_dict()))
+                outcomes.append(execution.run(settings=campaign.to_dict()))
             else:
                 work, _ = make_campaign(queries.replay(database, record.id), Recorder(database, record.id), None)
-                summaries.append(Summary(record.name, record.status, None, work.snapshot(), signalled=False))
-            if summaries[-1].status != "completed":
+                outcomes.append(RunOutcome(record.name, record.status, None, work.snapshot(), signalled=False))
+            if outcomes[-1].status != "completed":
                 break
-    return summaries
+    return outcomes
 
 
 def _stored_campaign(
@@ -153,7 +153,7 @@ def resume(
     time_limit_s: float | None = None,
     stop: threading.Event | None = None,
     progress: Callable[[Snapshot], None] | None = None,
-) -> Summary:
+) -> RunOutcome:
     """Continues an interrupted run, optimisation or campaign, exactly where it was; see :func:`execute`.
 
     With more iterations than it was begun with, a completed optimisation is continued, too, as if it had been begun

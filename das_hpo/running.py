@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class RunOutcome:
     """How a run ended.
 
     Attributes:
@@ -85,7 +85,7 @@ class Execution:
         self._recorder = Recorder(database, record.id, self._ownership, stop)
         self._spool = Spool(database.location.spool)
 
-    def run(self, time_limit_s: float | None = None, settings: dict[str, Any] | None = None) -> Summary:
+    def run(self, time_limit_s: float | None = None, settings: dict[str, Any] | None = None) -> RunOutcome:
         """Takes the run's lease, serves the run, and gives the lease back.
 
         Args:
@@ -97,9 +97,9 @@ class Execution:
         try:
             if settings is not None and settings != self._record.settings:
                 self._set_settings(settings)
-            summary = self._serve(time_limit_s)
+            outcome = self._serve(time_limit_s)
             why = ""
-            return summary
+            return outcome
         except KeyboardInterrupt:
             why = "interrupted"
             raise
@@ -109,7 +109,7 @@ class Execution:
         finally:
             self._leave(why)
 
-    def _serve(self, time_limit_s: float | None) -> Summary:
+    def _serve(self, time_limit_s: float | None) -> RunOutcome:
         taken = self._patiently(lambda: self._spool.take_in(self._database, self._record.id, self._ownership.hold))
         if taken.recorded or taken.refused:
             log.info("%d outcomes that could not be written before are in, %d refused", taken.recorded, taken.refused)
@@ -149,7 +149,7 @@ class Execution:
             log.warning("the run is stopped while its database cannot be written, resume takes in the rest: %s", error)
             status = "interrupted"
             why = why or "interrupted by a signal"
-        return Summary(self._record.name, status, why, snapshot, signalled=self._stop.is_set() and why is not None)
+        return RunOutcome(self._record.name, status, why, snapshot, signalled=self._stop.is_set() and why is not None)
 
     def _watch(self, work: RecordedQueue, dispatcher: Dispatcher, time_limit_s: float | None) -> str | None:
         """Waits for the end; returns why it came early, None if all is evaluated."""

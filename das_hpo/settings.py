@@ -10,8 +10,8 @@ from typing import Any
 
 from das_hpo.decisions import Decisions
 from das_hpo.durations import parse_duration, require_duration
+from das_hpo.hyperparameter_space import HyperparameterSpace
 from das_hpo.optimizer_registry import check_optimizer
-from das_hpo.search_space import SearchSpace
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, load_task
@@ -125,7 +125,7 @@ class RunSettings:
             raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
         # Whatever the task has to say against its settings, it says now; they are stored with their defaults.
         object.__setattr__(self, "settings", self.configured_task().settings)
-        self.search_space()
+        self.hyperparameter_space()
 
     @property
     def retrains(self) -> bool:
@@ -140,9 +140,9 @@ class RunSettings:
         """
         return load_task(self.task).configured(self.settings)
 
-    def search_space(self) -> SearchSpace:
+    def hyperparameter_space(self) -> HyperparameterSpace:
         """What is searched, and what is fixed."""
-        return SearchSpace(self.configured_task(), self.ranges, self.fixed, self.space_file)
+        return HyperparameterSpace(self.configured_task(), self.ranges, self.fixed, self.space_file)
 
     def spec(self, hyperparameters: Mapping[str, Any], budget: float, seed: int) -> TrialSpec:
         """The trial of this run with these hyperparameters, epochs and seed."""

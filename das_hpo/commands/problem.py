@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import add_duration, checked, natural, number, positive
 from das_hpo.decisions import Decisions
+from das_hpo.hyperparameter_space import read_space_file
 from das_hpo.names import default_run_name
 from das_hpo.optimizer_registry import OPTIMIZERS, check_optimizer
-from das_hpo.search_space import read_space_file
 from das_hpo.settings import AGGREGATES, RETRAIN, RunSettings, check_run_name
 from spaces.errors import InvalidValueError
 from spaces.inverse_1d.choices import Choices

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from das_hpo.analysis.reproduction.plan import Plan
     from das_hpo.campaigns.campaign import CampaignSettings
-    from das_hpo.execution import Summary
+    from das_hpo.execution import RunOutcome
     from das_hpo.settings import RunSettings
 
 TARGETS = (*paper.TARGETS, "all")
@@ -218,7 +218,7 @@ def _retrainings(plan: Plan, campaigns: Mapping[paper.Cell, CampaignSettings], u
     return found
 
 
-def _interrupted(summary: Summary) -> int:
+def _interrupted(summary: RunOutcome) -> int:
     say(
         f"{summary.run} ended early, as {summary.message}: what is done is kept, the same command goes on "
         "and --no-run shows what is there"

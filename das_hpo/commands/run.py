@@ -19,7 +19,7 @@ from das_hpo.progress import Progress, Snapshot
 from spaces.errors import InvalidValueError, RunExistsError
 
 if TYPE_CHECKING:
-    from das_hpo.execution import Summary
+    from das_hpo.execution import RunOutcome
     from storage.records import RunRecord
 
 
@@ -105,7 +105,7 @@ def find(url: str, name: str) -> RunRecord | None:
 class Execute(Protocol):
     """Executes or resumes a run that may be watched and stopped."""
 
-    def __call__(self, *, stop: threading.Event, progress: Callable[[Snapshot], None]) -> Summary:
+    def __call__(self, *, stop: threading.Event, progress: Callable[[Snapshot], None]) -> RunOutcome:
         """Returns when the run has ended."""
         ...
 
