@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from spaces.errors import InvalidValueError, UnknownNameError
-
-#: Decisions that take one of a few words, the first being hpbandster's behaviour.
-WORDS: dict[str, tuple[str, ...]] = {
-    "brackets": ("floor", "ceiling"),
-    "model_budget": ("largest", "supported"),
-    "model_start": ("separate", "paper"),
-    "parallel": ("ignore", "liar"),
-}
+from das_hpo.declaration import Number, Whole, Words, check_declared, declarations, require_known, setting
+from spaces.errors import InvalidValueError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +37,19 @@ class Decisions:
         min_bandwidth: Least bandwidth.
     """
 
-    brackets: str = "floor"
-    model_budget: str = "largest"
-    model_start: str = "separate"
-    parallel: str = "ignore"
-    min_points_in_model: int | None = None
-    top_n_percent: int = 15
-    num_samples: int = 64
-    random_fraction: float = 1 / 3
-    bandwidth_factor: float = 3.0
-    min_bandwidth: float = 1e-3
+    brackets: str = setting("floor", Words(("floor", "ceiling")))
+    model_budget: str = setting("largest", Words(("largest", "supported")))
+    model_start: str = setting("separate", Words(("separate", "paper")))
+    parallel: str = setting("ignore", Words(("ignore", "liar")))
+    min_points_in_model: int | None = setting(None, Whole(1))
+    top_n_percent: int = setting(15, Whole(1, 99))
+    num_samples: int = setting(64, Whole(1))
+    random_fraction: float = setting(1 / 3, Number(least=0, most=1))
+    bandwidth_factor: float = setting(3.0, Number(above=0))
+    min_bandwidth: float = setting(1e-3, Number(above=0))
 
     def __post_init__(self) -> None:
-        for name, words in WORDS.items():
-            if getattr(self, name) not in words:
-                raise UnknownNameError(name, getattr(self, name), words)
-        if self.min_points_in_model is not None and self.min_points_in_model < 1:
-            raise InvalidValueError(f"min_points_in_model must be 1 or more, {self.min_points_in_model} came")
-        if not 1 <= self.top_n_percent <= 99:
-            raise InvalidValueError(f"top_n_percent must be in [1, 99], {self.top_n_percent} came")
-        if self.num_samples < 1:
-            raise InvalidValueError(f"num_samples must be 1 or more, {self.num_samples} came")
-        if not 0 <= self.random_fraction <= 1:
-            raise InvalidValueError(f"random_fraction must be in [0, 1], {self.random_fraction} came")
-        for name in ("bandwidth_factor", "min_bandwidth"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InvalidValueError(f"{name} must be above 0, {getattr(self, name)} came")
+        check_declared(self)
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, for the database."""
@@ -84,25 +63,17 @@ class Decisions:
             UnknownNameError: For an unknown decision or word.
             InvalidValueError: For a value that does not fit.
         """
-        defaults = {field.name: field.default for field in fields(cls)}
+        require_known(cls, values, "decision")
         read: dict[str, Any] = {}
-        for name, value in values.items():
-            if name not in defaults:
-                raise UnknownNameError("decision", name, defaults)
-            read[name] = _read(name, value, defaults[name])
+        for name, declared in declarations(cls).items():
+            if name not in values:
+                continue
+            value = values[name]
+            if declared.optional and value in (None, "none"):
+                read[name] = None
+                continue
+            try:
+                read[name] = declared.kind.read(value)
+            except InvalidValueError as error:
+                raise InvalidValueError(f"{name}: {error}") from None
         return cls(**read)
-
-
-def _read(name: str, value: object, default: object) -> object:
-    """One value as its default's type."""
-    if isinstance(default, str):
-        return str(value)
-    if default is None and (value is None or value == "none"):
-        return None
-    kind = float if isinstance(default, float) else int
-    try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str) or kind(value) != float(value):
-            raise ValueError
-        return kind(value)
-    except ValueError:
-        raise InvalidValueError(f"{name} takes a number ({kind.__name__}), {value!r} came") from None

@@ -1,4 +1,4 @@
-"""What may be executed: a new run, what is missing of campaigns, an interrupted run; ``running.py`` does it.
+"""Executes runs and campaigns, new ones and interrupted ones; ``running.py`` does it for one stored run.
 
     execute(settings, url, service)                a new run             (das-hpo run)
     execute_campaigns(campaigns, url, service)     what is missing       (das-hpo evaluate, baseline, reproduce)
@@ -11,32 +11,44 @@ when its time limit is over, or when ``stop`` is set; what is done by then is in
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from das_hpo import __version__
-from das_hpo.campaigns.campaign import CampaignSettings, require_extended
+from das_hpo.campaigns.campaign import CampaignSettings
+from das_hpo.campaigns.matching import continued
 from das_hpo.campaigns.work import make_campaign
+from das_hpo.differences import require_same_code, require_same_run
 from das_hpo.launching.cluster import Service, cluster_of
 from das_hpo.progress import Snapshot
-from das_hpo.running import Execution, Summary, patiently
+from das_hpo.running import Execution, RunOutcome, patiently
 from das_hpo.service.queue import Attempt
 from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
-from spaces.errors import DasHpoError, InvalidValueError, RunMissingError, UsageError
+from spaces.errors import (
+    DasHpoError,
+    DatabaseMissingError,
+    InvalidValueError,
+    RunExistsError,
+    RunMissingError,
+    UsageError,
+)
 from spaces.task_registry import DEFAULT_TASK, fingerprint, load_task
 from storage import queries, writes
 from storage.engine import Database, open_database
 from storage.entries import NewRun
 from storage.records import Replay, RunRecord
 
-__all__ = ["Service", "Summary", "execute", "execute_campaigns", "resume"]
+__all__ = ["RunOutcome", "Service", "execute", "execute_campaigns", "resume", "stored_run"]
 
 #: A commit waits for so long for another process's; then it fails, and is tried again.
 BUSY_TIMEOUT_S = 2.0
+
+log = logging.getLogger(__name__)
 
 
 def execute(
@@ -46,7 +58,7 @@ def execute(
     *,
     stop: threading.Event | None = None,
     progress: Callable[[Snapshot], None] | None = None,
-) -> Summary:
+) -> RunOutcome:
     """Executes a new run and returns when it has ended.
 
     Args:
@@ -82,6 +94,29 @@ def execute(
             raise
 
 
+def stored_run(asked: RunSettings, url: str, *, resume: bool) -> RunRecord | None:
+    """The stored run that is asked for; None if there is none of its name, or no database yet.
+
+    Args:
+        asked: The run.
+        url: The database.
+        resume: Whether it may be there already, with the same settings.
+
+    Raises:
+        RunExistsError: If the name is taken: by any run unless ``resume``, else by one with other settings.
+    """
+    try:
+        with open_database(url) as database:
+            stored = queries.run(database, asked.name)
+    except (DatabaseMissingError, RunMissingError):
+        return None
+    if resume:
+        require_same_run(stored, asked)
+        return stored
+    hint = "" if stored.status == "completed" else f", or continue that one: das-hpo resume {asked.name}"
+    raise RunExistsError(f"there is a run named {asked.name!r} ({stored.state}): choose another --name{hint}")
+
+
 def execute_campaigns(
     campaigns: Sequence[CampaignSettings],
     url: str,
@@ -89,7 +124,7 @@ def execute_campaigns(
     *,
     stop: threading.Event | None = None,
     progress: Callable[[Snapshot], None] | None = None,
-) -> list[Summary]:
+) -> list[RunOutcome]:
     """Executes what is missing of campaigns, one after the other, on the same workers.
 
     A campaign of the database under that name is continued, and one with fewer trials is extended; what is
@@ -112,48 +147,58 @@ def execute_campaigns(
     """
     campaigns = [campaign.check() for campaign in campaigns]
     stop = stop or threading.Event()
-    summaries: list[Summary] = []
+    outcomes: list[RunOutcome] = []
     with (
         cluster_of(service.with_tasks(*(campaign.task for campaign in campaigns)), stop) as cluster,
         open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
     ):
-        for campaign in campaigns:
-            record, missing = _stored_campaign(database, campaign, stop, service)
-            if missing:
+        for asked in campaigns:
+            record = _stored_campaign(database, asked, stop, service)
+            campaign = continued(record, asked)
+            if record.status != "completed" or CampaignSettings.from_mapping(record.settings) != campaign:
                 execution = Execution(database, record, make_campaign, cluster, stop, progress)
-                summaries.append(execution.run(settings=campaign.to_dict()))
+                outcomes.append(execution.run(settings=campaign.to_dict()))
             else:
                 work, _ = make_campaign(queries.replay(database, record.id), Recorder(database, record.id), None)
-                summaries.append(Summary(record.name, record.status, None, work.snapshot(), signalled=False))
-            if summaries[-1].status != "completed":
+                outcomes.append(RunOutcome(record.name, record.status, None, work.snapshot(), signalled=False))
+            if outcomes[-1].status != "completed":
                 break
-    return summaries
+    return outcomes
 
 
-def _stored_campaign(
-    database: Database, asked: CampaignSettings, stop: threading.Event, service: Service
-) -> tuple[RunRecord, bool]:
-    """The stored campaign of that name, made if there is none, and whether anything of it is missing."""
-    try:
-        stored = queries.run(database, asked.name)
-    except RunMissingError:
-        patiently(lambda: _create(database, asked.new_run()), stop, service.failing_s)
-        return queries.run(database, asked.name), True
-    require_same_code(stored, fingerprint(load_task(asked.task)))
-    require_extended(stored, asked)
-    return stored, CampaignSettings.from_mapping(stored.settings) != asked or stored.status != "completed"
+def _stored_campaign(database: Database, asked: CampaignSettings, stop: threading.Event, service: Service) -> RunRecord:
+    """The stored run of the campaign's name, which is made if there is none."""
+    with contextlib.suppress(RunMissingError):
+        return queries.run(database, asked.name)
+    patiently(lambda: _create(database, asked.new_run()), stop, service.failing_s)
+    return queries.run(database, asked.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a resumed run has other than it was begun with.
+
+    Attributes:
+        iterations: Of the whole run from now on, not fewer than so far; None for as many as so far.
+        time_limit_s: From now on; None is the run's own limit, counted from now.
+        accept_code_change: Whether it goes on although its task has other code by now. Every evaluation keeps the
+            fingerprint of the code that computed it.
+    """
+
+    iterations: int | None = None
+    time_limit_s: float | None = None
+    accept_code_change: bool = False
 
 
 def resume(
     name: str,
     url: str,
     service: Service,
+    changes: Changes | None = None,
     *,
-    iterations: int | None = None,
-    time_limit_s: float | None = None,
     stop: threading.Event | None = None,
     progress: Callable[[Snapshot], None] | None = None,
-) -> Summary:
+) -> RunOutcome:
     """Continues an interrupted run, optimisation or campaign, exactly where it was; see :func:`execute`.
 
     With more iterations than it was begun with, a completed optimisation is continued, too, as if it had been begun
@@ -162,43 +207,56 @@ def resume(
     Args:
         name: The run's name.
         url: The database.
-        service: Where and by whom it is evaluated.
-        iterations: Of the whole run from now on, not fewer than so far; None for as many as so far.
-        time_limit_s: From now on; None is the run's own limit, counted from now.
+        service: Where and by whom the run is evaluated.
+        changes: What it has other than it was begun with; None for nothing.
         stop: Ends the run when it is set.
         progress: Is told where the run is.
 
     Raises:
         RunMissingError: If there is no such run.
-        UsageError: If it is completed and not extended, or cannot be extended so.
+        UsageError: If it is completed and not extended, cannot be extended so, or its task has other code by now.
         ClusterError: If it is being run.
         DasHpoError: If nameserver, database, key or device cannot be used.
     """
+    changes = changes or Changes()
     stop = stop or threading.Event()
     with open_database(url, busy_timeout_s=BUSY_TIMEOUT_S) as database:
         record = queries.run(database, name)
         door = str(record.settings.get("task", DEFAULT_TASK))
         now = fingerprint(load_task(door))
-        require_same_code(record, now)
-        extended = None if iterations is None else _extended(record, iterations)
-        if record.status == "completed" and (extended is None or extended == record.settings):
-            raise UsageError(
-                f"the run {name!r} is completed: there is nothing to resume; see `das-hpo show {name}`"
-                + (", or extend it with --iterations" if record.kind == "run" else "")
-            )
-        if record.kind == "run":
-            from das_hpo.optimisers.queue import make_optimizer
-
-            # A user's own may not be importable here: that is said before anything is changed.
-            make_optimizer(RunSettings.from_mapping(extended or record.settings))
+        settings = _changed(record, changes, now)
         with cluster_of(service.with_tasks(door), stop) as cluster:
-            if record.fingerprint is None:  # it is older than fingerprints
-                with database.begin() as session:
-                    writes.set_run_fingerprint(session, record.id, now)
-                record = queries.run(database, name)
             make = make_campaign if record.kind == "campaign" else make_optimisation
             execution = Execution(database, record, make, cluster, stop, progress)
-            return execution.run(time_limit_s, extended)
+            return execution.run(changes.time_limit_s, settings, now)
+
+
+def _changed(record: RunRecord, changes: Changes, now: str) -> dict[str, Any]:
+    """The settings by which a stored run goes on, with the code of the fingerprint ``now``.
+
+    Raises:
+        UsageError: If it cannot go on so.
+    """
+    if not changes.accept_code_change:
+        require_same_code(record, now)
+    settings = record.settings if changes.iterations is None else _extended(record, changes.iterations)
+    if record.status == "completed" and settings == record.settings:
+        raise UsageError(
+            f"the run {record.name!r} is completed: there is nothing to resume; see `das-hpo show {record.name}`"
+            + (", or extend it with --iterations" if record.kind == "run" else "")
+        )
+    if record.kind == "run":
+        from das_hpo.optimisers.queue import make_optimizer
+
+        # A user's own may not be importable here: that is said before anything is changed.
+        make_optimizer(RunSettings.from_mapping(settings))
+    if record.fingerprint not in (None, now):
+        log.warning(
+            "%s goes on with other code of the task %s: its evaluations so far are of the code %s, further ones "
+            "of %s; the column fingerprint of das-hpo results --all tells them apart",
+            *(record.name, record.task, record.fingerprint, now),
+        )
+    return settings
 
 
 def _create(database: Database, new: NewRun) -> None:
@@ -223,19 +281,6 @@ def run_of(settings: RunSettings) -> NewRun:
         fingerprint=fingerprint(task),
         **task.labels.to_dict(),
     )
-
-
-def require_same_code(stored: RunRecord, now: str) -> None:
-    """Refuses to go on with a run whose task has other code by now.
-
-    Raises:
-        UsageError: Says what can be done.
-    """
-    if stored.fingerprint not in (None, now):
-        raise UsageError(
-            f"{stored.name!r} was begun with other code of the task {stored.task} ({stored.fingerprint}, now {now}): "
-            "numbers of both must not be mixed; put that code back, or begin anew under another --name"
-        )
 
 
 def _extended(record: RunRecord, iterations: int) -> dict[str, Any]:

@@ -82,6 +82,15 @@ def check_decisions(name: str, decisions: Decisions) -> None:
         )
 
 
+def decisions_in_words() -> str:
+    """Which registered optimiser has which decisions, for the help of ``--decide``."""
+    words = []
+    for name, entry in OPTIMIZERS.items():
+        has = "all of these" if entry.decisions == ALL_DECISIONS else ", ".join(entry.decisions) or "none"
+        words.append(f"{name}: {has}")
+    return "; ".join(words)
+
+
 def find_optimizer(name: str) -> Callable[[Any], Any]:
     """The function that makes an optimiser: registered, or ``package.module:function``.
 

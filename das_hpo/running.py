@@ -1,4 +1,4 @@
-"""Running a stored run: spool, dispatcher, local workers and master, wired, watched and taken down.
+"""Runs one stored run: takes its lease, connects spool, dispatcher and local workers, watches them, shuts down.
 
 A run ends when all is evaluated, when its time limit is over, or when ``stop`` is set; what is done by then is in the
 database, or beside it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from das_hpo.durations import format_duration
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class RunOutcome:
     """How a run ended.
 
     Attributes:
@@ -64,7 +64,16 @@ Maker = Callable[[Replay, Recorder, int | None], tuple[RecordedQueue, list[Attem
 
 
 class Execution:
-    """One execution of one run: a function of many steps, kept apart so that each can be read."""
+    """Runs one stored run: connects, serves workers, shuts down.
+
+    Args:
+        database: Has the run.
+        record: The run.
+        make: Makes its queue.
+        cluster: Where and by whom it is evaluated.
+        stop: Ends the run when it is set.
+        progress: Is told where the run is, a few times a second.
+    """
 
     def __init__(
         self,
@@ -85,21 +94,23 @@ class Execution:
         self._recorder = Recorder(database, record.id, self._ownership, stop)
         self._spool = Spool(database.location.spool)
 
-    def run(self, time_limit_s: float | None = None, settings: dict[str, Any] | None = None) -> Summary:
+    def run(
+        self, time_limit_s: float | None = None, settings: dict[str, Any] | None = None, fingerprint: str | None = None
+    ) -> RunOutcome:
         """Takes the run's lease, serves the run, and gives the lease back.
 
         Args:
             time_limit_s: Seconds after which it ends; None for what the settings say.
             settings: What replaces the stored settings, now that nobody else serves the run; None if nothing does.
+            fingerprint: Of the code by which it goes on, in place of the stored one; None if that stays.
         """
         self._ownership.take(self._stop)
         why = "an error"
         try:
-            if settings is not None and settings != self._record.settings:
-                self._set_settings(settings)
-            summary = self._serve(time_limit_s)
+            self._change(settings or self._record.settings, fingerprint or self._record.fingerprint)
+            outcome = self._serve(time_limit_s)
             why = ""
-            return summary
+            return outcome
         except KeyboardInterrupt:
             why = "interrupted"
             raise
@@ -109,7 +120,7 @@ class Execution:
         finally:
             self._leave(why)
 
-    def _serve(self, time_limit_s: float | None) -> Summary:
+    def _serve(self, time_limit_s: float | None) -> RunOutcome:
         taken = self._patiently(lambda: self._spool.take_in(self._database, self._record.id, self._ownership.hold))
         if taken.recorded or taken.refused:
             log.info("%d outcomes that could not be written before are in, %d refused", taken.recorded, taken.refused)
@@ -149,7 +160,7 @@ class Execution:
             log.warning("the run is stopped while its database cannot be written, resume takes in the rest: %s", error)
             status = "interrupted"
             why = why or "interrupted by a signal"
-        return Summary(self._record.name, status, why, snapshot, signalled=self._stop.is_set() and why is not None)
+        return RunOutcome(self._record.name, status, why, snapshot, signalled=self._stop.is_set() and why is not None)
 
     def _watch(self, work: RecordedQueue, dispatcher: Dispatcher, time_limit_s: float | None) -> str | None:
         """Waits for the end; returns why it came early, None if all is evaluated."""
@@ -224,15 +235,21 @@ class Execution:
         except DasHpoError as error:
             log.warning("the run's lease runs out by itself: %s", error)
 
-    def _set_settings(self, settings: dict[str, Any]) -> None:
-        """Replaces the stored settings."""
+    def _change(self, settings: dict[str, Any], fingerprint: str | None) -> None:
+        """Stores other settings, or another fingerprint, of the run."""
+        record = self._record
+        if settings == record.settings and fingerprint == record.fingerprint:
+            return
 
         def write() -> None:
             with self._database.begin() as session:
                 self._ownership.hold(session)
-                writes.set_run_settings(session, self._record.id, settings)
+                writes.set_run_settings(session, record.id, settings)
+                if fingerprint is not None:
+                    writes.set_run_fingerprint(session, record.id, fingerprint)
 
         self._patiently(write)
+        self._record = replace(record, settings=settings, fingerprint=fingerprint)
 
     def _set_status(self, status: str, message: str | None) -> None:
         """Writes how the run stands."""

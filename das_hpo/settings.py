@@ -2,26 +2,71 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from das_hpo.decisions import Decisions
-from das_hpo.durations import parse_duration, require_duration
-from das_hpo.optimizer_registry import check_optimizer
-from das_hpo.search_space import SearchSpace
-from spaces.errors import InvalidValueError, UnknownNameError
+from das_hpo.declaration import (
+    AnyValue,
+    Checked,
+    Contents,
+    Duration,
+    Number,
+    Pairs,
+    Several,
+    Whole,
+    Words,
+    check_declared,
+    declarations,
+    listed,
+    require_known,
+    setting,
+)
+from das_hpo.durations import parse_duration
+from das_hpo.hyperparameter_space import HyperparameterSpace, read_space_file
+from das_hpo.optimizer_registry import OPTIMIZERS, check_optimizer, decisions_in_words
+from das_hpo.task_options import TASK_OPTIONS
+from spaces.errors import InvalidValueError
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, load_task
 from spaces.trial import OBJECTIVES, TrialSpec
+
+#: The kind of a budget.
+EPOCHS = Number(above=0, unit="epochs", metavar="EPOCHS")
 
 RETRAIN = ("auto", "always")
 AGGREGATES = ("mean", "median", "max")
 
 #: Names of runs: they become names in the nameserver and parts of file names.
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def check_run_name(name: str) -> None:
+    """Raises InvalidValueError unless it can name a run."""
+    if not RUN_NAME.fullmatch(name):
+        raise InvalidValueError(
+            f"{name!r} cannot name a run: up to 64 letters, digits, '.', '_' and '-', the first a letter or digit"
+        )
+
+
+def read_range(text: str) -> tuple[float, float]:
+    """The bounds that ``LOW:HIGH`` means.
+
+    Raises:
+        ValueError: If it is not of that form; says what is needed.
+    """
+    low, _, high = text.partition(":")
+    try:
+        bounds = (float(low), float(high))
+    except ValueError:
+        bounds = (math.nan, math.nan)
+    if not (math.isfinite(bounds[0]) and math.isfinite(bounds[1]) and bounds[0] < bounds[1]):
+        raise ValueError("two numbers of which LOW is the smaller")
+    return bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,91 +86,136 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """One optimisation: the problem, the optimiser, the seed and the limits.
-
-    Attributes:
-        name: The run's unique name.
-        objective: ``one-shot`` or ``architecture``: whose score is optimised.
-        task: The task's door, as ``--task`` takes it.
-        settings: The task's settings by name; those that are not given have the task's defaults.
-        optimizer: A name of :data:`das_hpo.optimizer_registry.OPTIMIZERS`, or ``package.module:function``.
-        iterations: Brackets of successive halving.
-        min_budget: Epochs of the lowest rung; the rungs are max_budget / eta**k.
-        max_budget: Epochs of the highest rung.
-        eta: One of eta configurations advances to the next rung.
-        retrain: ``auto`` retrains for the objective ``architecture`` only, ``always`` for both.
-        repeats: Trials, with different seeds, of which an evaluation's objective is the aggregate.
-        aggregate: ``mean``, ``median`` or ``max`` (the best) of the trials' scores.
-        seed: From which every random number of the run is derived.
-        parallel: Evaluations that may be open at a time; None is as many as workers ask for. With 1 the
-            order of the evaluations is always the same.
-        ranges: Bounds of hyperparameters, by name, in place of the task's.
-        fixed: Values of hyperparameters, by name, that are not searched.
-        space_file: What a file of ConfigSpace's format holds, in place of the task's space; None without one.
-        decisions: How the optimiser decides.
-        given: Configurations that are evaluated first.
-        time_limit_s: Seconds after which the run ends, keeping what is done; None is no limit.
-        evaluation_timeout_s: Seconds after which an evaluation counts as hung; None lets the service
-            judge by the durations seen so far.
+    """One optimisation: the problem, the optimiser, the seed and the limits. Each setting says what it means.
 
     Raises:
         UsageError: For whatever is not valid; nothing has been done by then.
     """
 
-    name: str
-    objective: str
-    task: str = DEFAULT_TASK
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    optimizer: str = "bohb"
-    iterations: int = 128
-    min_budget: float = 5.0
-    max_budget: float = 50.0
-    eta: float = 3.0
-    retrain: str = "auto"
-    repeats: int = 1
-    aggregate: str = "mean"
-    seed: int = 0
-    parallel: int | None = None
-    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    space_file: Mapping[str, Any] | None = None
-    decisions: Decisions = field(default_factory=Decisions)
-    given: tuple[Given, ...] = ()
-    time_limit_s: float | None = None
-    evaluation_timeout_s: float | None = None
+    name: str = setting(
+        kind=Checked(check_run_name),
+        help="the run's name, up to 64 letters, digits, '.', '_' and '-'",
+        default_in_words="the problem, the time and 4 random digits",
+    )
+    objective: str = setting(
+        kind=Words(OBJECTIVES),
+        help="the validation score that is optimised: one-shot, of the relaxed network at the end of the search, "
+        "or architecture, of the discrete network retrained from scratch; of inverse-1d the PSNR in dB",
+    )
+    task: str = setting(
+        DEFAULT_TASK,
+        AnyValue("TASK"),
+        help="what is searched and scored: inverse-1d, an installed task by its name, or one of your own as "
+        "package.module:object (see docs/own-task.md)",
+    )
+    settings: Mapping[str, Any] = setting(
+        kind=Pairs(), factory=dict, option="--set", help="a setting of the task; may be repeated"
+    )
+    optimizer: str = setting(
+        "bohb",
+        Checked(check_optimizer, late=True, metavar="NAME"),
+        help=f"how configurations are chosen: one of {', '.join(OPTIMIZERS)}, or package.module:function of your own. "
+        "All but random halve successively; bohb, tpe and cma-es learn a model, hyperband and random draw at random",
+    )
+    iterations: int = setting(128, Whole(1), help="brackets of successive halving")
+    min_budget: float = setting(
+        5.0,
+        EPOCHS,
+        help="epochs of a search (and of a retraining) on the lowest rung; an epoch of inverse-1d is 19 batches",
+    )
+    max_budget: float = setting(
+        50.0, EPOCHS, help="epochs on the highest rung; the rungs between are max-budget / eta^k"
+    )
+    eta: float = setting(
+        3.0, Number(least=2), help="one of so many configurations advances to the next rung, 2 or more"
+    )
+    retrain: str = setting(
+        "auto",
+        Words(RETRAIN),
+        help="auto retrains for the objective architecture alone; always gives both scores, so that the run can be "
+        "read under both objectives",
+    )
+    repeats: int = setting(
+        1, Whole(1, metavar="K"), help="trials with different seeds, of which the objective is the aggregate"
+    )
+    aggregate: str = setting(
+        "mean",
+        Words(AGGREGATES),
+        help="of the repeats' scores: mean or median for the average case, max for the best case",
+    )
+    seed: int = setting(0, Whole(0), help="every random number of the run follows from it")
+    parallel: int | None = setting(
+        None,
+        Whole(1),
+        help="evaluations that are given out at a time; with 1 their order is always the same",
+        default_in_words="as many as workers ask for",
+    )
+    ranges: Mapping[str, tuple[float, float]] = setting(
+        kind=Pairs("NAME=LOW:HIGH", read_range),
+        factory=dict,
+        option="--range",
+        help="search a hyperparameter in this range; may be repeated",
+        default_in_words="the task's ranges",
+    )
+    fixed: Mapping[str, Any] = setting(
+        kind=Pairs(),
+        factory=dict,
+        option="--fix",
+        help="do not search a hyperparameter, but give it this value; may be repeated",
+        default_in_words="all are searched",
+    )
+    space_file: Mapping[str, Any] | None = setting(
+        None,
+        Contents(read_space_file),
+        help="search the space in this file, as ConfigurationSpace.to_json or to_yaml of ConfigSpace writes it; it may "
+        "have hyperparameters of your own where the task takes them",
+        default_in_words="the task's space",
+    )
+    decisions: Decisions = setting(
+        kind=Pairs(),
+        factory=Decisions,
+        option="--decide",
+        help=f"how the optimizer decides ({decisions_in_words()}); may be repeated; names with their defaults: "
+        f"{listed(Decisions().to_dict())}",
+    )
+    given: tuple[Given, ...] = setting(
+        (),
+        Several("presets|RUN|FILE"),
+        option="--init",
+        help="configurations that are evaluated first, on the lowest rungs: the paper's presets; the best of an older "
+        "run of the database, by this run's objective, as many as fit the first rung; a .json or .csv file of "
+        "hyperparameters, as presets and incumbent print them; may be repeated",
+        default_in_words="none",
+    )
+    time_limit_s: float | None = setting(
+        None,
+        Duration("time-limit"),
+        help="end the run cleanly after that time, keeping what is done; a number with d, h, m or s, as in 2h",
+        default_in_words="none",
+    )
+    evaluation_timeout_s: float | None = setting(
+        None,
+        Duration("evaluation-timeout"),
+        help="give an evaluation that takes longer to another worker",
+        default_in_words="judged by the durations seen so far",
+    )
+
+    # What follows from the settings is made once; it is not stored.
+    _task: Task = field(init=False, repr=False, compare=False)
+    _space: HyperparameterSpace = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        check_run_name(self.name)
-        for name, words in (
-            ("objective", OBJECTIVES),
-            ("retrain", RETRAIN),
-            ("aggregate", AGGREGATES),
-        ):
-            if getattr(self, name) not in words:
-                raise UnknownNameError(name, getattr(self, name), words)
-        check_optimizer(self.optimizer)
-        for name in ("iterations", "repeats"):
-            if not _whole(getattr(self, name)) or getattr(self, name) < 1:
-                raise InvalidValueError(f"{name} must be a whole number of 1 or more, {getattr(self, name)} came")
-        if self.parallel is not None and (not _whole(self.parallel) or self.parallel < 1):
-            raise InvalidValueError(f"parallel must be a whole number of 1 or more, {self.parallel} came")
-        for name in ("min_budget", "max_budget"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InvalidValueError(f"{name} must be a positive number of epochs, {getattr(self, name):g} came")
+        check_declared(self)
         if self.min_budget > self.max_budget:
             raise InvalidValueError(
                 f"min_budget {self.min_budget:g} is above max_budget {self.max_budget:g}: it must not be"
             )
-        if not 2 <= self.eta < math.inf:
-            raise InvalidValueError(f"eta must be 2 or more, {self.eta:g} came")
-        for name, seconds in (("time-limit", self.time_limit_s), ("evaluation-timeout", self.evaluation_timeout_s)):
-            if seconds is not None:
-                require_duration(name, seconds)
-        if not 0 <= self.seed < 2**63:
-            raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
         # Whatever the task has to say against its settings, it says now; they are stored with their defaults.
-        object.__setattr__(self, "settings", self.configured_task().settings)
-        self.search_space()
+        task = load_task(self.task).configured(self.settings)
+        object.__setattr__(self, "settings", task.settings)
+        object.__setattr__(self, "_task", task)
+        space = HyperparameterSpace(task, self.ranges, self.fixed, self.space_file)
+        object.__setattr__(self, "_space", space)
 
     @property
     def retrains(self) -> bool:
@@ -133,21 +223,17 @@ class RunSettings:
         return self.retrain == "always" or self.objective == "architecture"
 
     def configured_task(self) -> Task:
-        """The task with the run's settings.
+        """The task with the run's settings."""
+        return self._task
 
-        Raises:
-            UsageError: If it cannot be loaded, or refuses the settings.
-        """
-        return load_task(self.task).configured(self.settings)
-
-    def search_space(self) -> SearchSpace:
+    def hyperparameter_space(self) -> HyperparameterSpace:
         """What is searched, and what is fixed."""
-        return SearchSpace(self.configured_task(), self.ranges, self.fixed, self.space_file)
+        return self._space
 
     def spec(self, hyperparameters: Mapping[str, Any], budget: float, seed: int) -> TrialSpec:
         """The trial of this run with these hyperparameters, epochs and seed."""
         return TrialSpec(
-            task=load_task(self.task).name,
+            task=self._task.name,
             hyperparameters=hyperparameters,
             budget=budget,
             seed=seed,
@@ -157,7 +243,8 @@ class RunSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, for the database."""
-        return asdict(self)
+        values = {name: copy.deepcopy(getattr(self, name)) for name in declarations(type(self))}
+        return {**values, "decisions": asdict(self.decisions), "given": tuple(asdict(each) for each in self.given)}
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> RunSettings:
@@ -166,11 +253,8 @@ class RunSettings:
         Raises:
             UsageError: For an unknown setting, or a value that is not valid.
         """
-        known = {entry.name for entry in fields(cls)}
         read = with_task_settings(values)
-        for name in read:
-            if name not in known:
-                raise UnknownNameError("setting", name, sorted(known))
+        require_known(cls, read, "setting")
         read["ranges"] = {name: (float(low), float(high)) for name, (low, high) in (read.get("ranges") or {}).items()}
         if not isinstance(read.get("decisions"), Decisions):
             read["decisions"] = Decisions.from_mapping(read.get("decisions") or {})
@@ -188,27 +272,11 @@ class RunSettings:
             raise InvalidValueError(f"not the settings of a run: {error}") from None
 
 
-#: Where the settings of ``inverse-1d`` were before there were other tasks.
-_OLD_TASK_SETTINGS = ("space", "operations", "data", "method")
-
-
 def with_task_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a run as of today: before there were other tasks, those of ``inverse-1d`` lay among the run's."""
     read = dict(values)
-    old = {name: read.pop(name) for name in _OLD_TASK_SETTINGS if name in read and not isinstance(read[name], dict)}
+    old = {name: read.pop(name) for name in TASK_OPTIONS if name in read and not isinstance(read[name], dict)}
     choices = read.pop("choices", None) or {}
     if old or choices:
         read["settings"] = {**old, **choices, **(read.get("settings") or {})}
     return read
-
-
-def check_run_name(name: str) -> None:
-    """Raises InvalidValueError unless it can name a run."""
-    if not RUN_NAME.fullmatch(name):
-        raise InvalidValueError(
-            f"{name!r} cannot name a run: up to 64 letters, digits, '.', '_' and '-', the first a letter or digit"
-        )
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

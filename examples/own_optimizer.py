@@ -11,7 +11,7 @@ from ConfigSpace import Configuration
 from ConfigSpace.util import get_random_neighbor
 
 from das_hpo.optimisers.points import native, random_configuration
-from das_hpo.optimisers.protocol import History, Observation, Plan, Problem, Proposal
+from das_hpo.optimisers.protocol import History, Observation, Problem, Proposal, RunPlan
 from spaces.errors import InvalidValueError
 from spaces.identity import ConfigurationId
 from spaces.seeds import proposal_seed
@@ -32,10 +32,10 @@ class Climber:
         self.least = float("inf")
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> RunPlan:
         """Every iteration is alike."""
         count = self.problem.iterations * SIZE
-        return Plan(count, count * self.problem.max_budget)
+        return RunPlan(count, count * self.problem.max_budget)
 
     def ask(self) -> Proposal | None:
         """The next configuration; None after the last."""

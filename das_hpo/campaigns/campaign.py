@@ -12,27 +12,20 @@ else (trial, 0, draw); of a retraining (trial, 0, 0) with the draw as replicate.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import math
 import random
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from das_hpo import __version__
-from das_hpo.differences import differences
-from das_hpo.durations import require_duration
-from das_hpo.settings import RETRAIN, check_run_name, with_task_settings
-from spaces.errors import InvalidValueError, RunExistsError, UnknownNameError, UsageError
+from das_hpo.declaration import AnyValue, Checked, Duration, Pairs, Whole, Words, check_declared, require_known, setting
+from das_hpo.settings import EPOCHS, RETRAIN, check_run_name, with_task_settings
+from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.seeds import derive_seed
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, fingerprint, load_task
 from spaces.trial import OBJECTIVES, TrialSpec
 from storage.entries import NewRun
-from storage.records import RunRecord
-
-log = logging.getLogger(__name__)
 
 #: A trial of this is a DAS search.
 SEARCH = "search"
@@ -56,71 +49,76 @@ DRAWN = (RANDOM, RANDOM_SEARCH)
 
 @dataclass(frozen=True, slots=True)
 class CampaignSettings:
-    """One campaign.
-
-    Attributes:
-        name: The run's unique name.
-        kind: ``search``, one of the task's baselines, ``random-search``, or ``retraining``.
-        hyperparameters: Of all trials; baselines use those of the weights alone.
-        label: Where they are from: a preset's name, or a run's.
-        trials: How many.
-        budget: Epochs of each search, and of each training of an architecture.
-        objective: Whose score makes the loss.
-        task: The task's door, as ``--task`` takes it.
-        settings: The task's settings by name.
-        retrain: ``always``, or ``auto``: for the objective ``architecture`` only.
-        draws: Random architectures of each trial of a random search; trainings of each architecture of a
-            retraining.
-        architectures: Canonical strings: what a retraining trains, one a trial; none for the others.
-        seed: From which the seeds of all trials are derived.
-        time_limit_s: Seconds after which it ends, keeping what is done; None is no limit.
-        evaluation_timeout_s: Seconds after which an evaluation counts as hung.
+    """One campaign. Each field says what it means.
 
     Raises:
         UsageError: For whatever is not valid; nothing has been done by then.
     """
 
-    name: str
-    kind: str = SEARCH
-    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    label: str = ""
-    trials: int = 75
-    budget: float = 50.0
-    objective: str = "architecture"
-    task: str = DEFAULT_TASK
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    retrain: str = "always"
-    draws: int = 5
-    architectures: tuple[str, ...] = ()
-    seed: int = 0
-    time_limit_s: float | None = None
-    evaluation_timeout_s: float | None = None
+    name: str = setting(
+        kind=Checked(check_run_name),
+        help="the campaign's name, or what the names of several begin with",
+        default_in_words="what is evaluated on which problem; a campaign of the same trials is continued, whatever its "
+        "name; a name that is taken by one with other settings is refused, and what differs is said",
+    )
+    kind: str = setting(SEARCH, option=None, help="search, one of the task's baselines, random-search, or retraining")
+    hyperparameters: Mapping[str, Any] = setting(
+        kind=Pairs(), factory=dict, option=None, help="of all trials; baselines use those of the weights alone"
+    )
+    label: str = setting("", option=None, help="where the hyperparameters are from: a preset's name, or a run's")
+    trials: int = setting(75, Whole(1), help="trials of each campaign")
+    budget: float = setting(
+        50.0, EPOCHS, option="--epochs", help="epochs of every search and of every training of an architecture"
+    )
+    objective: str = setting(
+        "architecture",
+        Words(OBJECTIVES),
+        help="which score says which of a run's configurations is the best",
+        default_in_words="the run's own",
+    )
+    task: str = setting(DEFAULT_TASK, AnyValue("TASK"), help="the task, as das-hpo run --task takes it")
+    settings: Mapping[str, Any] = setting(kind=Pairs(), factory=dict, option="--set", help="settings of the task")
+    retrain: str = setting(
+        "always",
+        Words(RETRAIN),
+        help="always gives both scores of every trial; auto retrains unless --objective is one-shot",
+    )
+    draws: int = setting(
+        5,
+        Whole(1, metavar="K"),
+        help="random architectures of each trial of random-search: as many as fit the time of one DAS run; auto is the "
+        "number by the trials of das-hpo evaluate and of baseline random in the database",
+        default_in_words="5, by the paper's clock",
+    )
+    architectures: tuple[str, ...] = setting(
+        (), option=None, help="canonical strings: what a retraining trains, one for each trial; none for the others"
+    )
+    seed: int = setting(
+        0,
+        Whole(0),
+        help="every random number follows from it; campaigns of one seed are paired, trial by trial",
+    )
+    time_limit_s: float | None = setting(
+        None,
+        Duration("time-limit"),
+        help="end each campaign after that time, as in 2h",
+        default_in_words="none",
+    )
+    evaluation_timeout_s: float | None = setting(
+        None,
+        Duration("evaluation-timeout"),
+        help="give a trial that takes longer to another worker",
+        default_in_words="judged by the durations seen so far",
+    )
 
     def __post_init__(self) -> None:
-        check_run_name(self.name)
-        for name, words in (
-            ("objective", OBJECTIVES),
-            ("retrain", RETRAIN),
-        ):
-            if getattr(self, name) not in words:
-                raise UnknownNameError(name, getattr(self, name), words)
-        if not 0 <= self.seed < 2**63:
-            raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
-        if not 0 < self.budget < math.inf:
-            raise InvalidValueError(f"a budget is a positive number of epochs, {self.budget} came")
-        for name in ("trials", "draws"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InvalidValueError(f"{name} must be a whole number of 1 or more, {value} came")
+        check_declared(self)
         if self.is_baseline and self.objective == "one-shot":
             raise InvalidValueError(f"{self.kind} searches nothing: its objective is the architecture score")
-        for name, seconds in (("time-limit", self.time_limit_s), ("evaluation-timeout", self.evaluation_timeout_s)):
-            if seconds is not None:
-                require_duration(name, seconds)
         if len(self.architectures) != (self.trials if self.kind == RETRAINING else 0):
             raise InvalidValueError(
-                f"a retraining has an architecture for each trial, and others have none: {len(self.architectures)} "
-                f"came for {self.trials} trials of {self.kind}"
+                "a retraining has an architecture for each trial, and other campaigns have none: got "
+                f"{len(self.architectures)} for {self.trials} trials of {self.kind}"
             )
 
     @property
@@ -194,37 +192,12 @@ class CampaignSettings:
             UsageError: For an unknown setting, or a value that is not valid.
         """
         read = _of_today(values)
-        known = {entry.name for entry in fields(cls)}
-        for name in read:
-            if name not in known:
-                raise UnknownNameError("setting", name, sorted(known))
+        require_known(cls, read, "setting")
         read["architectures"] = tuple(read.get("architectures") or ())
         try:
             return cls(**read)
         except TypeError as error:
             raise InvalidValueError(f"not the settings of a campaign: {error}") from None
-
-    def is_extended_by(self, other: CampaignSettings) -> bool:
-        """Whether the other is this campaign with as many trials or more; limits may differ."""
-        if other.trials < self.trials:
-            return False
-        limits = {name: getattr(self, name) for name in ("time_limit_s", "evaluation_timeout_s")}
-        # A retraining has an architecture for each trial.
-        fewer = other.architectures[: len(self.architectures)]
-        return replace(other, trials=self.trials, architectures=fewer, **limits) == self
-
-    def has_trials_of(self, other: CampaignSettings) -> bool:
-        """Whether both have the same trials, be they named otherwise, of another number or under other limits.
-
-        A setting that the task did not have when this was stored has its default here.
-        """
-        if self.task != other.task:
-            return False
-        mine = replace(self, settings={**load_task(other.task).settings, **self.settings})
-        ignored = ["name", "label", "trials", "time_limit_s", "evaluation_timeout_s"]
-        if self.kind not in REPEATED:
-            ignored.append("draws")
-        return replace(other, **{name: getattr(self, name) for name in ignored}) == mine
 
     def new_run(self) -> NewRun:
         """What is stored of it; a baseline has its own name for its method."""
@@ -246,24 +219,6 @@ class CampaignSettings:
         )
 
 
-def stored_campaigns(records: Iterable[RunRecord]) -> list[CampaignSettings]:
-    """The campaigns among runs whose trials may be counted on: those of the present code of a task that is here.
-
-    One that cannot be read, or whose task cannot be loaded, is passed over: it is no reason not to use the others.
-    """
-    found = []
-    for record in records:
-        if record.kind != "campaign":
-            continue
-        try:
-            campaign = CampaignSettings.from_mapping(record.settings)
-            if record.fingerprint in (None, fingerprint(load_task(campaign.task))):
-                found.append(campaign)
-        except UsageError as error:
-            log.warning("the campaign %s is passed over: %s", record.name, error)
-    return found
-
-
 def kind_of(settings: Mapping[str, Any], method: str) -> str:
     """The kind of a stored campaign; before there were other tasks, it was among the names of methods."""
     old = (*OLD_BASELINES, RANDOM, RANDOM_SEARCH, RETRAINING)
@@ -278,22 +233,3 @@ def _of_today(values: Mapping[str, Any]) -> dict[str, Any]:
         read["kind"] = kind_of(values, method)
         read["method"] = method if read["kind"] == SEARCH else "das"
     return with_task_settings(read)
-
-
-def require_extended(record: RunRecord, asked: CampaignSettings) -> None:
-    """Raises RunExistsError, which says what differs, unless the stored run is a part of the campaign asked for."""
-    if record.kind != "campaign":
-        raise RunExistsError(f"the name {record.name!r} is taken by a {record.kind}: choose another --name or --prefix")
-    stored = record.settings
-    with contextlib.suppress(UsageError):  # what cannot be read differs anyway
-        known = CampaignSettings.from_mapping(record.settings)
-        if known.is_extended_by(asked):
-            return
-        stored = known.to_dict()
-    more = asked.trials >= int(stored.get("trials", 0))
-    ignored = ["time_limit_s", "evaluation_timeout_s", *(["trials"] if more else [])]
-    found = differences(stored, asked.to_dict(), ignored=ignored)
-    raise RunExistsError(
-        f"the name {record.name!r} is taken by a campaign with other settings: {'; '.join(found)}; nothing was done: "
-        "choose another --name or --prefix"
-    )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from das_hpo.analysis.reproduction import paper
+from das_hpo.campaigns.campaign import CampaignSettings
 from das_hpo.commands.campaigns import add_trials, campaign_name, compute, problems
 from das_hpo.commands.command import Command, database, positive
-from das_hpo.commands.evaluate import EPOCHS
+from das_hpo.commands.options import add_setting, given
 from das_hpo.commands.problem import task_of
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.task import Task
-from spaces.task_registry import DEFAULT_TASK, fingerprint
+from spaces.task_registry import fingerprint
 
-if TYPE_CHECKING:
-    from das_hpo.campaigns.campaign import CampaignSettings
+#: What ``--draws`` takes beside a number.
+AUTO = "auto"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,15 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="whose learning rate, weight decay and warm-up of the weights train the architectures (default: the "
         "task's first preset, of inverse-1d H1)",
     )
-    parser.add_argument(
-        "--draws",
-        type=_draws,
-        default=paper.RANDOM_SEARCH_DRAWS,
-        metavar="K",
-        help="random architectures of each trial of random-search: as many as fit the time of one DAS run; auto is the "
-        "number by the trials of das-hpo evaluate and of baseline random in the database (default: 5, by the paper's "
-        "clock)",
-    )
+    add_setting(parser, CampaignSettings, "draws", read=_draws)
     add_trials(parser, epochs_default="50")
 
 
@@ -50,10 +42,9 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
-    from das_hpo.campaigns.campaign import CampaignSettings
-
-    epochs = EPOCHS if args.epochs is None else args.epochs
-    base = task_of(args, dict(args.choices or ()))
+    asked = given(args, CampaignSettings)
+    by_the_clock = asked.get("draws") == AUTO
+    base = task_of(args, dict(args.settings or ()))
     preset: str = args.preset or next(iter(base.presets), "")
     if preset not in base.presets:
         raise UnknownNameError(f"preset of {base.name}", preset, base.presets)
@@ -62,29 +53,26 @@ def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
     for settings in problems(args, base.settings):
         task = base.configured(settings)
         found.append(
-            CampaignSettings(
-                name=campaign_name(name, task, "" if first else preset),
-                kind=name,
-                task=args.task or DEFAULT_TASK,
-                settings=task.settings,
-                hyperparameters=task.presets[preset],
-                label=preset,
-                trials=args.trials,
-                budget=epochs,
-                draws=args.draws or _draws_in_the_time_of_das(args, task, epochs, preset),
-                seed=args.seed,
-                time_limit_s=args.time_limit,
-                evaluation_timeout_s=args.evaluation_timeout,
+            CampaignSettings.from_mapping(
+                {
+                    **asked,
+                    **({"draws": _draws_in_the_time_of_das(args, task, preset)} if by_the_clock else {}),
+                    "name": campaign_name(name, task, "" if first else preset),
+                    "kind": name,
+                    "settings": task.settings,
+                    "hyperparameters": task.presets[preset],
+                    "label": preset,
+                }
             )
         )
     return found
 
 
-def _draws(text: str) -> int | None:
-    return None if text == "auto" else positive(text)
+def _draws(text: str) -> int | str:
+    return AUTO if text == AUTO else positive(text)
 
 
-def _draws_in_the_time_of_das(args: argparse.Namespace, task: Task, epochs: float, preset: str) -> int:
+def _draws_in_the_time_of_das(args: argparse.Namespace, task: Task, preset: str) -> int:
     """How many random architectures are trained in the median time of a DAS search and retraining.
 
     Raises:
@@ -99,7 +87,7 @@ def _draws_in_the_time_of_das(args: argparse.Namespace, task: Task, epochs: floa
     labels = task.labels.to_dict()
     searching = labels.pop("method")
     choices = {f"{CHOICE}{name}": value for name, value in task.settings.items() if name not in (*labels, "method")}
-    settings = {**labels, "budget": epochs, **choices}
+    settings = {**labels, "budget": args.budget or CampaignSettings(preset).budget, **choices}
     try:
         records = run_records(url)
         same_code = {name: one for name, one in records.items() if one.fingerprint in (None, fingerprint(task))}

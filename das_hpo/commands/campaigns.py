@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from itertools import product
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from das_hpo import logs
-from das_hpo.commands.command import (
-    add_database,
-    add_duration,
-    add_format,
-    checked,
-    database,
-    natural,
-    positive,
-    print_table,
-    say,
-)
-from das_hpo.commands.command import number as a_number
-from das_hpo.commands.connecting import add_service, service, stop_on_signals
-from das_hpo.commands.problem import PROBLEM, add_choices, add_task, words
+from das_hpo.campaigns.campaign import CampaignSettings
+from das_hpo.commands.command import add_database, add_format, database, print_table, say
+from das_hpo.commands.connecting import add_service, service
+from das_hpo.commands.options import add_setting
+from das_hpo.commands.problem import add_task, add_task_settings
+from das_hpo.commands.watching import watching
 from das_hpo.output import Table
-from das_hpo.progress import Progress, Snapshot
-from das_hpo.settings import check_run_name
+from das_hpo.task_options import TASK_OPTIONS
 from spaces.task import PSNR
 from spaces.task_registry import DEFAULT_TASK
 
 if TYPE_CHECKING:
     import pandas
 
-    from das_hpo.campaigns.campaign import CampaignSettings
     from spaces.task import Task
-
-#: Settings of ``inverse-1d`` of which several values make several campaigns.
-SEVERAL = ("space", "operations", "data")
 
 COLUMNS = (
     "campaign",
@@ -74,49 +57,20 @@ SHORT = (
 def add_trials(parser: argparse.ArgumentParser, *, epochs_default: str) -> None:
     """Adds the options of campaigns."""
     group = parser.add_argument_group("the trials")
-    group.add_argument("--trials", type=positive, default=75, metavar="N", help="trials of each campaign")
-    group.add_argument(
-        "--epochs",
-        type=a_number,
-        metavar="EPOCHS",
-        help=f"epochs of every search and of every training of an architecture (default: {epochs_default})",
-    )
-    group.add_argument(
-        "--seed",
-        type=natural,
-        default=0,
-        metavar="N",
-        help="every random number follows from it; campaigns of one seed are paired, trial by trial",
-    )
+    add_setting(group, CampaignSettings, "trials")
+    add_setting(group, CampaignSettings, "budget", default_in_words=epochs_default)
+    add_setting(group, CampaignSettings, "seed")
     problem = parser.add_argument_group("the problem (several values make several campaigns)")
     add_task(problem, f"{DEFAULT_TASK}, or that of the run that is evaluated")
-    for name in SEVERAL:
-        registry = PROBLEM[name][1]
-        problem.add_argument(
-            f"--{name}",
-            nargs="+",
-            metavar="NAME",
-            help=f"{words(registry)} (default: {next(iter(registry))}, or that of the run that is evaluated)",
-        )
-    add_choices(problem)
+    for name, option in TASK_OPTIONS.items():
+        if option.several:
+            text = f"{option.words} (default: {option.default}, or that of the run that is evaluated)"
+            problem.add_argument(f"--{name}", nargs="+", metavar="NAME", help=text)
+    add_task_settings(problem)
     limits = parser.add_argument_group("limits")
-    add_duration(
-        limits,
-        "time-limit",
-        help="end each campaign after that time, as in 2h (default: none)",
-    )
-    add_duration(
-        limits,
-        "evaluation-timeout",
-        help="give a trial that takes longer to another worker (default: judged by the durations seen so far)",
-    )
-    parser.add_argument(
-        "--name",
-        type=checked(_name),
-        help="the campaign's name, or what the names of several begin with (default: what is evaluated on which "
-        "problem; a campaign of the same trials is continued, whatever its name; a name that is taken by one with "
-        "other settings is refused, and what differs is said)",
-    )
+    add_setting(limits, CampaignSettings, "time_limit_s")
+    add_setting(limits, CampaignSettings, "evaluation_timeout_s")
+    add_setting(parser, CampaignSettings, "name")
     add_service(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     add_database(parser)
@@ -128,7 +82,8 @@ def problems(args: argparse.Namespace, settings: Mapping[str, Any]) -> list[dict
 
     ``--set`` has been read into the settings by the caller.
     """
-    given = {name: dict.fromkeys(getattr(args, name)) for name in SEVERAL if getattr(args, name)}
+    several = [name for name, option in TASK_OPTIONS.items() if option.several and getattr(args, name)]
+    given = {name: dict.fromkeys(getattr(args, name)) for name in several}
     return [{**settings, **dict(zip(given, values, strict=True))} for values in product(*given.values())]
 
 
@@ -146,11 +101,9 @@ def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int
     where = service(args)
     from das_hpo import execution
 
-    logs.start(verbose=args.verbose, least=logging.WARNING)
-    with ExitStack() as stack:
-        stop = stack.enter_context(stop_on_signals())
-        watch = stack.enter_context(_Watch(len(campaigns), quiet=args.quiet))
-        ended = execution.execute_campaigns(campaigns, url, where, stop=stop, progress=watch)
+    with watching(verbose=args.verbose, quiet=args.quiet) as watch:
+        watch.expected = len(campaigns)
+        ended = execution.execute_campaigns(campaigns, url, where, stop=watch.stop, progress=watch)
     print_table(numbers(url, [campaign.name for campaign in campaigns[: len(ended)]]), args)
     last = ended[-1]
     failed = [one.run for one in ended if one.snapshot.failed and one.snapshot.failed == one.snapshot.finished]
@@ -163,9 +116,13 @@ def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int
 
 
 def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings]) -> list[CampaignSettings]:
-    """The campaigns under their names, those that are in the database already under the names they have there."""
+    """The campaigns under their names, those that are in the database already under the names they have there.
+
+    Raises:
+        UsageError: If a ``--name`` is taken by something else.
+    """
     from das_hpo.analysis.comparison.lookup import run_records
-    from das_hpo.campaigns.campaign import require_extended, stored_campaigns
+    from das_hpo.campaigns.matching import continued, find, stored_campaigns, with_limits_of
     from spaces.errors import DatabaseMissingError
 
     try:
@@ -177,16 +134,13 @@ def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings
     campaigns: list[CampaignSettings] = []
     for one in wanted:
         if args.name is not None:
-            name = args.name if len(wanted) == 1 else f"{args.name}-{one.name}"
-            campaigns.append(replace(one, name=name))
-            if name in records:
-                require_extended(records[name], campaigns[-1])
+            campaign = replace(one, name=args.name if len(wanted) == 1 else f"{args.name}-{one.name}")
+            there = records.get(campaign.name)
+            campaigns.append(campaign if there is None else continued(there, campaign))
             continue
-        same = [found for found in stored if found.has_trials_of(one)]
-        if same:
-            most = max(same, key=lambda found: found.trials)
-            limits = replace(most, time_limit_s=one.time_limit_s, evaluation_timeout_s=one.evaluation_timeout_s)
-            campaigns.append(replace(limits, trials=max(most.trials, one.trials)))
+        same = find(stored, one)
+        if same is not None:
+            campaigns.append(with_limits_of(same, one))
             continue
         name, count = one.name, 1
         while name in taken:
@@ -234,45 +188,3 @@ def _row(name: str, frame: pandas.DataFrame, word: str) -> dict[str, Any]:
     if (done["one_shot_score"].notna() & done["architecture_score"].notna()).sum() > 2:
         row["correlation"] = correlation(done["one_shot_score"], done["architecture_score"]).coefficient
     return row
-
-
-def _name(text: str) -> str:
-    check_run_name(text)
-    return text
-
-
-class _Watch:
-    """Progress of one campaign after the other.
-
-    Args:
-        count: How many there are.
-        quiet: Whether nothing is shown.
-    """
-
-    def __init__(self, count: int, *, quiet: bool) -> None:
-        self._count = count
-        self._quiet = quiet
-        self._begun = 0
-        self._run: str | None = None
-        self._bars = ExitStack()
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.close()
-
-    def __call__(self, snapshot: Snapshot) -> None:
-        """Shows where the present one is."""
-        if snapshot.run != self._run:
-            self._run = snapshot.run
-            self._begun += 1
-            self._bars.close()
-            if not self._quiet:
-                say(f"campaign {self._begun} of {self._count}: {snapshot.run}")
-                self._bar = self._bars.enter_context(Progress())
-        if self._bar is not None:
-            self._bar.update(snapshot)

@@ -9,9 +9,9 @@ import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from das_hpo.durations import RANGES, parse_duration, require_duration
+from das_hpo.declaration import Duration, Number, Whole
 from das_hpo.output import FORMATS, Table, write
 from spaces.errors import InvalidValueError, UsageError
 
@@ -95,7 +95,7 @@ def database(args: argparse.Namespace) -> str:
     url: str = args.db or os.environ.get("DAS_HPO_DB") or DEFAULT_DATABASE
     if "://" not in url:
         raise InvalidValueError(
-            f"--db takes a URL such as {DEFAULT_DATABASE} or postgresql://user@host/name; {url!r} came"
+            f"--db takes a URL such as {DEFAULT_DATABASE} or postgresql://user@host/name; got {url!r}"
         )
     return url
 
@@ -118,7 +118,7 @@ def say(message: str) -> None:
         print(f"das-hpo: {message}", file=sys.stderr, flush=True)  # noqa: T201 (the one place that prints)
 
 
-def checked(read: Callable[[str], _T]) -> Callable[[str], _T]:
+def checked(read: Callable[[Any], _T]) -> Callable[[str], _T]:
     """A reader of das-hpo's as argparse's ``type``: its message reaches the user as it is."""
 
     def convert(text: str) -> _T:
@@ -141,38 +141,14 @@ def add_duration(
         help: A sentence, and the default in brackets.
         default: In seconds.
     """
-
-    def read(text: str) -> float:
-        return require_duration(name, parse_duration(text))
-
-    said = help.replace("(", f"({RANGES[name]}; ", 1)
-    group.add_argument(f"--{name}", type=checked(read), metavar="TIME", default=default, help=said)
-
-
-def _integer(least: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if not least <= value < 2**63:  # what a database can hold
-            raise InvalidValueError(f"a whole number of {least} or more is needed, {text!r} came")
-        return value
-
-    return checked(read)
+    kind = Duration(name)
+    said = help.replace("(", f"({kind.valid}; ", 1)
+    group.add_argument(f"--{name}", type=checked(kind.read), metavar=kind.metavar, default=default, help=said)
 
 
 #: argparse types of whole numbers.
-positive = _integer(1)
-natural = _integer(0)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidValueError(f"a number is needed, {text!r} came") from None
-
+positive = checked(Whole(1).read)
+natural = checked(Whole(0).read)
 
 #: argparse type of a number.
-number = checked(_number)
+number = checked(Number().read)

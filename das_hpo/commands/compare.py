@@ -9,8 +9,9 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, database, number, print_table
-from das_hpo.commands.problem import add_choices, add_task, task_of
+from das_hpo.commands.problem import add_task, add_task_settings, task_of
 from das_hpo.output import Table, as_json, as_text
+from das_hpo.task_options import TASK_OPTIONS
 from spaces.errors import InvalidValueError
 from spaces.task import PSNR, Metric
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 #: Characters of a line of the verdict.
 WIDTH = 100
-
-#: What tells the trials of a preset apart. Any text is taken: the database may have trials of a plug-in's parts.
-OPTIONS = ("space", "operations", "data", "method")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,24 +41,24 @@ def add_problem_filter(parser: argparse.ArgumentParser) -> None:
         "which trials of a preset are meant (default: those that agree with the runs named, or all, which must agree)"
     )
     add_task(group)
-    for name in OPTIONS:
+    for name in TASK_OPTIONS:  # any text is taken: the database may have trials of a plug-in's parts
         group.add_argument(f"--{name}", metavar="NAME", help=f"by {name} (default: that of the runs named, or any)")
     group.add_argument(
         "--epochs", type=number, help="by budget (default: the largest of the runs named, or any)", metavar="EPOCHS"
     )
-    add_choices(group)
+    add_task_settings(group)
 
 
 def problem_filter(args: argparse.Namespace) -> dict[str, Any]:
     """What :func:`add_problem_filter` was given, as values of the columns of campaigns' rows."""
     from das_hpo.analysis.comparison.agreement import CHOICE
 
-    asked = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+    asked = {name: getattr(args, name) for name in TASK_OPTIONS if getattr(args, name) is not None}
     if args.epochs is not None:
         asked["budget"] = args.epochs
-    given = dict(args.choices or ())
+    given = dict(args.settings or ())
     settings = task_of(args, given).settings
-    return asked | {name if name in OPTIONS else f"{CHOICE}{name}": settings[name] for name in given}
+    return asked | {name if name in TASK_OPTIONS else f"{CHOICE}{name}": settings[name] for name in given}
 
 
 def add_level(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +78,7 @@ def _level(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"a number between 0 and 1 is needed, such as 0.95; {text!r} came")
+        raise argparse.ArgumentTypeError(f"a number between 0 and 1 is needed, such as 0.95, got {text!r}")
     return value
 
 
@@ -92,7 +90,7 @@ def execute(args: argparse.Namespace) -> int:
 
     repeated = sorted({name for name in args.names if args.names.count(name) > 1})
     if repeated:
-        raise InvalidValueError(f"each name once is enough: {', '.join(repeated)} came again")
+        raise InvalidValueError(f"each name may be given once, got {', '.join(repeated)} again")
     report = compare_subjects(
         load_subjects(database(args), args.names, problem_filter(args), level=args.level, task=task_of(args)),
         level=args.level,

@@ -5,25 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from das_hpo.campaigns.campaign import CampaignSettings
 from das_hpo.commands.campaigns import add_trials, campaign_name, compute, problems
 from das_hpo.commands.command import Command
 from das_hpo.commands.incumbent import require_computed
-from das_hpo.commands.problem import words
+from das_hpo.commands.options import add_setting, given
 from das_hpo.commands.reading import reading
-from das_hpo.settings import RETRAIN
+from das_hpo.task_options import TASK_OPTIONS
 from spaces.errors import DatabaseMissingError, InvalidValueError, RunMissingError
-from spaces.inverse_1d.registries import METHODS
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, load_task
-from spaces.trial import OBJECTIVES
 
-if TYPE_CHECKING:
-    from das_hpo.campaigns.campaign import CampaignSettings
-
-METHOD = next(iter(METHODS))
-EPOCHS = 50.0
+METHOD = TASK_OPTIONS["method"].default
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,19 +32,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         metavar="NAME",
-        help=f"{words(METHODS)} (default: {METHOD}, or that of the run that is evaluated)",
+        help=f"{TASK_OPTIONS['method'].words} (default: {METHOD}, or that of the run that is evaluated)",
     )
-    parser.add_argument(
-        "--objective",
-        choices=OBJECTIVES,
-        help="which score says which of a run's configurations is the best (default: the run's own)",
-    )
-    parser.add_argument(
-        "--retrain",
-        choices=RETRAIN,
-        default="always",
-        help="always gives both scores of every trial; auto retrains unless --objective is one-shot",
-    )
+    add_setting(parser, CampaignSettings, "objective")
+    add_setting(parser, CampaignSettings, "retrain")
     add_trials(parser, epochs_default="50, or the largest budget of the run that is evaluated")
 
 
@@ -60,29 +46,24 @@ def execute(args: argparse.Namespace) -> int:
 
 def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
     """One campaign for each combination of problems."""
-    from das_hpo.campaigns.campaign import CampaignSettings
-
     task = load_task(args.task or DEFAULT_TASK)
     what = _preset(args, name, task) if name in task.presets else _incumbent(args, name, task)
-    settings = {**what.settings, **dict(args.choices or ()), **({"method": args.method} if args.method else {})}
+    settings = {**what.settings, **dict(args.settings or ()), **({"method": args.method} if args.method else {})}
     found = []
     for problem in problems(args, settings):
         configured = load_task(what.task).configured(problem)
         method = configured.labels.method if configured.name == DEFAULT_TASK else ""
         found.append(
-            CampaignSettings(
-                name=campaign_name(name, configured, "" if method in (METHOD, "") else method),
-                task=what.task,
-                settings=configured.settings,
-                hyperparameters=what.hyperparameters,
-                label=name,
-                trials=args.trials,
-                budget=what.epochs if args.epochs is None else args.epochs,
-                objective=args.objective or "architecture",
-                retrain=args.retrain,
-                seed=args.seed,
-                time_limit_s=args.time_limit,
-                evaluation_timeout_s=args.evaluation_timeout,
+            CampaignSettings.from_mapping(
+                {
+                    "budget": what.epochs,
+                    **given(args, CampaignSettings),
+                    "name": campaign_name(name, configured, "" if method in (METHOD, "") else method),
+                    "task": what.task,
+                    "settings": configured.settings,
+                    "hyperparameters": what.hyperparameters,
+                    "label": name,
+                }
             )
         )
     return found
@@ -99,7 +80,7 @@ class _What:
 
 
 def _preset(args: argparse.Namespace, name: str, task: Task) -> _What:
-    return _What(args.task or DEFAULT_TASK, task.presets[name], {}, EPOCHS)
+    return _What(args.task or DEFAULT_TASK, task.presets[name], {}, CampaignSettings(name).budget)
 
 
 def _incumbent(args: argparse.Namespace, name: str, task: Task) -> _What:

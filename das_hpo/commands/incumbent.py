@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
-from das_hpo.commands.command import Command, add_database, add_format, positive, print_table, say
+from das_hpo.commands.command import Command, add_database, add_format, positive, say
 from das_hpo.commands.reading import reading
-from das_hpo.output import Table, text_cell
+from das_hpo.output import Table, text_cell, write
 from spaces.errors import InvalidValueError
 from spaces.task import PSNR
 from spaces.trial import OBJECTIVES
@@ -37,7 +38,7 @@ def execute(args: argparse.Namespace) -> int:
         best = queries.incumbents(database, args.run, objective=args.objective, top=args.top)
         if not best:
             require_computed(queries.run(database, args.run), args.objective)
-    print_best(best, args)
+    print_best(best, args.format)
     return 0
 
 
@@ -64,10 +65,10 @@ def require_computed(run: RunRecord, objective: str | None) -> None:
         )
 
 
-def print_best(best: list[Incumbent], args: argparse.Namespace, *, architecture: bool = True) -> None:
-    """Prints them, or says that there are none; see :func:`listed`."""
-    if best or args.format != "table":
-        print_table(listed(best, args.format, architecture=architecture), args)
+def print_best(best: list[Incumbent], output_format: str, *, architecture: bool = True) -> None:
+    """Prints them on stdout, or says that there are none; see :func:`listed`."""
+    if best or output_format != "table":
+        write(listed(best, output_format, architecture=architecture), output_format, sys.stdout)
     else:
         say("no configuration has a score at the largest budget yet")
 

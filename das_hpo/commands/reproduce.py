@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from das_hpo import logs
 from das_hpo.analysis.reproduction import paper
 from das_hpo.commands.command import (
     Command,
@@ -23,18 +21,19 @@ from das_hpo.commands.command import (
     positive,
     say,
 )
-from das_hpo.commands.connecting import add_service, service, stop_on_signals
-from das_hpo.commands.problem import add_choices, choices
+from das_hpo.commands.connecting import add_service, service
+from das_hpo.commands.problem import add_task_settings, task_settings
+from das_hpo.commands.watching import watching
 from das_hpo.output import Table, as_json, as_text, render
-from das_hpo.progress import Progress, Snapshot
 from spaces.errors import InvalidValueError
+from spaces.inverse_1d.choices import Choices
 
 if TYPE_CHECKING:
     import pandas
 
     from das_hpo.analysis.reproduction.plan import Plan
     from das_hpo.campaigns.campaign import CampaignSettings
-    from das_hpo.execution import Summary
+    from das_hpo.execution import RunOutcome
     from das_hpo.settings import RunSettings
 
 TARGETS = (*paper.TARGETS, "all")
@@ -76,7 +75,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="names of new runs begin with it (default: paper, or with other epochs than 50 e and their number)",
     )
     group.add_argument("--no-run", action="store_true", help="compute nothing: show what the database has")
-    add_choices(group)
+    add_task_settings(group)
     add_service(parser)
     parser.add_argument(
         "-o",
@@ -96,7 +95,7 @@ def _prefix(text: str) -> str:
 
     check_run_name(text)
     if len(text) > 5:
-        raise InvalidValueError(f"a prefix has at most 5 characters, so that the longest name fits; {text!r} came")
+        raise InvalidValueError(f"a prefix has at most 5 characters, so that the longest name fits, got {text!r}")
     return text
 
 
@@ -130,7 +129,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         epochs=epochs,
         prefix=args.prefix or ("paper" if epochs == EPOCHS else _prefix(f"e{epochs:.9g}")),
         seed=args.seed,
-        choices=choices(args),
+        choices=Choices.from_mapping(task_settings(args)),
         iterations=args.iterations or (QUICK_ITERATIONS if args.quick else 128),
     )
 
@@ -142,12 +141,12 @@ def _require_settings(url: str, plan: Plan, asked: list[str]) -> None:
         RunExistsError: For the first of them; it says what differs.
     """
     from das_hpo.analysis.reproduction import plan as plans
-    from das_hpo.campaigns.campaign import require_extended
+    from das_hpo.campaigns.matching import continued
 
     records = plans.records_of(url)
     for campaign in plans.campaigns_for(plan, plans.cells_of(asked), plans.stored_campaigns(url)).values():
         if campaign.name in records:
-            require_extended(records[campaign.name], campaign)
+            continued(records[campaign.name], campaign)
     _optimisations(plan, asked, url)
 
 
@@ -170,29 +169,29 @@ def _compute(args: argparse.Namespace, plan: Plan, asked: list[str]) -> int:
     where = service(args)
     from das_hpo import execution
 
-    logs.start(verbose=args.verbose, least=logging.WARNING)
-    with stop_on_signals() as stop, _Watch(quiet=args.quiet) as watch:
+    with watching(verbose=args.verbose, quiet=args.quiet) as watch:
+        watch.expected = 0
         if missing:
             say(
                 f"{len(missing)} of {len(campaigns)} campaigns of {plan.trials} trials of {plan.epochs:g} epochs are "
                 f"not complete yet"
             )
             watch.expected = len(missing)
-            ended = execution.execute_campaigns(missing, url, where, stop=stop, progress=watch)
+            ended = execution.execute_campaigns(missing, url, where, stop=watch.stop, progress=watch)
             if len(ended) < len(missing) or ended[-1].status != "completed":
                 return _interrupted(ended[-1])
         if "variance" in asked:
             again = _retrainings(plan, campaigns, url)
             watch.expected = watch.begun + len(again)
-            ended = execution.execute_campaigns(again, url, where, stop=stop, progress=watch) if again else []
+            ended = execution.execute_campaigns(again, url, where, stop=watch.stop, progress=watch) if again else []
             if ended and ended[-1].status != "completed":
                 return _interrupted(ended[-1])
-        watch.expected = watch.begun + len(optimisations)
+        watch.expected, watch.noun = watch.begun + len(optimisations), "run"
         for settings, state in optimisations:
             if state is None:
-                summary = execution.execute(settings, url, where, stop=stop, progress=watch)
+                summary = execution.execute(settings, url, where, stop=watch.stop, progress=watch)
             else:
-                summary = execution.resume(settings.name, url, where, stop=stop, progress=watch)
+                summary = execution.resume(settings.name, url, where, stop=watch.stop, progress=watch)
             if summary.status != "completed":
                 return _interrupted(summary)
     return 0
@@ -201,6 +200,7 @@ def _compute(args: argparse.Namespace, plan: Plan, asked: list[str]) -> int:
 def _retrainings(plan: Plan, campaigns: Mapping[paper.Cell, CampaignSettings], url: str) -> list[CampaignSettings]:
     """The retrainings of the architectures found so far that are not complete yet."""
     from das_hpo.analysis.reproduction import plan as plans
+    from das_hpo.campaigns.matching import Match, extended, match
 
     frames = plans.load_cells(url, campaigns, plan.trials)
     records = plans.records_of(url)
@@ -211,14 +211,14 @@ def _retrainings(plan: Plan, campaigns: Mapping[paper.Cell, CampaignSettings], u
         if asked is None:
             continue
         known = stored.get(asked.name)
-        if known is not None and asked.is_extended_by(known):
-            asked = known
+        if known is not None and match(known, asked) is Match.EXTEND:
+            asked = extended(known, asked)
         if known != asked or records[asked.name].status != "completed":
             found.append(asked)
     return found
 
 
-def _interrupted(summary: Summary) -> int:
+def _interrupted(summary: RunOutcome) -> int:
     say(
         f"{summary.run} ended early, as {summary.message}: what is done is kept, the same command goes on "
         "and --no-run shows what is there"
@@ -246,43 +246,6 @@ def _optimisations(plan: Plan, asked: list[str], url: str) -> list[tuple[RunSett
             require_same_run(record, settings, ignored=("time_limit_s", "evaluation_timeout_s"))
         found.append((settings, None if record is None else record.status))
     return found
-
-
-class _Watch:
-    """Progress of one run after the other: each begins with a line of its own.
-
-    Attributes:
-        begun: Runs so far.
-        expected: Runs there are going to be.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.begun = 0
-        self.expected = 0
-        self._quiet = quiet
-        self._progress: Progress | None = None
-        self._run: str | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._progress is not None:
-            self._progress.__exit__(None, None, None)
-            self._progress = None
-
-    def __call__(self, snapshot: Snapshot) -> None:
-        if self._quiet:
-            return
-        if snapshot.run != self._run:
-            self.__exit__()
-            self._run = snapshot.run
-            self.begun += 1
-            there = f"{snapshot.finished} of {snapshot.expected} evaluations are there"
-            say(f"{self.begun} of {self.expected}, {snapshot.run}: {there}")
-            self._progress = Progress().__enter__()
-        if self._progress is not None:
-            self._progress.update(snapshot)
 
 
 def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:

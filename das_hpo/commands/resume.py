@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import threading
+from collections.abc import Callable
 
-from das_hpo.commands.command import Command, add_duration, database, positive
+from das_hpo.commands.command import Command, database
 from das_hpo.commands.connecting import add_service, service
-from das_hpo.commands.run import add_ending, watch
+from das_hpo.commands.options import add_setting
+from das_hpo.commands.run import add_ending, view, watch
+from das_hpo.progress import Snapshot
+from das_hpo.settings import RunSettings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("run", metavar="RUN", help="name of the run (see das-hpo runs)")
-    parser.add_argument(
-        "--iterations",
-        type=positive,
-        metavar="N",
-        help="extend the run, be it completed or not, to so many iterations in all (default: as many as it has)",
-    )
-    add_duration(
+    add_setting(
         parser,
-        "time-limit",
-        help="end it cleanly after that time from now, keeping what is done; a number with d, h, m or s, as in 2h "
-        "(default: the limit it was begun with, counted from now)",
+        RunSettings,
+        "iterations",
+        help="extend the run, be it completed or not, to so many iterations in all",
+        default_in_words="as many as it has",
+    )
+    add_setting(
+        parser,
+        RunSettings,
+        "time_limit_s",
+        help="end it cleanly after that time from now, keeping what is done; a number with d, h, m or s, as in 2h",
+        default_in_words="the limit it was begun with, counted from now",
+    )
+    parser.add_argument(
+        "--accept-code-change",
+        action="store_true",
+        help="go on although the code of the run's task has changed since it was begun, which is refused otherwise; "
+        "the log says so, and every evaluation keeps the fingerprint of the code that computed it",
     )
     add_service(parser)
     add_ending(parser)
@@ -34,14 +47,12 @@ def execute(args: argparse.Namespace) -> int:
     where = service(args)
     from das_hpo import execution
 
-    return watch(
-        args,
-        args.run,
-        "is continued",
-        lambda **watching: execution.resume(
-            args.run, url, where, iterations=args.iterations, time_limit_s=args.time_limit, **watching
-        ),
-    )
+    changes = execution.Changes(args.iterations, args.time_limit_s, args.accept_code_change)
+
+    def run(stop: threading.Event, progress: Callable[[Snapshot], None]) -> execution.RunOutcome:
+        return execution.resume(args.run, url, where, changes, stop=stop, progress=progress)
+
+    return watch(view(args, args.run, url), "is continued", run)
 
 
 COMMAND = Command(

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from das_hpo import logs
 from das_hpo.commands.command import Command, add_database, add_format, database, natural, say
-from das_hpo.commands.connecting import add_service, service, stop_on_signals
+from das_hpo.commands.connecting import add_service, service
 from das_hpo.commands.incumbent import print_best
-from das_hpo.commands.problem import add_hyperparameters, add_limits, add_optimisation, add_problem, settings
-from das_hpo.commands.reading import reading
-from das_hpo.progress import Progress, Snapshot
-from spaces.errors import InvalidValueError, RunExistsError
+from das_hpo.commands.problem import add_run_settings, settings
+from das_hpo.commands.watching import watching
+from das_hpo.progress import Snapshot
+from spaces.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from das_hpo.execution import Summary
-    from storage.records import RunRecord
+    from das_hpo.execution import RunOutcome
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    add_optimisation(parser)
-    add_problem(parser)
-    add_hyperparameters(parser)
-    add_limits(parser)
+    add_run_settings(parser)
     add_service(parser)
     parser.add_argument(
         "--resume",
@@ -41,115 +35,101 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_ending(parser: argparse.ArgumentParser) -> None:
-    """Adds what is printed at the end of a run, and the database."""
+    """Adds what is shown of a run, and the database; :func:`view` reads it."""
     parser.add_argument("--top", type=natural, default=3, metavar="N", help="how many of the best to print at the end")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     add_database(parser)
     add_format(parser)
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is shown of a run.
+
+    Attributes:
+        run: The run's name.
+        url: The database.
+        top: How many of the best configurations.
+        output_format: How they are printed.
+        quiet: Whether no progress is shown.
+        verbose: Whether everything is logged.
+    """
+
+    run: str
+    url: str
+    top: int
+    output_format: str
+    quiet: bool
+    verbose: bool
+
+
+def view(args: argparse.Namespace, run: str, url: str) -> View:
+    """What is shown of the run of that name, as the options of :func:`add_ending` say."""
+    return View(run, url, args.top, args.format, args.quiet, args.verbose)
+
+
 def execute(args: argparse.Namespace) -> int:
-    """Runs, watched, until the end or a signal."""
+    """Runs, watched, until the end or a signal. What can be refused is refused before anything is made."""
     if args.resume and args.name is None:
         raise InvalidValueError("--resume needs --name: which run is to be continued if it is there")
-    asked = settings(args, args.name)
     url = database(args)
-    stored = find(url, asked.name)
-    if stored is not None and not args.resume:
-        hint = "" if stored.status == "completed" else f", or continue that one: das-hpo resume {asked.name}"
-        raise RunExistsError(f"there is a run named {asked.name!r} ({stored.state}): choose another --name{hint}")
-    if args.init:
-        from das_hpo.optimisers.given import with_given
-
-        asked = with_given(asked, args.init, url)
-    if stored is not None:
-        from das_hpo.differences import require_same_run
-
-        require_same_run(stored, asked)
-        if stored.status == "completed":
-            say(f"the run {asked.name} is completed already")
-            return show_best(args, asked.name)
-    where = service(args)
+    asked = settings(args, url)
     from das_hpo import execution
     from storage.location import locate
 
-    if stored is not None:
-        return watch(
-            args,
-            asked.name,
-            "is continued",
-            lambda **watching: execution.resume(asked.name, url, where, time_limit_s=args.time_limit, **watching),
-        )
+    stored = execution.stored_run(asked, url, resume=args.resume)
+    shown = view(args, asked.name, url)
+    if stored is not None and stored.status == "completed":
+        say(f"the run {asked.name} is completed already")
+        return show_best(shown)
+    where = service(args)
+
+    def run(stop: threading.Event, progress: Callable[[Snapshot], None]) -> RunOutcome:
+        if stored is None:
+            return execution.execute(asked, url, where, stop=stop, progress=progress)
+        changes = execution.Changes(time_limit_s=asked.time_limit_s)
+        return execution.resume(asked.name, url, where, changes, stop=stop, progress=progress)
+
     first = f", {len(asked.given)} given configurations first" if asked.given else ""
-    return watch(
-        args,
-        asked.name,
-        f"has begun, results in {locate(url).name}{first}",
-        lambda **watching: execution.execute(asked, url, where, **watching),
-    )
-
-
-def find(url: str, name: str) -> RunRecord | None:
-    """The run of that name; None if there is none, or no database yet."""
-    from spaces.errors import DatabaseMissingError, RunMissingError
-    from storage import queries
-    from storage.engine import open_database
-
-    try:
-        with open_database(url) as opened:
-            return queries.run(opened, name)
-    except (DatabaseMissingError, RunMissingError):
-        return None
+    begins = f"has begun, results in {locate(url).name}{first}" if stored is None else "is continued"
+    return watch(shown, begins, run)
 
 
 class Execute(Protocol):
     """Executes or resumes a run that may be watched and stopped."""
 
-    def __call__(self, *, stop: threading.Event, progress: Callable[[Snapshot], None]) -> Summary:
+    def __call__(self, stop: threading.Event, progress: Callable[[Snapshot], None]) -> RunOutcome:
         """Returns when the run has ended."""
         ...
 
 
-def watch(args: argparse.Namespace, name: str, begins: str, run: Execute) -> int:
-    """Shows how the run goes, says how it begins and ended, and prints the best configurations."""
-    # The progress tells what is well; the log is for what is not, unless all of it was asked for.
-    logs.start(verbose=args.verbose, least=logging.WARNING)
-    with ExitStack() as stack:
-        stop = stack.enter_context(stop_on_signals())
-        bar = None if args.quiet else stack.enter_context(Progress())
-        told = False
-
-        def tell(snapshot: Snapshot) -> None:
-            nonlocal told
-            if not told:  # by now nothing refuses the run any more
-                told = True
-                say(f"run {name} {begins}")
-            if bar is not None:
-                bar.update(snapshot)
-
-        summary = run(stop=stop, progress=tell)
-    at = summary.snapshot
-    done = f"{at.finished} of {at.expected} evaluations"
-    if summary.status == "completed":
+def watch(shown: View, begins: str, run: Execute) -> int:
+    """Shows how the run goes, says how it begins and ended, and prints the best configurations; the exit status."""
+    name = shown.run
+    with watching(verbose=shown.verbose, quiet=shown.quiet, begins=f"run {name} {begins}") as progress:
+        outcome = run(progress.stop, progress)
+    at = outcome.snapshot
+    if outcome.status == "completed":
         say(f"run {name} is completed: {at.finished} evaluations")
     else:
-        say(f"run {name} ended early, as {summary.message}: {done} are kept; `das-hpo resume {name}` continues it")
-    status = show_best(args, name)
+        done = f"{at.finished} of {at.expected} evaluations"
+        say(f"run {name} ended early, as {outcome.message}: {done} are kept; `das-hpo resume {name}` continues it")
+    status = show_best(shown)
     if at.finished and at.failed == at.finished:
         say(f"all {at.failed} evaluations have failed: `das-hpo results {name} --all` says why")
         status = 1
-    return 130 if summary.signalled else status
+    return 130 if outcome.signalled else status
 
 
-def show_best(args: argparse.Namespace, name: str) -> int:
-    """Prints the best configurations."""
+def show_best(shown: View) -> int:
+    """Prints the best configurations; the exit status."""
     from storage import queries
+    from storage.engine import open_database
 
-    if not args.top:
-        return 0
-    with reading(args) as opened:
-        best = queries.incumbents(opened, name, top=args.top)
-    print_best(best, args, architecture=False)
+    if shown.top:
+        with open_database(shown.url) as opened:
+            best = queries.incumbents(opened, shown.run, top=shown.top)
+        print_best(best, shown.output_format, architecture=False)
     return 0
 
 

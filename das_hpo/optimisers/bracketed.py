@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from hpbandster.core.dispatcher import Job
 
 from das_hpo.optimisers.brackets import SeededHalving, bracket_sizes, rung_budgets
-from das_hpo.optimisers.protocol import History, Observation, Plan, Problem, Proposal
+from das_hpo.optimisers.protocol import History, Observation, Problem, Proposal, RunPlan
 from das_hpo.settings import Given
 from spaces.errors import InvalidValueError
 from spaces.identity import ConfigurationId
@@ -66,7 +66,7 @@ class BracketOptimizer:
             )
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> RunPlan:
         """All rungs of all brackets."""
         proposals, epochs = 0, 0.0
         for index in range(min(len(self.budgets), self.problem.iterations)):
@@ -75,7 +75,7 @@ class BracketOptimizer:
             times = (self.problem.iterations - index - 1) // len(self.budgets) + 1
             proposals += times * sum(sizes)
             epochs += times * sum(size * budget for size, budget in zip(sizes, budgets, strict=True))
-        return Plan(proposals, epochs)
+        return RunPlan(proposals, epochs)
 
     def ask(self) -> Proposal | None:
         """The next proposal as hpbandster's ``Master.run`` chooses it: of the first bracket that has one, or a new."""

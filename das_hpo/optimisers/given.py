@@ -42,7 +42,7 @@ def with_given(settings: RunSettings, words: Sequence[str], url: str) -> RunSett
     Raises:
         UsageError: If one cannot be found or read, or does not fit the run.
     """
-    space = settings.search_space().space
+    space = settings.hyperparameter_space().space
     given: list[Given] = []
     for word in words:
         for each in _read(word, settings, space, url):
@@ -64,9 +64,9 @@ def first_rung(settings: RunSettings) -> int:
 
 def _read(word: str, settings: RunSettings, space: ConfigurationSpace, url: str) -> Iterable[Given]:
     if word == ALL_PRESETS:
-        search_space = settings.search_space()
+        hyperparameter_space = settings.hyperparameter_space()
         presets = settings.configured_task().presets
-        points = {name: search_space.configuration(point) for name, point in presets.items()}
+        points = {name: hyperparameter_space.configuration(point) for name, point in presets.items()}
         return [Given(_checked(space, point, name), "preset", name) for name, point in points.items()]
     if word.lower().endswith(FILES):
         path = Path(word)
@@ -94,8 +94,8 @@ def _of_run(run: str, settings: RunSettings, space: ConfigurationSpace, url: str
             f"the run {run!r} has no configuration with a score of the objective {settings.objective} to begin with"
         )
     labels = [f"{run} {one.configuration_id}" for one in best]
-    search_space = settings.search_space()
-    points = [search_space.configuration(one.hyperparameters) for one in best]
+    hyperparameter_space = settings.hyperparameter_space()
+    points = [hyperparameter_space.configuration(one.hyperparameters) for one in best]
     return [Given(_checked(space, point, label), "fixed", label) for point, label in zip(points, labels, strict=True)]
 
 

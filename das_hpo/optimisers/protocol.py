@@ -90,7 +90,7 @@ History = Sequence[Proposal | Observation]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """How much a whole run is expected to be, for the progress.
 
     Attributes:
@@ -106,7 +106,7 @@ class Optimizer(Protocol):
     """Decides what is evaluated next."""
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> RunPlan:
         """How much the whole run is expected to be."""
         ...
 

@@ -68,7 +68,7 @@ class OptimisationQueue(RecordedQueue):
     ) -> None:
         metric = settings.configured_task().metric
         super().__init__(settings.name, settings.objective, recorder, settings.parallel or parallel, metric)
-        self._search_space = settings.search_space()
+        self._hyperparameter_space = settings.hyperparameter_space()
         self.settings = settings
         self.optimizer = optimizer
         self._next: Proposal | None = None  # asked for, and not yet recorded
@@ -184,7 +184,7 @@ class OptimisationQueue(RecordedQueue):
         """The entry of a proposal that is being evaluated from now on; the same one until it has ended."""
         key = (proposal.configuration_id, proposal.budget)
         if key not in self._pending:
-            hyperparameters = self._search_space.hyperparameters(proposal.configuration)
+            hyperparameters = self._hyperparameter_space.hyperparameters(proposal.configuration)
             self._pending[key] = Pending(proposal, hyperparameters)
             self._asked.add(key)
         return self._pending[key]
@@ -245,7 +245,7 @@ class OptimisationQueue(RecordedQueue):
         """The proposals of a stored run, in the order in which they were asked for."""
         configurations = {record.configuration_id: record for record in replay.configurations}
         points = {
-            identifier: self._search_space.configuration(record.hyperparameters)
+            identifier: self._hyperparameter_space.configuration(record.hyperparameters)
             for identifier, record in configurations.items()
         }
         proposals: dict[tuple[ConfigurationId, float], Proposal] = {}
@@ -297,7 +297,7 @@ def make_optimizer(settings: RunSettings) -> Optimizer:
     """
     make = find_optimizer(settings.optimizer)
     problem = Problem(
-        space=settings.search_space().space,
+        space=settings.hyperparameter_space().space,
         seed=settings.seed,
         iterations=settings.iterations,
         min_budget=settings.min_budget,

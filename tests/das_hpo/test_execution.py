@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from das_hpo.campaigns.campaign import CampaignSettings
-from das_hpo.execution import execute, execute_campaigns, resume
+from das_hpo.execution import Changes, execute, execute_campaigns, resume
 from das_hpo.launching.cluster import Service
 from das_hpo.optimizer_registry import OPTIMIZERS, Entry
 from das_hpo.progress import Snapshot
@@ -135,9 +135,9 @@ def test_a_completed_run_is_extended(url: str, keys: KeyFile) -> None:
     before = rows(url)
     for iterations, message in ((None, "completed"), (2, "completed"), (1, "has 2 iterations")):
         with pytest.raises(UsageError, match=message):
-            resume("run", url, service(keys), iterations=iterations)
+            resume("run", url, service(keys), Changes(iterations=iterations))
     assert rows(url) == before
-    summary = resume("run", url, service(keys), iterations=3)
+    summary = resume("run", url, service(keys), Changes(iterations=3))
     assert (summary.status, summary.snapshot.finished) == ("completed", summary.snapshot.expected)
     execute(settings(name="long", iterations=3, max_budget=3), url, service(keys))
     assert rows(url) == rows(url, "long")
@@ -151,7 +151,7 @@ def test_a_run_whose_optimiser_is_not_there_is_left_as_it_is(
     execute(settings(iterations=1, optimizer="climber"), url, service(keys))
     monkeypatch.setitem(OPTIMIZERS, "climber", Entry("no_such_module:climb", ()))
     with pytest.raises(UsageError, match="cannot be imported"):
-        resume("run", url, service(keys), iterations=2)
+        resume("run", url, service(keys), Changes(iterations=2))
     with open_database(url) as database:
         record = queries.run(database, "run")
     assert (record.status, record.settings["iterations"]) == ("completed", 1)
@@ -397,7 +397,7 @@ def test_a_time_limit_ends_a_run_cleanly(url: str, keys: KeyFile) -> None:
     with open_database(url) as database:
         assert queries.run(database, "run").status == "interrupted"
         assert {r.status for r in queries.results(database, "run")} <= {"completed", "diverged", "queued"}
-    again = resume("run", url, service(keys), time_limit_s=1)
+    again = resume("run", url, service(keys), Changes(time_limit_s=1))
     assert "time limit of 1.0s" in (again.message or "")
     assert summary.snapshot.finished <= again.snapshot.finished < again.snapshot.expected
 

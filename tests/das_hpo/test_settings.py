@@ -34,14 +34,14 @@ def settings(**changes: Any) -> RunSettings:
         ({"method": "darts"}, "das, das-single"),
         ({"method": "das-single", "space": "cell"}, "sequential"),
         ({"optimizer": "smac"}, "bohb, hyperband, random"),
-        ({"iterations": 0}, "iterations must be a whole number of 1 or more, 0 came"),
+        ({"iterations": 0}, "iterations must be a whole number of 1 or more, got 0"),
         ({"iterations": 1.5}, "iterations"),
         ({"repeats": 0}, "repeats"),
         ({"parallel": 0}, "parallel"),
         ({"min_budget": 0.0}, "min_budget"),
         ({"max_budget": float("nan")}, "max_budget"),
         ({"min_budget": 9.0, "max_budget": 3.0}, "min_budget 9 is above max_budget 3"),
-        ({"eta": 1.0}, "eta must be 2 or more, 1 came"),
+        ({"eta": 1.0}, "eta must be a number of 2 or more, got 1"),
         ({"eta": float("inf")}, "eta"),
         ({"retrain": "never"}, "auto, always"),
         ({"aggregate": "min"}, "mean, median, max"),
@@ -53,7 +53,7 @@ def settings(**changes: Any) -> RunSettings:
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_what_is_not_valid_is_refused(changes: dict[str, Any], message: str) -> None:
-    """A wrong setting is a usage error that says what came or what is valid."""
+    """A wrong setting is a usage error that says what is valid."""
     with pytest.raises(UsageError, match=message):
         settings(**changes)
 
@@ -128,8 +128,8 @@ def test_trials_retrain_where_the_objective_needs_it(objective: str, retrain: st
         ({"model_budget": "all"}, "largest, supported"),
         ({"min_points_in_model": 0}, "min_points_in_model"),
         ({"top_n_percent": 100}, "top_n_percent"),
-        ({"num_samples": "many"}, "takes a number"),
-        ({"num_samples": "1.5"}, "takes a number"),
+        ({"num_samples": "many"}, "num_samples: a whole number of 1 or more is needed, got"),
+        ({"num_samples": "1.5"}, "num_samples: a whole number of 1 or more is needed, got"),
         ({"random_fraction": 1.1}, "random_fraction"),
         ({"min_bandwidth": 0.0}, "min_bandwidth"),
         ({"bandwidth": 1.0}, "unknown decision"),

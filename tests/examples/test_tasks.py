@@ -309,7 +309,7 @@ def test_a_run_is_not_resumed_with_other_code(tmp_path: Path, environment: dict[
     before = (folder / "probe.py").read_text()
     (folder / "probe.py").write_text(before + "# changed\n")
     resumed = das_hpo("resume", "first", "--workers", "1", cwd=folder, environment=environment)
-    assert_one_line_error(resumed, 2, "other code of the task probe", "put that code back")
+    assert_one_line_error(resumed, 2, "other code of the task probe", "put that code back", "--accept-code-change")
     (folder / "probe.py").write_text(before)
     evaluate = ("evaluate", "middle", "--task", "probe:TASK", "--trials", "1", "--epochs", "1", "--workers", "1")
     for text, names in ((before, {"middle-probe"}), (before + "#\n", {"middle-probe", "middle-probe-2"})):
@@ -317,6 +317,30 @@ def test_a_run_is_not_resumed_with_other_code(tmp_path: Path, environment: dict[
         assert das_hpo(*evaluate, cwd=folder, environment=environment).returncode == 0
         with open_database(environment["DAS_HPO_DB"]) as database:
             assert {found.run.name for found in queries.runs(database)} - {"first"} == names
+
+
+def test_a_code_change_may_be_accepted(tmp_path: Path, environment: dict[str, str]) -> None:
+    """The run goes on and says so; every evaluation has the fingerprint of its code, the run that of the last one."""
+    folder = probe(tmp_path / "here", body="import time; time.sleep(0.3)").parent
+    words = run("--workers", "1", "--time-limit", "1s", "--iterations", "2")
+    assert das_hpo(*words, cwd=folder, environment=environment).returncode == 0
+    old = {row.fingerprint for row in rows(environment) if row.fingerprint is not None}
+    finished = {(row.number, row.budget, row.finished_at) for row in rows(environment) if row.finished_at is not None}
+    assert len(old) == 1
+    probe(folder, body="pass")
+    resume = ("resume", "first", "--workers", "1", "--time-limit", "10m", "--quiet")
+    assert_one_line_error(das_hpo(*resume, cwd=folder, environment=environment), 2, "other code of the task probe")
+    resumed = das_hpo(*resume, "--accept-code-change", cwd=folder, environment=environment)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "first goes on with other code of the task probe" in resumed.stderr
+    found = rows(environment)
+    new = {row.fingerprint for row in found} - old
+    assert len(new) == 1
+    assert finished <= {(row.number, row.budget, row.finished_at) for row in found if row.fingerprint in old}
+    assert {row.status for row in found} == {"completed"}
+    with open_database(environment["DAS_HPO_DB"]) as database:
+        record = queries.run(database, "first")
+    assert (record.status, {record.fingerprint}) == ("completed", new)
 
 
 def test_hyperparameters_are_narrowed_and_fixed(tmp_path: Path, environment: dict[str, str]) -> None:

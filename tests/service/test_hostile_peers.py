@@ -22,7 +22,7 @@ from das_hpo import __version__
 from das_hpo.execution import execute
 from das_hpo.launching.cluster import Service
 from das_hpo.optimisers.queue import make_queue
-from das_hpo.running import Summary
+from das_hpo.running import RunOutcome
 from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from das_hpo.service.nameserver import NameServer
 from das_hpo.service.recorder import Recorder
@@ -304,7 +304,7 @@ def serving(
         thread.join(30)
 
 
-def executed(url: str, name: str, nameserver: NameServer, keys: KeyFile, **changes: Any) -> Summary:
+def executed(url: str, name: str, nameserver: NameServer, keys: KeyFile, **changes: Any) -> RunOutcome:
     """A small run of a nameserver's workers, from its begin to its end."""
     service = Service(keys=keys, nameserver=nameserver.address, failing_s=8.0)
     stop = threading.Event()

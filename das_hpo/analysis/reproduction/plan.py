@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from das_hpo.analysis.reproduction import paper
-from das_hpo.campaigns.campaign import RETRAINING, SEARCH, CampaignSettings, require_extended
-from das_hpo.campaigns.campaign import stored_campaigns as readable_campaigns
+from das_hpo.campaigns.campaign import RETRAINING, SEARCH, CampaignSettings
+from das_hpo.campaigns.matching import continued, find
+from das_hpo.campaigns.matching import stored_campaigns as readable_campaigns
 from das_hpo.differences import differences
 from das_hpo.settings import RunSettings
 from spaces.hyperparameters import PRESETS
@@ -114,12 +115,7 @@ def campaigns_for(
     asked = {}
     for cell in cells:
         wanted = plan.campaign(cell)
-        same = [found for found in stored if found.has_trials_of(wanted)]
-        # The one with most trials has least missing.
-        best = max(same, key=lambda found: found.trials, default=None)
-        if best is not None:
-            wanted = replace(best, trials=max(best.trials, plan.trials))
-        asked[cell] = wanted
+        asked[cell] = find(stored, wanted) or wanted
     return asked
 
 
@@ -170,8 +166,8 @@ def retrained(
     for cell in paper.VARIANCE_CELLS:
         asked = plan.retraining(cell, frames[cell]) if cell in frames else None
         if asked is not None and asked.name in there:
-            if differences(there[asked.name].settings, asked.to_dict(), ignored=_MAY_DIFFER):
-                require_extended(there[asked.name], asked)
+            if differences(CampaignSettings, there[asked.name].settings, asked.to_dict(), ignored=_MAY_DIFFER):
+                continued(there[asked.name], asked)
             found[cell] = finished(load_results(url, asked.name))
     return found
 

@@ -53,7 +53,7 @@ def test_the_best_of_an_older_run_come_first(database: Database, url: str) -> No
     asked = with_given(settings(name="new"), ["old"], url)
     best = queries.incumbents(database, "old", top=100)
     assert len(best) > first_rung(asked) == len(asked.given) == 9
-    space = asked.search_space()
+    space = asked.hyperparameter_space()
     assert [each.configuration for each in asked.given] == [space.configuration(b.hyperparameters) for b in best[:9]]
     assert asked.given[0].label == f"old {best[0].configuration_id}"
     Driver(create(database, asked)).run()

@@ -32,7 +32,7 @@ _RANGED: dict[str, type] = {
 }
 
 
-class SearchSpace:
+class HyperparameterSpace:
     """What a run searches, and what it holds fixed.
 
     Args:
