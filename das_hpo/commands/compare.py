@@ -6,13 +6,14 @@ import argparse
 import math
 import sys
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, database, number, print_table
 from das_hpo.commands.problem import add_choices, add_task, task_of
 from das_hpo.output import Table, as_json, as_text
 from spaces.errors import InvalidValueError
-from spaces.task import PSNR, Metric
+from spaces.task import PSNR, Metric, Task
 
 if TYPE_CHECKING:
     from das_hpo.analysis.comparison.compare import SideBySide
@@ -53,14 +54,29 @@ def add_problem_filter(parser: argparse.ArgumentParser) -> None:
 
 def problem_filter(args: argparse.Namespace) -> dict[str, Any]:
     """What :func:`add_problem_filter` was given, as values of the columns of campaigns' rows."""
+    labels = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+    given = dict(args.choices or ())
+    return trials_meant(task_of(args, given), {**labels, **given}, args.epochs)
+
+
+def trials_meant(task: Task, settings: Mapping[str, Any], epochs: float | None) -> dict[str, Any]:
+    """Which trials of a preset are meant, as values of the columns of campaigns' rows.
+
+    Args:
+        task: Whose preset it is.
+        settings: Some of the task's settings, and labels of its trials, which may be of a plug-in that is not here.
+        epochs: The budget; None for any.
+
+    Raises:
+        UsageError: For a setting that the task does not have, or a value that it refuses.
+    """
     from das_hpo.analysis.comparison.agreement import CHOICE
 
-    asked = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
-    if args.epochs is not None:
-        asked["budget"] = args.epochs
-    given = dict(args.choices or ())
-    settings = task_of(args, given).settings
-    return asked | {name if name in OPTIONS else f"{CHOICE}{name}": settings[name] for name in given}
+    meant = {name: value for name, value in settings.items() if name in OPTIONS}
+    given = {name: value for name, value in settings.items() if name not in OPTIONS}
+    read = task.configured(given).settings
+    budget = {} if epochs is None else {"budget": epochs}
+    return meant | budget | {f"{CHOICE}{name}": read[name] for name in given}
 
 
 def add_level(parser: argparse.ArgumentParser) -> None:
