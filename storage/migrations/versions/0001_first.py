@@ -62,6 +62,16 @@ LEFT JOIN workers ON workers.id = evaluations.worker_id
 
 def upgrade() -> None:
     """Makes everything."""
+    _make_runs()
+    _make_workers()
+    _make_configurations()
+    _make_evaluations()
+    _make_attempts()
+    _make_epochs()
+    op.execute(RESULTS)
+
+
+def _make_runs() -> None:
     op.create_table(
         "runs",
         sa.Column("id", ID, nullable=False),
@@ -91,6 +101,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
         sa.UniqueConstraint("name", name=op.f("uq_runs_name")),
     )
+
+
+def _make_workers() -> None:
     op.create_table(
         "workers",
         sa.Column("id", ID, nullable=False),
@@ -105,6 +118,9 @@ def upgrade() -> None:
             "name", "host", "pid", "device", "version", name=op.f("uq_workers_name_host_pid_device_version")
         ),
     )
+
+
+def _make_configurations() -> None:
     op.create_table(
         "configurations",
         sa.Column("id", ID, nullable=False),
@@ -135,6 +151,9 @@ def upgrade() -> None:
             "run_id", "iteration", "stage", "number", name=op.f("uq_configurations_run_id_iteration_stage_number")
         ),
     )
+
+
+def _make_evaluations() -> None:
     op.create_table(
         "evaluations",
         sa.Column("id", ID, nullable=False),
@@ -194,6 +213,9 @@ def upgrade() -> None:
         ["run_id", "status", "budget", "loss"],
         unique=False,
     )
+
+
+def _make_attempts() -> None:
     op.create_table(
         "attempts",
         sa.Column("id", ID, nullable=False),
@@ -237,6 +259,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'running'"),
         postgresql_where=sa.text("status = 'running'"),
     )
+
+
+def _make_epochs() -> None:
     op.create_table(
         "epochs",
         sa.Column("evaluation_id", ID, nullable=False),
@@ -253,7 +278,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("evaluation_id", "phase", "epoch", name=op.f("pk_epochs")),
         sqlite_with_rowid=False,
     )
-    op.execute(RESULTS)
 
 
 def downgrade() -> None:
