@@ -44,7 +44,7 @@ def test_what_is_no_place_is_refused(tmp_path: Path, create: bool) -> None:
     """A directory that is not there, and one that is in the database's place."""
     with pytest.raises(DatabaseUnusableError, match=r"there is no directory .*missing for the database"):
         open_database(f"sqlite:///{tmp_path}/missing/x.db", create=create)
-    with pytest.raises(DatabaseUnusableError, match="is no file"):
+    with pytest.raises(DatabaseUnusableError, match="is not a file"):
         open_database(f"sqlite:///{tmp_path}", create=create)
     (tmp_path / "file").write_text("text")
     with pytest.raises(DatabaseUnusableError, match="there is no directory"):
