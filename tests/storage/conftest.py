@@ -154,3 +154,11 @@ class Samples:
 def samples() -> Samples:
     """Values to store."""
     return Samples()
+
+
+@pytest.fixture
+def evaluation(database: Database, samples: Any) -> int:
+    """A queued evaluation of the run ``first``."""
+    with database.begin() as session:
+        run_id = writes.create_run(session, samples.run())
+        return int(samples.queue(session, run_id))
