@@ -11,13 +11,19 @@ from typing import Any
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.texts import is_clean
 
-OBJECTIVES = ("one-shot", "architecture")
+#: Each objective with the name of its score: a field of an outcome, and a column wherever outcomes are stored.
+SCORE_OF = {"one-shot": "one_shot_score", "architecture": "architecture_score"}
+
+OBJECTIVES = tuple(SCORE_OF)
 
 #: The loss that an optimiser is told for a diverged trial: finite, and worse than the loss of any other trial.
 WORST_LOSS = 1e9
 
 COMPLETED = "completed"
 DIVERGED = "diverged"
+
+#: How a trial ends that says something of its configuration; whatever else ends is a failure of the infrastructure.
+OUTCOME_STATUSES = (COMPLETED, DIVERGED)
 
 #: What differs between trials of equal shape.
 _OF_ONE_TRIAL = ("hyperparameters", "seed")
@@ -153,7 +159,7 @@ class TrialOutcome:
         """
         if objective not in OBJECTIVES:
             raise UnknownNameError("objective", objective, OBJECTIVES)
-        score = self.one_shot_score if objective == "one-shot" else self.architecture_score
+        score: float | None = getattr(self, SCORE_OF[objective])
         return score if self.status == COMPLETED else None
 
     def loss(self, objective: str, larger_is_better: bool = True) -> float | None:
@@ -238,8 +244,8 @@ def check_outcome(outcome: TrialOutcome) -> None:
         InvalidValueError: For a field of another form, a score or an extra that is not a finite number, or a phase
             that has the same epoch twice.
     """
-    if outcome.status not in (COMPLETED, DIVERGED):
-        raise UnknownNameError("status of an outcome", outcome.status, (COMPLETED, DIVERGED))
+    if outcome.status not in OUTCOME_STATUSES:
+        raise UnknownNameError("status of an outcome", outcome.status, OUTCOME_STATUSES)
     for score in (outcome.one_shot_score, outcome.architecture_score):
         if score is not None and not (isinstance(score, float) and math.isfinite(score)):
             raise InvalidValueError(f"a score is a finite number or None, {score!r} came")

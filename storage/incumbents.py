@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import heapq
 import math
-import statistics
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, Select, select
 
 from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
+from spaces.identity import ConfigurationId
 from spaces.task import Metric
-from spaces.trial import OBJECTIVES, to_loss, to_score
+from spaces.trial import OBJECTIVES, OUTCOME_STATUSES, SCORE_OF, to_loss
 from storage.engine import Database, Session
-from storage.entries import EVALUATION_STATUSES, FINISHED_STATUSES
+from storage.entries import EVALUATION_STATUSES
+from storage.ranking import aggregate, counted, ranked
 from storage.records import Incumbent
 from storage.statements import CONFIGURATIONS, EVALUATIONS, RUNS
 
-#: How the scores of replicates become one number; ``max`` is the best score, also where smaller is better.
-AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
-    "mean": lambda values: sum(values) / len(values),
-    "median": statistics.median,
-    "max": max,
-}
+#: Values in one statement: below the limit of every database.
+_IDS_AT_ONCE = 500
 
 
 def incumbents(database: Database, run: str, objective: str | None = None, top: int = 1) -> list[Incumbent]:
     """The best configurations of a run, the best first.
 
-    A configuration competes if all its replicates at the largest budget with any result have ended. Their scores are
-    aggregated as the run's settings say (``settings["aggregate"]``, else the mean). A failed replicate does not count.
-    A diverged one counts as infinitely bad, so that the configuration has a score only under ``max``, or under
-    ``median`` if most replicates have not diverged.
+    They are ranked as :mod:`storage.ranking` says, at the largest budget at which any configuration competes, and
+    with the aggregate of the run's settings, else the mean.
 
     Args:
         database: The database.
@@ -67,29 +61,6 @@ def incumbents(database: Database, run: str, objective: str | None = None, top: 
     return []
 
 
-def aggregate(scores: Sequence[float | None], how: str, larger_is_better: bool = True) -> float | None:
-    """One number from the scores of replicates.
-
-    Args:
-        scores: None stands for a diverged replicate.
-        how: One of :data:`AGGREGATES`.
-        larger_is_better: Whether larger scores are better.
-
-    Returns:
-        None if there are no scores, or if diverged replicates leave no finite number.
-
-    Raises:
-        UnknownNameError: If ``how`` is not one of :data:`AGGREGATES`.
-    """
-    if how not in AGGREGATES:
-        raise UnknownNameError("aggregate", how, AGGREGATES)
-    if not scores:
-        return None
-    sign = 1.0 if larger_is_better else -1.0
-    value = AGGREGATES[how]([-math.inf if score is None else sign * score for score in scores])
-    return sign * value if math.isfinite(value) else None
-
-
 def _budgets(session: Session, run_id: int) -> list[float]:
     query = select(EVALUATIONS.c.budget).where(EVALUATIONS.c.run_id == run_id, EVALUATIONS.c.status == "completed")
     return list(session.scalars(query.distinct().order_by(EVALUATIONS.c.budget.desc())))
@@ -97,60 +68,50 @@ def _budgets(session: Session, run_id: int) -> list[float]:
 
 def _ranked(
     session: Session, run_id: int, budget: float, objective: str, how: str, metric: Metric, top: int
-) -> list[tuple[float, int]]:
-    """The best configurations as (score, id in the database); only the columns that decide are read of all."""
-    score_column = EVALUATIONS.c.one_shot_score if objective == "one-shot" else EVALUATIONS.c.architecture_score
-    query = select(EVALUATIONS.c.configuration_id, EVALUATIONS.c.status, score_column).where(
+) -> list[tuple[int, float]]:
+    """The best configurations as (id in the database, score): only what decides is read of all of them."""
+    query = select(EVALUATIONS.c.configuration_id, EVALUATIONS.c.status, EVALUATIONS.c[SCORE_OF[objective]]).where(
         EVALUATIONS.c.run_id == run_id,
         # Every status is named, so that the index by run, status and budget finds the rows.
         EVALUATIONS.c.status.in_(EVALUATION_STATUSES),
         EVALUATIONS.c.budget == budget,
     )
-    replicates: dict[int, list[float | None]] = defaultdict(list)
-    unfinished = set()
-    for configuration_id, status, score in session.execute(query):
-        if status not in FINISHED_STATUSES:
-            unfinished.add(configuration_id)
-        elif status != "failed":
-            replicates[configuration_id].append(score if status == "completed" else None)
-    ranked = []
-    for configuration_id, scores in replicates.items():
-        value = None if configuration_id in unfinished else aggregate(scores, how, metric.larger_is_better)
-        loss = to_loss(value, metric.larger_is_better)
-        if loss is not None:
-            ranked.append((loss, configuration_id))
-    return [
-        (to_score(loss, metric.larger_is_better) or 0.0, configuration_id)
-        for loss, configuration_id in heapq.nsmallest(top, ranked)
-    ]
+
+    def identify(ids: Collection[int]) -> dict[int, ConfigurationId]:
+        columns = [CONFIGURATIONS.c[name] for name in ("id", *ConfigurationId._fields)]
+        return {
+            row.id: ConfigurationId(row.iteration, row.stage, row.number)
+            for row in _read(session, select(*columns), CONFIGURATIONS.c.id, ids)
+        }
+
+    replicates = (tuple(row) for row in session.execute(query))
+    return ranked(replicates, how, metric.larger_is_better, identify, top)
 
 
 def _records(
-    session: Session, best: list[tuple[float, int]], budget: float, objective: str, how: str, metric: Metric
+    session: Session, best: list[tuple[int, float]], budget: float, objective: str, how: str, metric: Metric
 ) -> list[Incumbent]:
-    """The same configurations with everything that is stored of them."""
-    ids = [configuration_id for _, configuration_id in best]
-    configurations = {
-        row.id: row for row in session.execute(select(CONFIGURATIONS).where(CONFIGURATIONS.c.id.in_(ids)))
-    }
+    """The same configurations with everything that is known of them."""
+    ids = [configuration_id for configuration_id, _ in best]
+    configurations = {row.id: row for row in _read(session, select(CONFIGURATIONS), CONFIGURATIONS.c.id, ids)}
     replicates: dict[int, list[Row[Any]]] = defaultdict(list)
-    counted = select(EVALUATIONS).where(
-        EVALUATIONS.c.configuration_id.in_(ids),
-        EVALUATIONS.c.budget == budget,
-        EVALUATIONS.c.status.in_(("completed", "diverged")),
+    trials = (
+        select(EVALUATIONS)
+        .where(EVALUATIONS.c.budget == budget, EVALUATIONS.c.status.in_(OUTCOME_STATUSES))
+        .order_by(EVALUATIONS.c.replicate)
     )
-    for row in session.execute(counted.order_by(EVALUATIONS.c.replicate)):
+    for row in _read(session, trials, EVALUATIONS.c.configuration_id, ids):
         replicates[row.configuration_id].append(row)
-    records = []
     larger = metric.larger_is_better
 
-    def loss(row: Row[Any]) -> float:
-        value = to_loss(_score(row, objective), larger)
-        return math.inf if value is None else value
+    def scores(rows: Sequence[Row[Any]], of: str) -> list[float | None]:
+        return [counted(row.status, getattr(row, SCORE_OF[of])) for row in rows]
 
-    for rank, (score, configuration_id) in enumerate(best, start=1):
+    records = []
+    for rank, (configuration_id, score) in enumerate(best, start=1):
         configuration, rows = configurations[configuration_id], replicates[configuration_id]
-        best_row = min(rows, key=loss)
+        losses = [to_loss(each, larger) for each in scores(rows, objective)]
+        best_row = min(zip(losses, rows, strict=True), key=lambda one: math.inf if one[0] is None else one[0])[1]
         records.append(
             Incumbent(
                 rank=rank,
@@ -159,8 +120,8 @@ def _records(
                 number=configuration.number,
                 budget=budget,
                 score=score,
-                one_shot_score=aggregate([_score(row, "one-shot") for row in rows], how, larger),
-                architecture_score=aggregate([_score(row, "architecture") for row in rows], how, larger),
+                one_shot_score=aggregate(scores(rows, "one-shot"), how, larger),
+                architecture_score=aggregate(scores(rows, "architecture"), how, larger),
                 replicates=len(rows),
                 architecture=best_row.architecture or configuration.architecture,
                 origin=configuration.origin,
@@ -171,8 +132,8 @@ def _records(
     return records
 
 
-def _score(row: Row[Any], objective: str) -> float | None:
-    if row.status != "completed":
-        return None
-    score: float | None = row.one_shot_score if objective == "one-shot" else row.architecture_score
-    return score
+def _read(session: Session, query: Select[Any], column: ColumnElement[int], ids: Collection[int]) -> Iterator[Row[Any]]:
+    """The rows of a query whose column is one of the ids, asked for in parts: databases limit a statement's values."""
+    every = list(ids)
+    for first in range(0, len(every), _IDS_AT_ONCE):
+        yield from session.execute(query.where(column.in_(every[first : first + _IDS_AT_ONCE])))

@@ -7,7 +7,7 @@ from das_hpo.service.queue import Attempt, Evaluation
 from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from spaces.identity import ConfigurationId
-from spaces.trial import WORST_LOSS, to_loss, to_score
+from spaces.trial import SCORE_OF, WORST_LOSS, to_loss, to_score
 from storage.entries import NewConfiguration, NewEvaluation
 from storage.records import Replay
 
@@ -54,8 +54,7 @@ class CampaignQueue(RecordedQueue):
             evaluation = Evaluation.stored(self._asked(trial, draw), record.id, record.failures)
             running = attempts.get(record.id)
             if record.sequence is not None:
-                one_shot = self.objective == "one-shot"
-                score = record.one_shot_score if one_shot else record.architecture_score
+                score: float | None = getattr(record, SCORE_OF[self.objective])
                 loss = to_loss(score, self.metric.larger_is_better)
                 if record.status == "diverged":
                     loss = WORST_LOSS

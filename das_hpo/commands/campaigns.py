@@ -164,8 +164,9 @@ def numbers(url: str, names: Sequence[str]) -> Table:
 
 
 def _row(name: str, frame: pandas.DataFrame, word: str) -> dict[str, Any]:
-    from das_hpo.analysis.comparison.rows import finished, trials_of
+    from das_hpo.analysis.comparison.rows import trials_of
     from das_hpo.analysis.statistics import correlation, summarise
+    from das_hpo.analysis.statistics.samples import finished
 
     frame = trials_of(frame)  # of a random search, the best of a trial's draws
     counts = frame["status"].value_counts()

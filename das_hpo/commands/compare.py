@@ -16,7 +16,7 @@ from spaces.errors import InvalidValueError
 from spaces.task import PSNR, Metric
 
 if TYPE_CHECKING:
-    from das_hpo.analysis.comparison.compare import Report
+    from das_hpo.analysis.comparison.compare import SideBySide
     from das_hpo.analysis.comparison.subjects import Subject
     from das_hpo.analysis.statistics import Comparison, Interval
 
@@ -116,7 +116,7 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def sections(report: Report, said: list[str]) -> list[str]:
+def sections(report: SideBySide, said: list[str]) -> list[str]:
     """The comparison for people: one column a subject, then the tests, then the verdict."""
     records = [reading_record(subject) for subject in report.subjects]
     columns = ("", *(subject.name for subject in report.subjects))
@@ -242,7 +242,7 @@ def test_row(comparison: Comparison, metric: Metric) -> dict[str, Any]:
     }
 
 
-def equal_cost_record(report: Report) -> dict[str, Any] | None:
+def equal_cost_record(report: SideBySide) -> dict[str, Any] | None:
     """The best of each run at the cheapest one's cost."""
     equal = report.equal_cost
     if equal is None:

@@ -23,8 +23,8 @@ from das_hpo.settings import RunSettings
 from spaces.errors import DasHpoError, InvalidValueError, StorageError
 from spaces.identity import ConfigurationId
 from spaces.seeds import evaluation_seed
-from spaces.trial import WORST_LOSS, to_loss, to_score
-from storage import incumbents
+from spaces.trial import SCORE_OF, WORST_LOSS, to_loss, to_score
+from storage import ranking
 from storage.entries import NewConfiguration, NewEvaluation
 from storage.records import EvaluationRecord, Replay
 
@@ -209,7 +209,7 @@ class OptimisationQueue(RecordedQueue):
         # As the incumbent is chosen: a mean with a diverged replicate is no score.
         larger = self.metric.larger_is_better
         scores = [None if each == WORST_LOSS else to_score(each, larger) for each in losses]
-        best = to_loss(incumbents.aggregate(scores, how, larger), larger)
+        best = to_loss(ranking.aggregate(scores, how, larger), larger)
         if best is not None:
             budget = pending.proposal.budget
             self._best[budget] = min(best, self._best.get(budget, math.inf))
@@ -262,7 +262,7 @@ class OptimisationQueue(RecordedQueue):
         """What was learned of a finished evaluation."""
         if record.status == "failed":
             return None
-        score = record.one_shot_score if self.objective == "one-shot" else record.architecture_score
+        score: float | None = getattr(record, SCORE_OF[self.objective])
         loss = to_loss(score, self.metric.larger_is_better)
         return WORST_LOSS if loss is None or record.status == "diverged" else loss
 

@@ -10,6 +10,7 @@ from typing import Any
 from spaces.hyperparameters import PRESETS, Hyperparameters
 from spaces.identity import ConfigurationId
 from spaces.inverse_1d.architecture import Architecture
+from spaces.task import PSNR, Metric
 from spaces.trial import Epoch, TrialOutcome, TrialSpec
 from storage import writes
 from storage.engine import open_database
@@ -18,7 +19,7 @@ from storage.entries import NewConfiguration, NewEvaluation, NewOutcome, NewRun,
 
 @dataclass(frozen=True)
 class Trial:
-    """One evaluation to be stored; a PSNR of None diverged."""
+    """One evaluation to be stored; a PSNR of None diverged, unless its status is ``failed`` or ``queued``."""
 
     architecture_psnr: float | None
     one_shot_psnr: float | None = None
@@ -30,6 +31,7 @@ class Trial:
     origin: str = "preset"
     lost_first: bool = False
     epochs: tuple[Epoch, ...] = ()
+    status: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Run:
     method: str = "das"
     optimizer: str = "bohb"
     settings: dict[str, Any] = field(default_factory=dict)
+    metric: Metric = PSNR
 
 
 def store(url: str, *runs: Run) -> None:
@@ -59,6 +62,7 @@ def store(url: str, *runs: Run) -> None:
                         name=run.name, kind=run.kind, objective=run.objective, space=run.space,
                         operations=run.operations, data=run.data, method=run.method, optimizer=run.optimizer,
                         seed=0, settings=run.settings, task_settings=run.settings.get("choices", {}),
+                        metric=run.metric,
                     ),
                 )  # fmt: skip
                 known = set()
@@ -80,12 +84,17 @@ def _evaluation(session: Any, run: Run, run_id: int, index: int, trial: Trial) -
     spec = TrialSpec("inverse-1d", {}, trial.budget, trial.seed)
     new = NewEvaluation(ConfigurationId(0, 0, trial.number), trial.replicate, spec)
     evaluation_id = writes.queue_evaluation(session, run_id, new)
+    if trial.status == "queued":
+        return
     worker = WorkerInfo(f"host-{index % 2}", "host", 100 + index % 2, "cpu", "0")
     if trial.lost_first:
         writes.start_attempt(session, evaluation_id, f"{run.name}-{index}-lost", worker)
         writes.end_attempt(session, f"{run.name}-{index}-lost", "lost", "its lease ran out", final=False)
     token = f"{run.name}-{index}"
     writes.start_attempt(session, evaluation_id, token, worker)
+    if trial.status == "failed":
+        writes.end_attempt(session, token, "lost", "its lease ran out", final=True)
+        return
     architecture = str(Architecture.random(run.space, run.operations, random.Random(index)))
     diverged = trial.architecture_psnr is None and trial.one_shot_psnr is None
     outcome = TrialOutcome(
@@ -96,7 +105,8 @@ def _evaluation(session: Any, run: Run, run_id: int, index: int, trial: Trial) -
         1690,
         trial.epochs,
     )
-    writes.record_outcome(session, NewOutcome(token, outcome, outcome.loss(run.objective), 1.5))
+    loss = outcome.loss(run.objective, run.metric.larger_is_better)
+    writes.record_outcome(session, NewOutcome(token, outcome, loss, 1.5))
 
 
 def trials(psnrs: Sequence[float | None], first_seed: int = 0, **rest: Any) -> list[Trial]:

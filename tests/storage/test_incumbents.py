@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from spaces.errors import InvalidValueError, RunMissingError, UnknownNameError
 from spaces.identity import ConfigurationId
@@ -14,7 +12,6 @@ from spaces.trial import TrialSpec
 from storage import queries, writes
 from storage.engine import Database
 from storage.entries import NewEvaluation
-from storage.incumbents import aggregate
 
 
 def fill(
@@ -109,6 +106,13 @@ def test_the_architecture_is_the_best_replicates(database: Database, samples: An
     assert queries.incumbents(database, "first")[0].architecture == "architecture 23.0"
 
 
+def test_more_than_one_statement_can_name_are_given(database: Database, samples: Any) -> None:
+    """Hundreds of equal configurations: all of them, and the first ones, by their ids."""
+    fill(database, samples, {number: [20.0] for number in range(1201)})
+    assert [row.number for row in queries.incumbents(database, "first", top=9999)] == list(range(1201))
+    assert [row.number for row in queries.incumbents(database, "first", top=2)] == [0, 1]
+
+
 def test_nothing_finished_gives_nothing(database: Database, samples: Any) -> None:
     """An empty list, no error."""
     fill(database, samples, {0: ["queued"], 1: ["failed"]})
@@ -127,17 +131,3 @@ def test_bad_questions_are_refused(database: Database, samples: Any) -> None:
         queries.incumbents(database, "first", top=0)
     with pytest.raises(UnknownNameError, match="valid are mean, median, max"):
         queries.incumbents(database, "first")
-
-
-@given(st.lists(st.floats(-50, 50), min_size=1, max_size=9))
-def test_aggregates_of_whole_sets(psnrs: list[float]) -> None:
-    """Against their definitions, worked by hand."""
-    ordered = sorted(psnrs)
-    middle = len(ordered) // 2
-    median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-    assert aggregate(psnrs, "max") == ordered[-1]
-    assert aggregate(psnrs, "median") == pytest.approx(median)
-    assert aggregate(psnrs, "mean") == pytest.approx(sum(psnrs) / len(psnrs))
-    assert aggregate([*psnrs, None], "mean") is None
-    assert aggregate([*psnrs, None], "max") == ordered[-1]
-    assert aggregate([], "mean") is None

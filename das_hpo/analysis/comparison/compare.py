@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from das_hpo.analysis.comparison.agreement import differing_choices
-from das_hpo.analysis.comparison.rows import SCORE_OF, best_at_cost
+from das_hpo.analysis.comparison.rows import best_at_cost
 from das_hpo.analysis.comparison.subjects import Subject
 from das_hpo.analysis.statistics import Comparison, Trials, compare_all
 from das_hpo.analysis.statistics.samples import as_values
@@ -15,12 +15,12 @@ from spaces.errors import InvalidValueError
 
 @dataclass(frozen=True, slots=True)
 class EqualCost:
-    """The best of each run by the time the cheapest of them had ended.
+    """The incumbent of each run at the time at which the cheapest of them had ended.
 
     Attributes:
         worker_s: The cheapest run's workers' seconds.
         objective: Whose score.
-        score: By run: the best at the largest budget by then; NaN if there was none.
+        score: By run: its incumbent's score by then, at the budget of its final incumbent; NaN if there was none.
         optimizers: Tests between optimisers, of which each run is one draw; empty unless two have two runs.
     """
 
@@ -31,8 +31,8 @@ class EqualCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """Everything compared.
+class SideBySide:
+    """Everything that is compared, and the tests between all pairs.
 
     Attributes:
         subjects: In the order asked for.
@@ -47,7 +47,7 @@ class Report:
     level: float
 
 
-def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95) -> Report:
+def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95) -> SideBySide:
     """Tests between all pairs of subjects.
 
     Raises:
@@ -56,14 +56,14 @@ def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95) -> Rep
     names = [subject.name for subject in subjects]
     if len(set(names)) < len(names):
         raise InvalidValueError(
-            f"each name once: {', '.join(sorted({n for n in names if names.count(n) > 1}))} repeats"
+            f"each name is compared once: got {', '.join(sorted({n for n in names if names.count(n) > 1}))} again"
         )
     kinds = {(str(subject.frame["task"].iloc[0]), str(subject.metric)) for subject in subjects}
     if len(kinds) > 1:
         found = "; ".join(f"{s.name}: {s.metric} of {s.frame['task'].iloc[0]}" for s in subjects)
         raise InvalidValueError(f"scores of different tasks cannot be compared ({found}): name runs of one task")
     comparisons = _compared([subject.sample for subject in subjects], level, subjects[0].metric.larger_is_better)
-    return Report(tuple(subjects), tuple(comparisons), _equal_cost(subjects, level), level)
+    return SideBySide(tuple(subjects), tuple(comparisons), _equal_cost(subjects, level), level)
 
 
 def _equal_cost(subjects: Sequence[Subject], level: float) -> EqualCost | None:
@@ -73,8 +73,8 @@ def _equal_cost(subjects: Sequence[Subject], level: float) -> EqualCost | None:
     if differing_choices({run.name: run.frame for run in runs}):
         return None
     least = min(run.cost.worker_s for run in runs)
-    column, larger = SCORE_OF[runs[0].objective], runs[0].metric.larger_is_better
-    score = {run.name: best_at_cost(run.frame, column, least, larger) for run in runs}
+    larger = runs[0].metric.larger_is_better
+    score = {run.name: best_at_cost(run.frame, run.own_best, least, run.aggregate, larger) for run in runs}
     draws: dict[str, list[float]] = {}
     for run in runs:
         draws.setdefault(run.optimizer, []).append(score[run.name])

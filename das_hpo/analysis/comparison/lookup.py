@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.analysis.comparison.agreement import PROBLEM, choices_of, differing, with_choices
-from das_hpo.analysis.comparison.subjects import Subject, preset_subject, run_subject
+from das_hpo.analysis.comparison.subjects import ComparedRun, Subject, preset_subject, run_subject
 from spaces.errors import InvalidValueError, RunMissingError
 from spaces.inverse_1d.registries import METHODS
 from spaces.task import Task
@@ -41,17 +41,9 @@ def load_subjects(
         RunMissingError: For a name that is neither a run nor a preset.
         InvalidValueError: If there is nothing to compare in one of them, or trials of presets do not agree.
     """
-    from storage.frames import load_results
-
     task = task or load_task(DEFAULT_TASK)
     records = run_records(url)
-    for name in names:
-        if name not in records and name not in task.presets:
-            latest = ", ".join(list(records)[-8:]) or "none yet"
-            raise RunMissingError(
-                f"no run and no preset is named {name!r}: the latest runs are {latest}; "
-                f"presets of {task.name} are {', '.join(task.presets) or 'none'}"
-            )
+    _require_known(names, records, task)
     named = [records[name] for name in names if name in records]
     wanted = {**_common(named), **(problem or {})}
     if len(named) < len(names):
@@ -59,34 +51,35 @@ def load_subjects(
     campaigns = load_campaigns(url, records, wanted)
     subjects = []
     for name in names:
-        record = records.get(name)
-        if record is None:
+        if name in records:
+            subjects.append(_of_run(url, records[name], campaigns, level))
+        else:
             values = task.presets[name]
             found = preset_subject(name, campaigns, wanted, level=level, values=values, metric=task.metric)
             subjects.append(found)
-            continue
-        frame = load_results(url, name)
-        subjects.append(
-            run_subject(
-                with_choices(frame, record),
-                name=name,
-                kind=record.kind,
-                optimizer=record.optimizer,
-                aggregate=str(record.settings.get("aggregate", "mean")),
-                campaigns=campaigns,
-                level=level,
-                metric=record.metric,
-                hyperparameters=frame.attrs["hyperparameters"],
-            )
-        )
-    presets = {subject.name: subject.frame for subject in subjects if subject.kind == "preset"}
-    several = differing(presets)
+    several = differing({subject.name: subject.frame for subject in subjects if subject.kind == "preset"})
     if several:
         raise InvalidValueError(
             f"the trials of the presets do not agree: {several}; say which are meant, compute those that are missing "
             "with das-hpo evaluate, or name campaigns (das-hpo runs), which are compared as they are"
         )
     return subjects
+
+
+def _require_known(names: Sequence[str], records: Mapping[str, RunRecord], task: Task) -> None:
+    for name in names:
+        if name not in records and name not in task.presets:
+            latest = ", ".join(list(records)[-8:]) or "none yet"
+            raise RunMissingError(
+                f"no run and no preset is named {name!r}: the latest runs are {latest}; "
+                f"presets of {task.name} are {', '.join(task.presets) or 'none'}"
+            )
+
+
+def _of_run(url: str, record: RunRecord, campaigns: pandas.DataFrame, level: float) -> Subject:
+    from storage.frames import load_results
+
+    return run_subject(ComparedRun.of(record, load_results(url, record.name)), campaigns, level=level)
 
 
 def run_records(url: str) -> dict[str, RunRecord]:

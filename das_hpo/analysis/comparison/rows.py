@@ -1,23 +1,22 @@
-"""What rows of the view ``results`` say: which are finished, what they cost, which configuration is the best."""
+"""What rows of the view ``results`` say: what they cost, which configuration is the best, which are of one trial."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from das_hpo.analysis.statistics.samples import finished
 from spaces.identity import ConfigurationId
-from spaces.trial import to_loss
-from storage import incumbents
+from spaces.trial import SCORE_OF
+from storage.entries import FINISHED_STATUSES
+from storage.ranking import aggregate, counted, ranked
 
 if TYPE_CHECKING:
     import pandas
-
-#: The column of each objective's score.
-SCORE_OF = {"one-shot": "one_shot_score", "architecture": "architecture_score"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Best:
 
     Attributes:
         objective: ``one-shot`` or ``architecture``.
-        configuration: ``iteration,stage,number``.
+        configuration: Its id.
         budget: Epochs.
         one_shot_score: The run's aggregate over its replicates; NaN if unknown.
         architecture_score: The same of the architecture scores; NaN if unknown.
@@ -62,59 +61,81 @@ class Best:
     rivals: int
 
 
-def finished(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """Rows that say something: completed or diverged."""
-    return frame[frame["status"].isin(["completed", "diverged"])]
-
-
 def best_under(
-    frame: pandas.DataFrame, objective: str, aggregate: str = "mean", larger_is_better: bool = True
+    frame: pandas.DataFrame, objective: str, how: str = "mean", larger_is_better: bool = True
 ) -> Best | None:
-    """The configuration with the best score at the largest budget at which one competes; None without one.
+    """The configuration with the best score at the largest budget at which any competes; None if none does.
 
-    As ``das-hpo incumbent``: replicates are aggregated as the run was told to, a configuration with an open
-    replicate does not compete, a diverged replicate counts as infinitely bad and a failed one not at all.
+    The ranking is that of ``das-hpo incumbent``: :func:`storage.ranking.ranked`.
+
+    Args:
+        frame: Rows of a run or campaign.
+        objective: ``one-shot`` or ``architecture``.
+        how: How scores of replicates make one: ``mean``, ``median`` or ``max``.
+        larger_is_better: Whether the best is the largest score, or the smallest.
     """
-    column = SCORE_OF[objective]
-    completed = frame[(frame["status"] == "completed") & frame[column].notna()]
-    for budget in sorted(completed["budget"].unique(), reverse=True):
-        best = _best_at(frame[frame["budget"] == budget], objective, aggregate, larger_is_better)
-        if best is not None:
-            return best
+    with_score = frame[frame[SCORE_OF[objective]].notna()]
+    for budget in sorted(with_score["budget"].unique(), reverse=True):
+        rows = frame[frame["budget"] == budget]
+        ranking = _ranking(rows, objective, how, larger_is_better)
+        if not ranking:
+            continue
+        best = ranking[0][0]
+        chosen = [row for row in _replicates(finished(rows)) if row[0] == best]
+        one_shot, architecture = (
+            aggregate([counted(status, scores[name]) for _, status, scores in chosen], how, larger_is_better)
+            for name in SCORE_OF
+        )
+        return Best(
+            objective=objective,
+            configuration=best,
+            budget=float(budget),
+            one_shot_score=_number(one_shot),
+            architecture_score=_number(architecture),
+            replicates=len(chosen),
+            rivals=len(ranking),
+        )
     return None
 
 
-def _best_at(rows: pandas.DataFrame, objective: str, aggregate: str, larger_is_better: bool) -> Best | None:
-    """:func:`best_under` of one budget's rows."""
-    candidates: list[tuple[float, ConfigurationId, pandas.DataFrame]] = []
-    for _, group in rows.groupby(["iteration", "stage", "number"], sort=True):
-        counted = finished(group)
-        if group["status"].isin(["queued", "running"]).any() or counted.empty:
-            continue
-        loss = to_loss(_aggregated(counted, objective, aggregate, larger_is_better), larger_is_better)
-        if loss is not None:
-            iteration, stage, number = (int(counted[name].iloc[0]) for name in ("iteration", "stage", "number"))
-            candidates.append((loss, ConfigurationId(iteration, stage, number), counted))
-    if not candidates:
-        return None
-    _, configuration, chosen = min(candidates, key=lambda candidate: candidate[0])
-    return Best(
-        objective=objective,
-        configuration=configuration,
-        budget=float(rows["budget"].iloc[0]),
-        one_shot_score=_number(_aggregated(chosen, "one-shot", aggregate, larger_is_better)),
-        architecture_score=_number(_aggregated(chosen, "architecture", aggregate, larger_is_better)),
-        replicates=len(chosen),
-        rivals=len(candidates),
-    )
+def best_at_cost(
+    frame: pandas.DataFrame, best: Best | None, worker_s: float, how: str = "mean", larger_is_better: bool = True
+) -> float:
+    """The score of the incumbent by the time that workers had spent so many seconds; NaN if there was none.
+
+    What finished later counts as unfinished, so that the whole cost gives the score of the incumbent itself.
+
+    Args:
+        frame: Rows of a run.
+        best: The run's incumbent at the end, whose budget and objective count.
+        worker_s: Workers' seconds.
+        how: As for :func:`best_under`.
+        larger_is_better: Whether the best is the largest score, or the smallest.
+    """
+    if best is None:
+        return math.nan
+    done = finished(frame).sort_values("finished_at", kind="stable")
+    late = done.index[done["duration_s"].fillna(0).cumsum() > worker_s * (1 + 1e-9)]
+    rows = frame[frame["budget"] == best.budget]
+    rows = rows.assign(status=rows["status"].mask(rows.index.isin(late), "running"))
+    ranking = _ranking(rows, best.objective, how, larger_is_better)
+    return ranking[0][1] if ranking else math.nan
 
 
-def _aggregated(replicates: pandas.DataFrame, objective: str, aggregate: str, larger_is_better: bool) -> float | None:
-    """One score of a configuration's finished replicates, as ``das-hpo incumbent`` has it; None if there is none."""
-    column = replicates[SCORE_OF[objective]]
-    known = column.notna() & (replicates["status"] == "completed")
-    scores = [float(value) if is_known else None for value, is_known in zip(column, known, strict=True)]
-    return incumbents.aggregate(scores, aggregate, larger_is_better)
+def _ranking(
+    rows: pandas.DataFrame, objective: str, how: str, larger_is_better: bool
+) -> list[tuple[ConfigurationId, float]]:
+    """The configurations of one budget's rows with their scores, the best first."""
+    replicates = ((key, status, scores[objective]) for key, status, scores in _replicates(rows))
+    return ranked(replicates, how, larger_is_better, lambda keys: {key: key for key in keys})
+
+
+def _replicates(rows: pandas.DataFrame) -> Iterator[tuple[ConfigurationId, str, dict[str, float]]]:
+    """Each row's configuration, status, and scores by objective."""
+    ids = (rows[name].astype(int) for name in ConfigurationId._fields)
+    scores = (rows[column].astype(float) for column in SCORE_OF.values())
+    for *key, status, one_shot, architecture in zip(*ids, rows["status"], *scores, strict=True):
+        yield ConfigurationId(*key), status, {"one-shot": one_shot, "architecture": architecture}
 
 
 def _number(value: float | None) -> float:
@@ -148,7 +169,7 @@ def cost_of(frame: pandas.DataFrame) -> Cost:
     """What the rows cost."""
     import pandas
 
-    ended = frame[frame["status"].isin(["completed", "diverged", "failed"])]
+    ended = frame[frame["status"].isin(FINISHED_STATUSES)]
     started = pandas.to_datetime(ended["started_at"], utc=True)
     finish = pandas.to_datetime(ended["finished_at"], utc=True)
     wall = (finish.max() - started.min()).total_seconds() if len(ended) else math.nan
@@ -179,12 +200,3 @@ def hyperparameters_of(row: pandas.Series[Any], names: Sequence[str]) -> dict[st
     """Those of one row, as Python's own values; what it does not have is left out."""
     values = {name: row[name].item() if hasattr(row[name], "item") else row[name] for name in names if name in row}
     return {name: value for name, value in values.items() if value is not None and value == value}
-
-
-def best_at_cost(frame: pandas.DataFrame, column: str, worker_s: float, larger_is_better: bool = True) -> float:
-    """The best score at the largest budget by the time that workers had spent so many seconds; NaN if none."""
-    done = finished(frame).sort_values("finished_at", kind="stable")
-    spent = done["duration_s"].fillna(0).cumsum()
-    within = done[(spent <= worker_s * (1 + 1e-9)) & (done["budget"] == done["budget"].max())]
-    best = within[column].max() if larger_is_better else within[column].min()
-    return float(best) if len(within) else math.nan

@@ -9,30 +9,69 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from das_hpo.analysis.comparison.agreement import PROBLEM, agreeing, criteria_in, differing, options
+from das_hpo.analysis.comparison.agreement import PROBLEM, agreeing, criteria_in, differing, options, with_choices
 from das_hpo.analysis.comparison.rows import (
-    SCORE_OF,
     Best,
     Cost,
     best_under,
     cost_of,
-    finished,
     hyperparameters_of,
     matching,
     trials_of,
 )
 from das_hpo.analysis.statistics import Correlation, Summary, Trials, correlation, summarise
+from das_hpo.analysis.statistics.samples import finished
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import HYPERPARAMETERS, PRESETS
+from spaces.identity import ConfigurationId
 from spaces.task import PSNR, Metric
+from spaces.trial import SCORE_OF
 
 if TYPE_CHECKING:
     import pandas
+
+    from storage.records import RunRecord
 
 #: Where a subject's trials come from.
 TRIALS = "trials"
 INCUMBENT_TRIALS = "trials of the incumbent"
 EVALUATIONS = "evaluations of different configurations"
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """A stored run or campaign that is to be compared.
+
+    Attributes:
+        name: Its name.
+        frame: Its rows of the view ``results``.
+        kind: ``run`` or ``campaign``.
+        optimizer: How a run chose its configurations.
+        aggregate: How scores of replicates make one: ``mean``, ``median`` or ``max``.
+        metric: What its scores are.
+        hyperparameters: The names of its hyperparameters.
+    """
+
+    name: str
+    frame: pandas.DataFrame
+    kind: str = "run"
+    optimizer: str = ""
+    aggregate: str = "mean"
+    metric: Metric = PSNR
+    hyperparameters: Sequence[str] = HYPERPARAMETERS
+
+    @classmethod
+    def of(cls, record: RunRecord, frame: pandas.DataFrame) -> ComparedRun:
+        """A run with its rows, as :func:`storage.frames.load_results` gives them."""
+        return cls(
+            name=record.name,
+            frame=with_choices(frame, record),
+            kind=record.kind,
+            optimizer=record.optimizer,
+            aggregate=str(record.settings.get("aggregate", "mean")),
+            metric=record.metric,
+            hyperparameters=frame.attrs["hyperparameters"],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +94,8 @@ class Subject:
         summary: Of the sample.
         budget: Epochs of the sample's trials.
         frame: All its rows.
+        metric: What its scores are.
+        aggregate: How scores of replicates make one.
     """
 
     name: str
@@ -73,6 +114,7 @@ class Subject:
     budget: float
     frame: pandas.DataFrame
     metric: Metric = PSNR
+    aggregate: str = "mean"
 
     @property
     def own_best(self) -> Best | None:
@@ -80,56 +122,37 @@ class Subject:
         return next((best for best in self.best if best.objective == self.objective), None)
 
 
-def run_subject(
-    frame: pandas.DataFrame,
-    *,
-    name: str,
-    kind: str = "run",
-    optimizer: str = "",
-    aggregate: str = "mean",
-    campaigns: pandas.DataFrame | None = None,
-    level: float = 0.95,
-    metric: Metric = PSNR,
-    hyperparameters: Sequence[str] = HYPERPARAMETERS,
-) -> Subject:
+def run_subject(run: ComparedRun, campaigns: pandas.DataFrame | None = None, *, level: float = 0.95) -> Subject:
     """A run or campaign as something to compare.
 
     Args:
-        frame: Its rows of the view ``results``.
-        name: Its name.
-        kind: ``run`` or ``campaign``.
-        optimizer: How a run chose its configurations.
-        aggregate: How its replicates make one number: ``mean``, ``median`` or ``max``.
+        run: The run.
         campaigns: Rows of all campaigns, in which trials of a run's incumbent are looked for.
         level: Confidence level.
-        metric: What its scores are.
-        hyperparameters: The names of its hyperparameters.
 
     Raises:
         InvalidValueError: If nothing is finished yet.
     """
-    larger = metric.larger_is_better
-    done = finished(trials_of(frame, larger))
+    done = finished(trials_of(run.frame, run.metric.larger_is_better))
     if done.empty:
-        raise InvalidValueError(f"{name} has no finished evaluation to compare yet")
-    objective = str(frame["objective"].iloc[0])
-    best = tuple(
-        found
-        for found in (best_under(frame, objective, aggregate, larger) for objective in SCORE_OF)
-        if found is not None
+        raise InvalidValueError(f"{run.name} has no finished evaluation yet, so that there is nothing to compare")
+    objective = str(run.frame["objective"].iloc[0])
+    best = _best_of_each(run.frame, run.metric, run.aggregate)
+    sample, source = _sample(
+        run, done, next((found for found in best if found.objective == objective), None), campaigns
     )
-    sample, source = _sample(done, kind, objective, best, campaigns, hyperparameters)
     return _subject(
-        frame,
+        run.frame,
         best,
         sample,
         level,
-        metric,
-        name=name,
-        kind=kind,
+        run.metric,
+        name=run.name,
+        kind=run.kind,
         objective=objective,
-        optimizer=optimizer,
+        optimizer=run.optimizer,
         source=source,
+        aggregate=run.aggregate,
     )
 
 
@@ -172,14 +195,14 @@ def preset_subject(
             "or name a campaign (das-hpo runs)"
         )
     rows = _each_seed_once(rows)
-    best = tuple(found for found in _each_best(rows, metric) if found is not None)
-    return _subject(
-        rows, best, rows, level, metric, name=name, kind="preset", objective="architecture", optimizer="", source=TRIALS
-    )
+    words = {"name": name, "kind": "preset", "objective": "architecture", "optimizer": "", "source": TRIALS}
+    return _subject(rows, _best_of_each(rows, metric), rows, level, metric, **words)
 
 
-def _each_best(rows: pandas.DataFrame, metric: Metric) -> list[Best | None]:
-    return [best_under(rows, objective, larger_is_better=metric.larger_is_better) for objective in SCORE_OF]
+def _best_of_each(rows: pandas.DataFrame, metric: Metric, how: str = "mean") -> tuple[Best, ...]:
+    """The best configuration under each objective under which there is one."""
+    found = (best_under(rows, objective, how, metric.larger_is_better) for objective in SCORE_OF)
+    return tuple(best for best in found if best is not None)
 
 
 def _subject(
@@ -190,7 +213,7 @@ def _subject(
     metric: Metric,
     **words: str,
 ) -> Subject:
-    """A subject; ``words`` are its name, kind, objective, optimizer and source."""
+    """A subject; ``words`` are its name, kind, objective, optimizer, source and aggregate."""
     budget = float(sample["budget"].max()) if len(sample) else math.nan
     sample = _retrained(sample)
     psnr = sample["architecture_score"].to_numpy(dtype=float, na_value=np.nan)
@@ -224,23 +247,17 @@ def _each_seed_once(rows: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def _sample(
-    done: pandas.DataFrame,
-    kind: str,
-    objective: str,
-    best: Sequence[Best],
-    campaigns: pandas.DataFrame | None,
-    hyperparameters: Sequence[str],
+    run: ComparedRun, done: pandas.DataFrame, best: Best | None, campaigns: pandas.DataFrame | None
 ) -> tuple[pandas.DataFrame, str]:
     """The rows that the tests are about, and what they are."""
-    if kind == "campaign":
+    if run.kind == "campaign":
         return done[done["budget"] == done["budget"].max()], TRIALS
-    own = next((found for found in best if found.objective == objective), None)
-    if own is None:
+    if best is None:
         return done[done["budget"] == done["budget"].max()], EVALUATIONS
-    here = done[done["budget"] == own.budget]
-    chosen = here.set_index(["iteration", "stage", "number"]).loc[[tuple(own.configuration)]].iloc[0]
+    here = done[done["budget"] == best.budget]
+    chosen = here.set_index(list(ConfigurationId._fields)).loc[[tuple(best.configuration)]].iloc[0]
     if campaigns is not None and len(campaigns):
-        rows = finished(matching(campaigns, hyperparameters_of(chosen, hyperparameters)))
+        rows = finished(matching(campaigns, hyperparameters_of(chosen, run.hyperparameters)))
         rows = agreeing(rows, {name: here[name].iloc[0] for name in criteria_in(here)})
         rows = _each_seed_once(rows)
         if len(rows):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from das_hpo.analysis.comparison.agreement import differing_choices
-from das_hpo.analysis.comparison.compare import Report
+from das_hpo.analysis.comparison.compare import SideBySide
 from das_hpo.analysis.comparison.subjects import EVALUATIONS, INCUMBENT_TRIALS, Subject
 from das_hpo.analysis.statistics import Comparison, Interval, holm
 from das_hpo.analysis.statistics.significance import WILCOXON
@@ -15,16 +15,16 @@ from das_hpo.analysis.statistics.significance import WILCOXON
 FEW = 10
 
 
-def verdicts(report: Report) -> list[str]:
+def verdicts(compared: SideBySide) -> list[str]:
     """One sentence or two for each question the data can be asked; the title's question first."""
-    by_name = {subject.name: subject for subject in report.subjects}
-    said = _title_question(report)
-    for comparison in report.comparisons:
-        others = [other.p_value for other in report.comparisons if other is not comparison]
-        said.append(pair_verdict(comparison, by_name, others, report.level))
-    said += [correlation_verdict(subject) for subject in report.subjects]
-    said += _equal_cost(report)
-    said += _warnings(report.subjects)
+    by_name = {subject.name: subject for subject in compared.subjects}
+    said = _title_question(compared)
+    for comparison in compared.comparisons:
+        others = [other.p_value for other in compared.comparisons if other is not comparison]
+        said.append(pair_verdict(comparison, by_name, others, compared.level))
+    said += [correlation_verdict(subject) for subject in compared.subjects]
+    said += _equal_cost(compared)
+    said += _warnings(compared.subjects)
     return said
 
 
@@ -100,14 +100,14 @@ def smallest_p(comparison: Comparison, first: int, second: int) -> float:
     return 2 / math.comb(first + second, first)
 
 
-def _title_question(report: Report) -> list[str]:
+def _title_question(compared: SideBySide) -> list[str]:
     """Does optimising the one-shot objective give as good an architecture as optimising the architecture?"""
-    runs = [subject for subject in report.subjects if subject.kind == "run"]
+    runs = [subject for subject in compared.subjects if subject.kind == "run"]
     said = []
     for one in (run for run in runs if run.objective == "one-shot"):
         for other in (run for run in runs if run.objective == "architecture" and run.problem == one.problem):
-            comparison, sign = _between(report.comparisons, one.name, other.name)
-            said.append(_answer(one, other, comparison, sign, report.level))
+            comparison, sign = _between(compared.comparisons, one.name, other.name)
+            said.append(_answer(one, other, comparison, sign, compared.level))
     return said
 
 
@@ -147,11 +147,11 @@ def _chosen(run: Subject) -> str:
     return f"{run.metric.text(best.architecture_score)}{run.metric.of_unit}, chosen from {best.rivals}"
 
 
-def _equal_cost(report: Report) -> list[str]:
-    equal = report.equal_cost
+def _equal_cost(compared: SideBySide) -> list[str]:
+    equal = compared.equal_cost
     if equal is None:
         return []
-    metric = report.subjects[0].metric
+    metric = compared.subjects[0].metric
     digits, unit = metric.digits, metric.of_unit
     found = ", ".join(
         f"{name} {'nothing yet' if math.isnan(score) else metric.text(score) + unit}"
@@ -164,13 +164,13 @@ def _equal_cost(report: Report) -> list[str]:
     if not equal.optimizers:
         said[0] += " Only several runs of each, with other seeds, can rank the optimisers."
     for c in equal.optimizers:
-        runs = [sum(run.optimizer == name for run in report.subjects) for name in (c.first, c.second)]
+        runs = [sum(run.optimizer == name for run in compared.subjects) for name in (c.first, c.second)]
         numbers = (
             f"the best differ by {c.difference:+{digits}}{unit} {c.difference_interval:+{digits}} in the median, "
             f"a run of {c.first} is the better with probability {c.improvement:.2f} {c.improvement_interval}, "
             f"{_test(c)}"
         )
-        if c.p_holm < 1 - report.level:
+        if c.p_holm < 1 - compared.level:
             verdict = f"{c.first} is {'better' if c.direction > 0 else 'worse'} at equal cost"
         else:
             verdict = "these runs do not tell which is better at equal cost"

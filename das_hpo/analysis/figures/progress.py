@@ -23,6 +23,7 @@ from das_hpo.analysis.figures.style import (
     styled,
 )
 from das_hpo.analysis.statistics import correlation, paired_budgets
+from das_hpo.analysis.statistics.samples import finished
 from spaces.task import PSNR, Metric
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def budget_pairs(frame: pandas.DataFrame, value: str, metric: Metric = PSNR) -> 
 
 def in_order(frame: pandas.DataFrame) -> pandas.DataFrame:
     """Finished evaluations in the order in which they were finished."""
-    done = frame[frame["status"].isin(["completed", "diverged"])]
+    done = finished(frame)
     by = ["sequence"] if "sequence" in done.columns and done["sequence"].notna().all() else ["finished_at"]
     return done.sort_values(by, kind="stable")
 

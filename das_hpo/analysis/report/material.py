@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from das_hpo.analysis.comparison.rows import SCORE_OF, finished, trials_of
+from das_hpo.analysis.comparison.rows import trials_of
+from das_hpo.analysis.statistics.samples import finished
 from spaces.task import PSNR, Metric
-from spaces.trial import to_loss
+from spaces.trial import OUTCOME_STATUSES, SCORE_OF, to_loss
 
 if TYPE_CHECKING:
     import pandas
@@ -120,15 +121,14 @@ def telling(
     evaluations: Sequence[EvaluationRecord], objective: str, metric: Metric = PSNR
 ) -> dict[str, EvaluationRecord]:
     """The best, the median and the worst trial at the largest budget, and a diverged one, by what they are."""
-    done = [e for e in evaluations if e.status in ("completed", "diverged")]
+    done = [e for e in evaluations if e.status in OUTCOME_STATUSES]
     if not done:
         return {}
     largest = max(evaluation.budget for evaluation in done)
     trials = [evaluation for evaluation in done if evaluation.budget == largest]
 
     def loss(evaluation: EvaluationRecord) -> float | None:
-        score = evaluation.one_shot_score if objective == "one-shot" else evaluation.architecture_score
-        return to_loss(score, metric.larger_is_better)
+        return to_loss(getattr(evaluation, SCORE_OF[objective]), metric.larger_is_better)
 
     ranked = sorted(
         (trial for trial in trials if loss(trial) is not None), key=lambda trial: (loss(trial) or 0.0, trial.id)

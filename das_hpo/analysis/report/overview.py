@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from das_hpo.analysis.comparison.agreement import with_choices
 from das_hpo.analysis.comparison.compare import compare_subjects
-from das_hpo.analysis.comparison.subjects import run_subject
+from das_hpo.analysis.comparison.subjects import ComparedRun, run_subject
 from das_hpo.analysis.comparison.verdicts import verdicts
 from das_hpo.analysis.figures.distributions import best_of_k_curves, distributions
 from das_hpo.analysis.figures.progress import best_so_far
@@ -145,19 +145,9 @@ def _comparison(materials: Sequence[RunData]) -> tuple[Block, ...]:
     ]
     pool = pandas.concat(campaigns, ignore_index=True) if campaigns else None
     subjects = [
-        run_subject(
-            with_choices(material.frame, material.summary.run),
-            name=material.name,
-            kind=material.summary.run.kind,
-            optimizer=material.summary.run.optimizer,
-            aggregate=str(material.summary.run.settings.get("aggregate", "mean")),
-            campaigns=pool,
-            metric=material.metric,
-            hyperparameters=material.hyperparameters,
-        )
-        for material in able[:MOST_COMPARED]
+        run_subject(ComparedRun.of(material.summary.run, material.frame), pool) for material in able[:MOST_COMPARED]
     ]
-    report = compare_subjects(subjects)
+    compared = compare_subjects(subjects)
     columns = (
         "A", "B", "test", "p", "p (Holm)", "P(A better)", "low", "high", f"median A - B{unit}", f"low{unit}",
         f"high{unit}",
@@ -167,13 +157,13 @@ def _comparison(materials: Sequence[RunData]) -> tuple[Block, ...]:
             c.first, c.second, c.test, c.p_value, c.p_holm, c.improvement, c.improvement_interval.low,
             c.improvement_interval.high, c.difference, c.difference_interval.low, c.difference_interval.high,
         )
-        for c in report.comparisons
+        for c in compared.comparisons
     ]  # fmt: skip
     series = tuple(Series(s.name, s.frame["one_shot_score"], s.frame["architecture_score"]) for s in subjects)
-    said = verdicts(report)
-    if len(report.comparisons) > MOST_SENTENCES:
+    said = verdicts(compared)
+    if len(compared.comparisons) > MOST_SENTENCES:
         # The table says the same of every pair.
-        pairs = tuple(f"{c.first} against {c.second}: " for c in report.comparisons)
+        pairs = tuple(f"{c.first} against {c.second}: " for c in compared.comparisons)
         said = [sentence for sentence in said if not sentence.startswith(pairs)]
     blocks: list[Block] = [
         Items(tuple(said)),

@@ -139,7 +139,7 @@ def load_cells(
     url: str, asked: Mapping[paper.Cell, CampaignSettings], trials: int
 ) -> dict[paper.Cell, pandas.DataFrame]:
     """The finished trials of each cell that the database has any of, the first ``trials`` of each."""
-    from das_hpo.analysis.reproduction.tables import finished
+    from das_hpo.analysis.statistics.samples import finished
     from storage.frames import load_results
 
     there = records_of(url)
@@ -158,7 +158,7 @@ def retrained(
     url: str, plan: Plan, frames: Mapping[paper.Cell, pandas.DataFrame]
 ) -> dict[paper.Cell, pandas.DataFrame]:
     """The finished trainings of the architectures of each cell of ``variance``."""
-    from das_hpo.analysis.reproduction.tables import finished
+    from das_hpo.analysis.statistics.samples import finished
     from storage.frames import load_results
 
     there = records_of(url)

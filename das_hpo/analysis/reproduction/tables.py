@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from das_hpo.analysis.reproduction import paper
 from das_hpo.analysis.statistics import Interval, Values, best_of_k, median_best, summarise
-from das_hpo.analysis.statistics.samples import as_values
+from das_hpo.analysis.statistics.samples import as_values, finished
 from das_hpo.output import Table, decibels, signed
 
 if TYPE_CHECKING:
@@ -79,11 +79,6 @@ def sample_of(frame: pandas.DataFrame, value: str = "architecture_psnr") -> Samp
     done = finished(frame)
     duration = done["duration_s"].mean() if len(done) else math.nan
     return Sample(done[value], float(duration))
-
-
-def finished(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """The rows that are trials: completed or diverged."""
-    return frame[frame["status"].isin(["completed", "diverged"])]
 
 
 def row(published: paper.PublishedRow, sample: Sample | None, *, level: float = 0.95) -> Row:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaces.errors import InvalidValueError
+from spaces.trial import OUTCOME_STATUSES
+
+if TYPE_CHECKING:
+    import pandas
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -51,6 +55,11 @@ class Interval:
     def undefined(cls, level: float, method: str = "none") -> Interval:
         """No interval: too few data."""
         return cls(math.nan, math.nan, level, method)
+
+
+def finished(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The rows of a ``results`` frame that are trials: completed or diverged, and not failed ones (infrastructure)."""
+    return frame[frame["status"].isin(OUTCOME_STATUSES)]
 
 
 def as_values(values: Values) -> FloatArray:
