@@ -1,4 +1,14 @@
-"""das-hpo: hyperparameter optimisation around differentiable architecture search."""
+"""das-hpo: hyperparameter optimisation around differentiable architecture search.
+
+    run, resume       an optimisation, to its end
+    evaluate          trials of presets, and of the best configurations of runs
+    run_trial         one DAS search and retraining, in this process
+    compare           runs, campaigns and presets side by side, with a verdict
+    load_results      evaluations as a DataFrame
+    figure            a figure of stored runs, for matplotlib
+
+docs/python.md shows them.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +16,40 @@ import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 #: This package, and those that lie beside it and come with it.
 _PACKAGES = ("das_hpo", "spaces", "storage", "workers")
 
+__all__ = [
+    "ComparisonResult",
+    "RunResult",
+    "__version__",
+    "compare",
+    "evaluate",
+    "figure",
+    "figure_names",
+    "load_results",
+    "resume",
+    "run",
+    "run_trial",
+]
+
 if TYPE_CHECKING:
-    import pandas
+    from das_hpo.api import (
+        ComparisonResult,
+        RunResult,
+        compare,
+        evaluate,
+        figure,
+        figure_names,
+        load_results,
+        resume,
+        run,
+        run_trial,
+    )
 
 
 def require_own_packages() -> None:
@@ -33,19 +68,15 @@ def require_own_packages() -> None:
             )
 
 
-def load_results(url: str, run: str | None = None) -> pandas.DataFrame:
-    """The view ``results`` as a DataFrame: one row per evaluation, the columns of DESIGN.md.
-
-    Args:
-        url: SQLAlchemy URL of a das-hpo database, for example ``sqlite:///das-hpo.db``.
-        run: The name of one run; None for all.
-
-    Raises:
-        ImportError: If Python finds another's module ``storage`` first, such as one in the current folder.
-        DatabaseMissingError: If there is no database at the URL.
-        RunMissingError: If no run has that name.
-    """
+def __getattr__(name: str) -> Any:
+    """What :mod:`das_hpo.api` offers, imported with its first use: ``import das_hpo`` itself stays light."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     require_own_packages()
-    from storage.frames import load_results as load
+    from das_hpo import api
 
-    return load(url, run)
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -97,7 +97,7 @@ def campaign_name(what: str, task: Task, suffix: str = "") -> str:
 def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int:
     """Computes what is missing of the campaigns, and prints their numbers; the exit status."""
     url = database(args)
-    campaigns = _named(args, url, [campaign.check() for campaign in wanted])
+    campaigns = under_their_names(args, url, wanted)
     where = service(args)
     from das_hpo import execution
 
@@ -115,7 +115,7 @@ def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int
     return 130 if last.signalled else 0
 
 
-def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings]) -> list[CampaignSettings]:
+def under_their_names(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings]) -> list[CampaignSettings]:
     """The campaigns under their names, those that are in the database already under the names they have there.
 
     Raises:
@@ -132,7 +132,7 @@ def _named(args: argparse.Namespace, url: str, wanted: Sequence[CampaignSettings
     stored = stored_campaigns(records.values())
     taken = set(records)
     campaigns: list[CampaignSettings] = []
-    for one in wanted:
+    for one in [campaign.check() for campaign in wanted]:
         if args.name is not None:
             campaign = replace(one, name=args.name if len(wanted) == 1 else f"{args.name}-{one.name}")
             there = records.get(campaign.name)

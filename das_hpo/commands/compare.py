@@ -6,6 +6,7 @@ import argparse
 import math
 import sys
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, database, number, print_table
@@ -13,7 +14,7 @@ from das_hpo.commands.problem import add_task, add_task_settings, task_of
 from das_hpo.output import Table, as_json, as_text
 from das_hpo.task_options import TASK_OPTIONS
 from spaces.errors import InvalidValueError
-from spaces.task import PSNR, Metric
+from spaces.task import PSNR, Metric, Task
 
 if TYPE_CHECKING:
     from das_hpo.analysis.comparison.compare import SideBySide
@@ -51,14 +52,29 @@ def add_problem_filter(parser: argparse.ArgumentParser) -> None:
 
 def problem_filter(args: argparse.Namespace) -> dict[str, Any]:
     """What :func:`add_problem_filter` was given, as values of the columns of campaigns' rows."""
+    labels = {name: getattr(args, name) for name in TASK_OPTIONS if getattr(args, name) is not None}
+    given = dict(args.settings or ())
+    return trials_meant(task_of(args, given), {**labels, **given}, args.epochs)
+
+
+def trials_meant(task: Task, settings: Mapping[str, Any], epochs: float | None) -> dict[str, Any]:
+    """Which trials of a preset are meant, as values of the columns of campaigns' rows.
+
+    Args:
+        task: Whose preset it is.
+        settings: Some of the task's settings, and labels of its trials, which may be of a plug-in that is not here.
+        epochs: The budget; None for any.
+
+    Raises:
+        UsageError: For a setting that the task does not have, or a value that it refuses.
+    """
     from das_hpo.analysis.comparison.agreement import CHOICE
 
-    asked = {name: getattr(args, name) for name in TASK_OPTIONS if getattr(args, name) is not None}
-    if args.epochs is not None:
-        asked["budget"] = args.epochs
-    given = dict(args.settings or ())
-    settings = task_of(args, given).settings
-    return asked | {name if name in TASK_OPTIONS else f"{CHOICE}{name}": settings[name] for name in given}
+    meant = {name: value for name, value in settings.items() if name in TASK_OPTIONS}
+    given = {name: value for name, value in settings.items() if name not in TASK_OPTIONS}
+    read = task.configured(given).settings
+    budget = {} if epochs is None else {"budget": epochs}
+    return meant | budget | {f"{CHOICE}{name}": read[name] for name in given}
 
 
 def add_level(parser: argparse.ArgumentParser) -> None:

@@ -41,7 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Computes what is missing, then prints the numbers."""
-    return compute(args, [campaign for name in dict.fromkeys(args.names) for campaign in _campaigns(args, name)])
+    return compute(args, asked_campaigns(args))
+
+
+def asked_campaigns(args: argparse.Namespace) -> list[CampaignSettings]:
+    """The campaigns that the options ask for, each name once."""
+    return [campaign for name in dict.fromkeys(args.names) for campaign in _campaigns(args, name)]
 
 
 def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:

@@ -13,7 +13,7 @@ from das_hpo.analysis.figures.progress import best_so_far
 from das_hpo.analysis.figures.scatter import Panel, Series, scatter
 from das_hpo.analysis.figures.style import label_of
 from das_hpo.analysis.report.blocks import Block, Items, Section, Text, grid, picture
-from das_hpo.analysis.report.material import RunData
+from das_hpo.analysis.report.run_data import RunData
 from das_hpo.analysis.statistics import Values, summarise
 from spaces.task import PSNR, Metric
 

@@ -10,9 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import das_hpo
 from das_hpo.analysis.report.blocks import Section
-from das_hpo.analysis.report.material import RunData, read
 from das_hpo.analysis.report.overview import overview
 from das_hpo.analysis.report.run import run_section
+from das_hpo.analysis.report.run_data import RunData, read
 from das_hpo.files import write_file
 
 

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from das_hpo.analysis.figures.architectures import architectures
-from das_hpo.analysis.figures.configurations import importance, parallel_coordinates
-from das_hpo.analysis.figures.curves import alpha_trajectories, learning_curves
-from das_hpo.analysis.figures.distributions import best_of_k_curves, distributions
-from das_hpo.analysis.figures.progress import best_so_far, budget_pairs, rungs
-from das_hpo.analysis.figures.scatter import Panel, Series, scatter
-from das_hpo.analysis.figures.style import label_of
-from das_hpo.analysis.figures.workers import Use, worker_use
+from das_hpo.analysis.figures.configurations import importance
 from das_hpo.analysis.report.blocks import Block, Section, Text, grid, picture
-from das_hpo.analysis.report.material import RunData
+from das_hpo.analysis.report.gallery import draw
+from das_hpo.analysis.report.run_data import RunData
 from das_hpo.analysis.statistics import budget_correlations, correlations, variance_split_frame
 from das_hpo.analysis.statistics.importance import hyperparameter_importance
 from das_hpo.output import text_cell
-from spaces.inverse_1d.trial import split_settings
 from spaces.task_registry import DEFAULT_TASK
 from spaces.trial import to_score
 from storage.entries import ATTEMPT_FAILURES
@@ -100,7 +93,7 @@ def _incumbents(material: RunData) -> list[Block]:
 
 
 def _progress(material: RunData) -> list[Block]:
-    summary, value = material.summary, material.value
+    summary = material.summary
     rows = [
         (
             budget.budget,
@@ -115,12 +108,12 @@ def _progress(material: RunData) -> list[Block]:
         picture(
             f"best so far of {material.name}",
             "Thick: at the largest budget; thin: at any budget.",
-            best_so_far({material.name: material.frame}, {material.name: value}, material.metric),
+            draw("best-so-far", [material]),
         ),
         picture(
             f"budgets and rungs of {material.name}",
             "Every point is a configuration; lines follow those that were promoted to a longer search.",
-            rungs(material.finished, value, material.metric),
+            draw("rungs", [material]),
         ),
         grid("Evaluations by budget; the best is by the run's objective.", columns, rows),
     ]
@@ -133,8 +126,6 @@ def _scatter(material: RunData) -> list[Block]:
         one_shot = material.summary.run.objective == "one-shot"
         hint = "a run retrains for both with --retrain always" if one_shot else "nothing was searched, or all diverged"
         return [Text(f"No trial has both scores: {hint}.")]
-    series = Series(material.name, trials["one_shot_score"], trials["architecture_score"])
-    title = f"{material.name}, {trials['budget'].max():.4g} epochs"
     found = correlations(trials["one_shot_score"], trials["architecture_score"])
     rows = [
         (kind, result.coefficient, result.interval.low, result.interval.high, result.p_value, result.pairs)
@@ -144,7 +135,7 @@ def _scatter(material: RunData) -> list[Block]:
         picture(
             f"one-shot against architecture {material.metric.name} of {material.name}",
             "Every point is a trial at the largest budget, the line is least squares, r is Pearson's and ρ Spearman's.",
-            scatter([Panel(title, (series,))], material.metric),
+            draw("scatter", [material]),
         ),
         grid("Signed correlations with 95 % intervals.", ("kind", "coefficient", "low", "high", "p", "pairs"), rows),
         # Evaluations of an optimisation differ in more than the retraining.
@@ -170,22 +161,16 @@ def _variance(material: RunData) -> list[Block]:
 
 
 def _distribution(material: RunData) -> list[Block]:
-    column = "architecture_score" if material.trials["architecture_score"].notna().any() else "one_shot_score"
-    samples = {material.name: material.trials[column]}
     return [
         picture(
             f"distribution of {material.name}",
             "Every point is a trial.",
-            distributions(samples, label=label_of(column, material.metric)),
+            draw("distributions", [material]),
         ),
         picture(
             f"expected best of k trials of {material.name}",
             "What keeping the best of k trials is expected to give, with its 95 % band.",
-            best_of_k_curves(
-                samples,
-                label=label_of(column, material.metric),
-                larger_is_better=material.metric.larger_is_better,
-            ),
+            draw("best-of-k", [material]),
         ),
     ]
 
@@ -210,7 +195,7 @@ def _budgets(material: RunData) -> list[Block]:
         picture(
             f"short against long searches of {material.name}",
             "Every point is a configuration.",
-            budget_pairs(material.finished, material.value, material.metric),
+            draw("short-against-long", [material]),
         ),
         grid("With 95 % intervals.", columns, rows),
     ]
@@ -236,7 +221,7 @@ def _hyperparameters(material: RunData) -> list[Block]:
         picture(
             f"parallel coordinates of {material.name}",
             "One line an evaluation, at all budgets, the best drawn last; rates are on a logarithmic scale.",
-            parallel_coordinates(material.finished, material.value, names, metric),
+            draw("parallel-coordinates", [material]),
         ),
     ]
 
@@ -249,7 +234,7 @@ def _curves(material: RunData) -> list[Block]:
         picture(
             f"learning curves of {material.name}",
             "Solid: training batches; dashed: the validation batches of the steps on alpha.",
-            learning_curves(material.curves, material.metric),
+            draw("learning-curves", [material]),
         )
     ]
     label, points = next(iter(material.curves.items()))
@@ -258,44 +243,30 @@ def _curves(material: RunData) -> list[Block]:
             picture(
                 f"alpha of {material.name}",
                 f"How the search weighted the operations of each layer or edge ({label}); mind the scale.",
-                alpha_trajectories(points, run.space, run.operations),
+                draw("alpha", [material]),
             )
         )
     return blocks
 
 
 def _architectures(material: RunData) -> list[Block]:
-    trials = material.trials.dropna(subset=["architecture"])
-    column = "architecture_score" if trials["architecture_score"].notna().any() else "one_shot_score"
-    metric = material.metric
-    ranked = trials.dropna(subset=[column]).sort_values(column, ascending=not metric.larger_is_better, kind="stable")
-    if ranked.empty:
+    _, ranked = material.ranked_architectures()
+    if not ranked:
         return []
-    chosen = {"best": ranked.iloc[0]} | ({"worst": ranked.iloc[-1]} if len(ranked) > 1 else {})
+    count, metric = len(ranked), material.metric
     if material.summary.run.task != DEFAULT_TASK:  # whose architectures are text of its own
-        rows = [(which, row[column], row["architecture"]) for which, row in chosen.items()]
-        return [grid(f"Of the {len(ranked)} trials at the largest budget.", ("", str(metric), "architecture"), rows)]
-    word = "architecture" if column == "architecture_score" else "one-shot"
-    drawn = [(f"{which}: {row[column]:.2f} dB {word} PSNR", str(row["architecture"])) for which, row in chosen.items()]
-    caption = f"The best and the worst of the {len(ranked)} trials at the largest budget."
-    _, choices = split_settings(material.summary.run.task_settings)
-    figure = architectures(drawn, residual=choices.residual)
-    return [picture(f"architectures of {material.name}", caption, figure)]
+        chosen = {"best": ranked[0]} | ({"worst": ranked[-1]} if count > 1 else {})
+        rows = [(which, *one) for which, one in chosen.items()]
+        return [grid(f"Of the {count} trials at the largest budget.", ("", str(metric), "architecture"), rows)]
+    caption = f"The best and the worst of the {count} trials at the largest budget."
+    return [picture(f"architectures of {material.name}", caption, draw("architectures", [material]))]
 
 
 def _workers(material: RunData) -> Iterator[Block]:
-    uses = [
-        Use(
-            attempt.worker.name,
-            material.evaluations[attempt.evaluation_id].budget,
-            attempt.started_at,
-            attempt.finished_at,
-            attempt.status in ATTEMPT_FAILURES,
-        )
-        for attempt in material.attempts
-    ]
     yield picture(
-        f"workers of {material.name}", "Every bar is an attempt, darker for longer searches.", worker_use(uses)
+        f"workers of {material.name}",
+        "Every bar is an attempt, darker for longer searches.",
+        draw("workers", [material]),
     )
     lost = [attempt for attempt in material.attempts if attempt.status in ATTEMPT_FAILURES]
     if not lost:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from das_hpo.analysis.report.blocks import grid
-from das_hpo.analysis.report.material import read, telling
 from das_hpo.analysis.report.page import sections_of, write_report
+from das_hpo.analysis.report.run_data import read, telling
 from spaces.hyperparameters import PRESETS, Hyperparameters
 from spaces.trial import Epoch
 from storage import queries

@@ -72,6 +72,15 @@ class RunData:
         """The finished rows at the largest budget, one a trial."""
         return at_largest_budget(finished(trials_of(self.frame, self.metric.larger_is_better)))
 
+    def ranked_architectures(self) -> tuple[str, list[tuple[float, str]]]:
+        """The column that ranks the trials' architectures, and each score in it with its architecture, best first."""
+        trials = self.trials.dropna(subset=["architecture"])
+        column = "architecture_score" if trials["architecture_score"].notna().any() else "one_shot_score"
+        ranked = trials.dropna(subset=[column]).sort_values(
+            column, ascending=not self.metric.larger_is_better, kind="stable"
+        )
+        return column, [(float(row[column]), str(row["architecture"])) for _, row in ranked.iterrows()]
+
 
 def at_largest_budget(done: pandas.DataFrame) -> pandas.DataFrame:
     """The rows of the largest budget."""
