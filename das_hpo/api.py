@@ -11,23 +11,18 @@ therefore needs no ``if __name__ == "__main__"``; they import a task, a plug-in 
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from das_hpo import require_own_packages
-from das_hpo.commands.command import DEFAULT_DATABASE
-from das_hpo.commands.connecting import add_service, service, stop_on_signals
+from das_hpo.arguments import Watching, arguments, database_url, door_and_settings, parted, watched, who_computes
+from das_hpo.commands.connecting import service
 from das_hpo.durations import parse_duration
 from das_hpo.names import default_run_name
-from das_hpo.progress import Progress, Snapshot
 from das_hpo.settings import RunSettings
-from spaces.errors import InvalidValueError, TaskError, UnknownNameError
+from spaces.errors import UnknownNameError
 from spaces.plugins import load_plugins, named
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, load_task
@@ -38,12 +33,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from das_hpo.analysis.comparison.compare import SideBySide
-    from das_hpo.launching.cluster import Service
-    from das_hpo.running import Summary
+    from das_hpo.running import RunOutcome
     from storage.records import Incumbent
-
-#: Shows where a run is: True for a bar on stderr, or whatever is to be called a few times a second.
-Watching = bool | Callable[[Snapshot], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +118,11 @@ def run(
         KeyboardInterrupt: After Ctrl-C.
     """
     require_own_packages()
-    database = _database(url)
-    run_options, service_options = _parted(options)
-    where = _service(service_options)
+    database = database_url(url)
+    run_options, service_options = parted(options)
+    where = who_computes(service_options)
     if "task" in run_options or "settings" in run_options:
-        run_options |= _door_and_settings(run_options.pop("task", DEFAULT_TASK), run_options.pop("settings", None))
+        run_options |= door_and_settings(run_options.pop("task", DEFAULT_TASK), run_options.pop("settings", None))
     unnamed = "name" not in run_options
     asked = RunSettings.from_mapping({"name": "unnamed", **run_options, "objective": objective})
     if unnamed:
@@ -143,7 +134,7 @@ def run(
         asked = with_given(asked, [init] if isinstance(init, str) else list(init), database)
     from das_hpo import execution
 
-    with _watched(stop, progress) as (event, tell):
+    with watched(stop, progress) as (event, tell):
         ended = execution.execute(asked, database, where, stop=event, progress=tell)
         return _result(ended, database, stop)
 
@@ -176,11 +167,11 @@ def resume(
         KeyboardInterrupt: After Ctrl-C.
     """
     require_own_packages()
-    database, where = _database(url), _service(options)
+    database, where = database_url(url), who_computes(options)
     from das_hpo import execution
 
     limit_s = parse_duration(time_limit_s) if isinstance(time_limit_s, str) else time_limit_s
-    with _watched(stop, progress) as (event, tell):
+    with watched(stop, progress) as (event, tell):
         ended = execution.resume(
             name, database, where, iterations=iterations, time_limit_s=limit_s, stop=event, progress=tell
         )
@@ -222,14 +213,14 @@ def evaluate(
     from das_hpo import execution
     from das_hpo.commands import campaigns, evaluate
 
-    database = _database(url)
+    database = database_url(url)
     if "task" in options:
-        options |= _door_and_settings(options["task"], options.get("settings"))
+        options |= door_and_settings(options["task"], options.get("settings"))
     asked = [names] if isinstance(names, str) else list(names)
-    args = _arguments(evaluate.configure, asked, {"db": database, **options})
+    args = arguments(evaluate.configure, asked, {"db": database, **options})
     load_plugins(named(args.plugins))
     wanted = campaigns.under_their_names(args, database, evaluate.asked_campaigns(args))
-    with _watched(stop, progress) as (event, tell):
+    with watched(stop, progress) as (event, tell):
         ended = execution.execute_campaigns(wanted, database, service(args), stop=event, progress=tell)
     _raise_if_interrupted(ended[-1], stop)
     table = campaigns.numbers(database, [campaign.name for campaign in wanted[: len(ended)]])
@@ -324,7 +315,7 @@ def compare(
     asked = [names] if isinstance(names, str) else list(names)
     of = task if isinstance(task, Task) else load_task(task)
     problem = command.trials_meant(of, settings or {}, epochs)
-    subjects = load_subjects(_database(url), asked, problem, level=check_level(level), task=of)
+    subjects = load_subjects(database_url(url), asked, problem, level=check_level(level), task=of)
     compared = compare_subjects(subjects, level=level)
     return ComparisonResult(
         subjects=pandas.DataFrame([command.subject_record(subject) for subject in compared.subjects]),
@@ -349,7 +340,7 @@ def load_results(url: str | None = None, run: str | None = None) -> pandas.DataF
     require_own_packages()
     from storage.frames import load_results as load
 
-    return load(_database(url), run)
+    return load(database_url(url), run)
 
 
 def figure(name: str, runs: str | Sequence[str], *, url: str | None = None) -> Figure:
@@ -372,7 +363,7 @@ def figure(name: str, runs: str | Sequence[str], *, url: str | None = None) -> F
 
     asked = [runs] if isinstance(runs, str) else list(runs)
     check(name, asked)
-    return draw(name, read(_database(url), asked))
+    return draw(name, read(database_url(url), asked))
 
 
 def figure_names() -> tuple[str, ...]:
@@ -383,132 +374,12 @@ def figure_names() -> tuple[str, ...]:
     return tuple(FIGURES)
 
 
-def _database(url: str | None) -> str:
-    found = url or os.environ.get("DAS_HPO_DB") or DEFAULT_DATABASE
-    if "://" not in found:
-        raise InvalidValueError(
-            f"url takes a URL such as {DEFAULT_DATABASE} or postgresql://user@host/name, got {found!r}"
-        )
-    return found
-
-
-def _parted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings of a run, and who computes it.
-
-    Raises:
-        UnknownNameError: For an option that is neither.
-    """
-    of_run = {field.name for field in fields(RunSettings)} | {"space", "operations", "data", "method"}
-    of_run -= {"objective", "given"}
-    of_service = set(_defaults(add_service))
-    for name in options:
-        if name not in of_run | of_service:
-            raise UnknownNameError("option", name, sorted(of_run | of_service))
-    return (
-        {name: value for name, value in options.items() if name in of_run},
-        {name: value for name, value in options.items() if name not in of_run},
-    )
-
-
-def _service(options: Mapping[str, Any]) -> Service:
-    """Who computes, by the options of the command line; plug-ins are imported here, too."""
-    args = _arguments(add_service, [], options)
-    load_plugins(named(args.plugins))
-    return service(args)
-
-
-def _defaults(configure: Callable[[argparse.ArgumentParser], None], words: Sequence[str] = ()) -> dict[str, Any]:
-    """The options that a command has, with their defaults."""
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
-    configure(parser)
-    return vars(parser.parse_args(list(words)))
-
-
-def _arguments(
-    configure: Callable[[argparse.ArgumentParser], None], words: Sequence[str], options: Mapping[str, Any]
-) -> argparse.Namespace:
-    """What a command's options would be, with those that are given in place of their defaults.
-
-    Raises:
-        UnknownNameError: For an option that the command does not have.
-    """
-    if any(not isinstance(word, str) or word.startswith("-") or not word for word in words):
-        raise InvalidValueError(f"names of presets and runs are needed, got {list(words)!r}")
-    known = _defaults(configure, words)
-    given: dict[str, Any] = {}
-    for name, value in options.items():
-        name = _ALIASES.get(name, name) if name not in known else name
-        if name not in known:
-            raise UnknownNameError("option", name, sorted({*known, *_ALIASES} - {"names", "format", "quiet"}))
-        if name in _LISTS and isinstance(value, str):
-            value = [value]
-        if name in _DURATIONS and isinstance(value, str):
-            value = parse_duration(value)
-        given[name] = value
-    return argparse.Namespace(**{**known, **given})
-
-
-#: Options that may be given several times on the command line.
-_LISTS = ("space", "operations", "data", "plugins")
-
-#: Options that may be text such as ``30s``.
-_DURATIONS = ("wait", "lease", "time_limit", "evaluation_timeout", "time_limit_s", "evaluation_timeout_s")
-
-#: The field of a setting that has another name on the command line.
-_ALIASES = {
-    "settings": "choices",
-    "epochs": "budget",
-    "time_limit_s": "time_limit",
-    "evaluation_timeout_s": "evaluation_timeout",
-}
-
-
-def _door_and_settings(task: str | Task, settings: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A task as a run stores it: by the door through which workers import it, and its settings.
-
-    Raises:
-        TaskError: If it is an object that no door leads to.
-    """
-    if isinstance(task, str):
-        return {"task": task, "settings": dict(settings or {})}
-    cls = task if isinstance(task, type) else type(task)
-    module = sys.modules.get(cls.__module__)
-    if not issubclass(cls, Task) or module is None:
-        raise TaskError(f"a task is a door such as package.module:object, or an object of it, got {task!r}")
-    names = [name for name, value in vars(module).items() if value is task]
-    if cls.__module__ == "__main__" or (not names and "<locals>" in cls.__qualname__):
-        raise TaskError(
-            f"workers are other processes and cannot import {cls.__qualname__} from this script, notebook or function: "
-            "put the task into a module of its own and give it as 'module:object'; run_trial takes any task"
-        )
-    door = f"{cls.__module__}:{names[0] if names else cls.__qualname__}"
-    given = {} if isinstance(task, type) else dict(task.settings)
-    return {"task": door, "settings": {**given, **(settings or {})}}
-
-
-@contextmanager
-def _watched(
-    stop: threading.Event | None, progress: Watching
-) -> Iterator[tuple[threading.Event, Callable[[Snapshot], None] | None]]:
-    """What ends the run, Ctrl-C unless the caller has an event, and who is told where it is."""
-    with ExitStack() as stack:
-        event = stop
-        if event is None:
-            # Only the main thread may handle signals.
-            in_main = threading.current_thread() is threading.main_thread()
-            event = stack.enter_context(stop_on_signals()) if in_main else threading.Event()
-        if progress is True:
-            yield event, stack.enter_context(Progress()).update
-        else:
-            yield event, progress or None
-
-
-def _raise_if_interrupted(ended: Summary, stop: threading.Event | None) -> None:
+def _raise_if_interrupted(ended: RunOutcome, stop: threading.Event | None) -> None:
     if ended.signalled and stop is None:
         raise KeyboardInterrupt(f"the run {ended.run} has ended cleanly: das_hpo.resume({ended.run!r}) continues it")
 
 
-def _result(ended: Summary, url: str, stop: threading.Event | None) -> RunResult:
+def _result(ended: RunOutcome, url: str, stop: threading.Event | None) -> RunResult:
     from storage import queries
     from storage.engine import open_database
 

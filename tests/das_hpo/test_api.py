@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -148,14 +148,15 @@ def test_other_functions_refuse_in_the_same_way(folder: Path) -> None:
         das_hpo.evaluate("H9", url=url)
     with pytest.raises(UnknownNameError, match="unknown preset of inverse-1d 'H9': valid are H1"):
         das_hpo.run_trial("H9", budget=1)
-    with pytest.raises(InvalidValueError, match="hyperparameters missing|missing"):
+    with pytest.raises(InvalidValueError, match="missing"):
         das_hpo.run_trial({"alpha_learning_rate": 0.1}, budget=1)
     for read in (
         das_hpo.load_results,
         lambda url: das_hpo.compare("H1", url=url),
-        lambda url: das_hpo.resume("a", url=url),
+        lambda url: das_hpo.resume("first", url=url),
+        lambda url: das_hpo.figure("scatter", "first", url=url),
     ):
-        with pytest.raises(DatabaseMissingError, match="none.db"):
+        with pytest.raises(DatabaseMissingError, match=r"none\.db"):
             read(url)
     with pytest.raises(AttributeError, match="'das_hpo' has no attribute 'tune'"):
         das_hpo.tune  # noqa: B018
@@ -225,7 +226,11 @@ def test_ctrl_c_ends_a_run_cleanly(folder: Path) -> None:
             print(error)
     """
     process = subprocess.Popen(
-        [sys.executable, "-c", _dedent(script)], cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert process.stdout is not None
     while int(process.stdout.readline()) < 3:
@@ -256,20 +261,13 @@ def test_another_modules_name_is_not_taken_for_our_package(folder: Path, tmp_pat
     assert "would be imported in place of das-hpo's own package 'storage'" in process.stderr
 
 
-def _dedent(script: str) -> str:
-    import textwrap
-
-    return textwrap.dedent(script)
-
-
 def _script(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
     """A script that is run as a user does, from a file without a guard."""
     path = folder / f"script-{time.monotonic_ns()}.py"
-    path.write_text(_dedent(script))
+    path.write_text(textwrap.dedent(script))
     process = subprocess.run(
         [sys.executable, str(path)],
         cwd=folder,
-        env=os.environ,
         capture_output=True,
         text=True,
         check=False,

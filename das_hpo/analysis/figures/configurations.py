@@ -60,51 +60,27 @@ def parallel_coordinates(
         figure, (axis,) = new_figure(width=12.0, height=5.0)
         axis.grid(visible=False)
         axis.spines[["left", "bottom"]].set_visible(False)
-        psnr = frame[value].to_numpy(dtype=float, na_value=np.nan)
-        there = ~np.isnan(psnr)
+        scores = frame[value].to_numpy(dtype=float, na_value=np.nan)
+        there = ~np.isnan(scores)
         if not there.any():
             axis.set_axis_off()
             note(axis, "nothing finished yet")
             return figure
-        low, high = float(psnr[there].min()), float(psnr[there].max())
+        low, high = float(scores[there].min()), float(scores[there].max())
         if low == high:
             low, high = low - 0.5, high + 0.5
         rng = np.random.default_rng(0)
         axes = [axis_of(frame, name) for name in names]
         columns = [_scaled(frame, one, rng) for one in axes]
-        lines = np.column_stack([*columns, (psnr - low) / (high - low)])
-        places = np.arange(len(names) + 1, dtype=float)
+        lines = np.column_stack([*columns, (scores - low) / (high - low)])
         colours = Normalize(low, high)
-        order = np.argsort(psnr[there] if metric.larger_is_better else -psnr[there])  # the best on top
-        drawn = lines[there][order]
-        raster = len(lines) > RASTER_POINTS // 10
-        diverged = [np.column_stack([places[:-1], line[:-1]]) for line in lines[~there]]
-        axis.add_collection(
-            LineCollection(diverged, colors="#B0B0B0", linewidths=0.7, linestyles=":", rasterized=raster)
-        )
-        axis.add_collection(
-            LineCollection(
-                [np.column_stack([places, line]) for line in drawn],
-                array=psnr[there][order],
-                cmap=COLOUR_MAP,
-                norm=colours,
-                linewidths=0.9,
-                alpha=0.75,
-                rasterized=raster,
-            )
-        )
+        order = np.argsort(scores[there] if metric.larger_is_better else -scores[there])  # the best on top
+        _draw_lines(axis, lines[there][order], lines[~there][:, :-1], scores[there][order], colours)
         for place, one in enumerate(axes):
             _ruler(axis, float(place), *_ticks(one))
-        ticks = np.linspace(low, high, 5)
-        digits = ".1f" if metric == PSNR else ".3g"
-        _ruler(
-            axis,
-            places[-1],
-            [float(tick) for tick in (ticks - low) / (high - low)],
-            [f"{tick:{digits}}" for tick in ticks],
-        )
+        _score_ruler(axis, float(len(names)), colours, ".1f" if metric == PSNR else ".3g")
         labels = [spaced(name).replace(" ", "\n", 1) for name in names] + [str(metric).replace(" ", "\n", 1)]
-        axis.set_xticks(places, labels)
+        axis.set_xticks(np.arange(len(names) + 1, dtype=float), labels)
         axis.xaxis.tick_top()
         axis.tick_params(length=0)
         axis.set_yticks([])
@@ -113,9 +89,35 @@ def parallel_coordinates(
         figure.colorbar(
             ScalarMappable(colours, matplotlib.colormaps[COLOUR_MAP]), ax=axis, label=label_of(value, metric), pad=0.06
         )
-        if diverged:
-            axis.set_xlabel(f"dotted grey: {len(diverged)} without a score", color=GREY)
+        if not there.all():
+            axis.set_xlabel(f"dotted grey: {(~there).sum()} without a score", color=GREY)
         return figure
+
+
+def _draw_lines(axis: Axes, scored: FloatArray, diverged: FloatArray, scores: FloatArray, colours: Normalize) -> None:
+    """The lines with a score, in its colour, over those without.
+
+    Args:
+        axis: Where they are drawn.
+        scored: Heights on [0, 1] of shape [evaluations, hyperparameters + 1], the last to be drawn last.
+        diverged: The same of shape [evaluations, hyperparameters].
+        scores: Of ``scored``.
+        colours: From a score to its place on the colour map.
+    """
+    places = np.arange(scored.shape[1], dtype=float)
+    raster = len(scored) + len(diverged) > RASTER_POINTS // 10
+    axis.add_collection(
+        LineCollection(
+            [np.column_stack([places[:-1], line]) for line in diverged],
+            colors="#B0B0B0", linewidths=0.7, linestyles=":", rasterized=raster,
+        )
+    )  # fmt: skip
+    axis.add_collection(
+        LineCollection(
+            [np.column_stack([places, line]) for line in scored],
+            array=scores, cmap=COLOUR_MAP, norm=colours, linewidths=0.9, alpha=0.75, rasterized=raster,
+        )
+    )  # fmt: skip
 
 
 def spaced(name: str) -> str:
@@ -142,6 +144,13 @@ def _ticks(axis: HyperparameterAxis) -> tuple[list[float], list[str]]:
     powers = np.arange(np.ceil(axis.low), np.floor(axis.high) + 1)
     places = [float(place) for place in (powers - axis.low) / (axis.high - axis.low)]
     return places, [f"$10^{{{power:.0f}}}$" for power in powers]
+
+
+def _score_ruler(axis: Axes, x: float, scores: Normalize, digits: str) -> None:
+    low, high = float(scores.vmin or 0.0), float(scores.vmax or 0.0)
+    ticks = np.linspace(low, high, 5)
+    places = [float(tick) for tick in (ticks - low) / (high - low)]
+    _ruler(axis, x, places, [f"{tick:{digits}}" for tick in ticks])
 
 
 def _ruler(axis: Axes, x: float, places: list[float], words: list[str]) -> None:

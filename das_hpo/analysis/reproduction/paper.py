@@ -85,7 +85,7 @@ class PublishedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class PublishedPanel:
     """One scatter plot of a figure: samples that share axes.
 
     Attributes:
@@ -129,11 +129,11 @@ BOHB_CAMPAIGNS: tuple[Campaign, ...] = (
 )
 
 
-def _panel(title: str, space: str, data: str, preset: str) -> Panel:
+def _panel(title: str, space: str, data: str, preset: str) -> PublishedPanel:
     cells = tuple(
         (f"{operations} operations", Cell(space, operations, data, "das", preset)) for operations in OPERATIONS
     )
-    return Panel(title, cells)
+    return PublishedPanel(title, cells)
 
 
 def _all(preset: str, method: str) -> Cell:
@@ -141,7 +141,7 @@ def _all(preset: str, method: str) -> Cell:
 
 
 #: The scatter plots, in the paper's order from left to right and top to bottom.
-FIGURES: dict[str, tuple[Panel, ...]] = {
+FIGURES: dict[str, tuple[PublishedPanel, ...]] = {
     "figure3": tuple(_panel(f"{data}, H1", "sequential", data, "H1") for data in DATA),
     "figure4": (
         _panel("blur, BOHB-one-shot-Blur", "sequential", "blur", "BOHB-one-shot-Blur"),
@@ -150,11 +150,11 @@ FIGURES: dict[str, tuple[Panel, ...]] = {
         _panel("downsampling, BOHB-Blur", "sequential", "downsampling", "BOHB-Blur"),
     ),
     "figure5": (
-        Panel(
+        PublishedPanel(
             "blur, all operations, BOHB-DAS-single for both",
             (("DAS", _all("BOHB-DAS-single", "das")), ("DAS-single", _all("BOHB-DAS-single", "das-single"))),
         ),
-        Panel(
+        PublishedPanel(
             "blur, all operations, each with its own BOHB",
             (("DAS", _all("BOHB-one-shot-Blur", "das")), ("DAS-single", _all("BOHB-DAS-single", "das-single"))),
         ),
