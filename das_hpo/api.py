@@ -7,6 +7,7 @@
 Options have the names, defaults and meanings that they have on the command line, with ``_`` for ``-``. What goes wrong
 is an exception of :mod:`spaces.errors`. Local workers are processes that import nothing of the calling script, which
 therefore needs no ``if __name__ == "__main__"``; they import a task, a plug-in or an optimiser of your own by its name.
+Every function raises ImportError if Python would import another's module in place of one of das-hpo's packages.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class ComparisonResult:
     """Runs, campaigns and presets side by side; its text is what ``das-hpo compare`` prints.
 
     Attributes:
-        subjects: One row for each that is compared: best configurations, cost, statistics of the scores.
+        subjects: One row each: best configurations, cost, statistics of the scores.
         tests: One row for each pair: test, p values, probability of improvement, difference of the medians.
         verdict: What the data support, in sentences.
         compared: The same as objects.
@@ -205,9 +206,8 @@ def evaluate(
         url: As for :func:`run`.
         stop: As for :func:`run`.
         progress: As for :func:`run`.
-        **options: Those of ``das-hpo evaluate``: ``trials``, ``epochs``, ``seed``, ``settings``, ``name`` and the
-            others; ``space``, ``operations`` and ``data`` may be lists, which make several campaigns. And who
-            computes; as for :func:`run`.
+        **options: Those of ``das-hpo evaluate``: ``trials``, ``epochs``, ``settings``, ``workers`` and the others;
+            ``space``, ``operations`` and ``data`` may be lists, which make several campaigns.
 
     Returns:
         One row for each campaign with the statistics of its trials; ``load_results(url, campaign)`` has the trials.
@@ -340,7 +340,6 @@ def load_results(url: str | None = None, run: str | None = None) -> pandas.DataF
         run: The name of one run or campaign; None for all.
 
     Raises:
-        ImportError: If Python finds another's module ``storage`` first, such as one in the current folder.
         DatabaseMissingError: If there is no database at the URL.
         RunMissingError: If no run has that name.
     """
@@ -373,7 +372,6 @@ def figure(name: str, runs: str | Sequence[str], *, url: str | None = None) -> F
 
 def figure_names() -> tuple[str, ...]:
     """The names of the figures."""
-    require_own_packages()
     from das_hpo.analysis.report.gallery import FIGURES
 
     return tuple(FIGURES)
