@@ -7,26 +7,26 @@
 Options have the names, defaults and meanings that they have on the command line, with ``_`` for ``-``. What goes wrong
 is an exception of :mod:`spaces.errors`. Local workers are processes that import nothing of the calling script, which
 therefore needs no ``if __name__ == "__main__"``; they import a task, a plug-in or an optimiser of your own by its name.
+Every function raises ImportError if Python would import another's module in place of one of das-hpo's packages.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from das_hpo import require_own_packages
 from das_hpo.arguments import Watching, arguments, database_url, door_and_settings, parted, watched, who_computes
 from das_hpo.commands.connecting import service
-from das_hpo.durations import parse_duration
 from das_hpo.names import default_run_name
 from das_hpo.settings import RunSettings
 from spaces.errors import UnknownNameError
-from spaces.plugins import load_plugins, named
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, load_task
 from spaces.trial import TrialOutcome, TrialSpec
+from storage.entries import FINISHED_STATUSES
 
 if TYPE_CHECKING:
     import pandas
@@ -69,7 +69,7 @@ class ComparisonResult:
     """Runs, campaigns and presets side by side; its text is what ``das-hpo compare`` prints.
 
     Attributes:
-        subjects: One row for each that is compared: best configurations, cost, statistics of the scores.
+        subjects: One row each: best configurations, cost, statistics of the scores.
         tests: One row for each pair: test, p values, probability of improvement, difference of the medians.
         verdict: What the data support, in sentences.
         compared: The same as objects.
@@ -91,6 +91,7 @@ def run(
     *,
     url: str | None = None,
     init: str | Sequence[str] = (),
+    resume: bool = False,
     stop: threading.Event | None = None,
     progress: Watching = False,
     **options: Any,
@@ -104,6 +105,8 @@ def run(
         url: SQLAlchemy URL of the database, which is made if it is not there; None for the environment's
             ``DAS_HPO_DB``, else ``sqlite:///das-hpo.db``.
         init: What is evaluated first: ``presets``, the name of an older run, or a file of hyperparameters.
+        resume: Whether a run of that name and the same settings is continued if it is there, and taken as it is if it
+            is completed: for scripts and notebooks that are executed again.
         stop: Ends the run when it is set, from another thread; Ctrl-C is then yours to handle.
         progress: True shows the progress on stderr; a function is told it.
         **options: Settings of the run, that is the fields of :class:`das_hpo.settings.RunSettings` (``name``,
@@ -123,20 +126,26 @@ def run(
     where = who_computes(service_options)
     if "task" in run_options or "settings" in run_options:
         run_options |= door_and_settings(run_options.pop("task", DEFAULT_TASK), run_options.pop("settings", None))
-    unnamed = "name" not in run_options
     asked = RunSettings.from_mapping({"name": "unnamed", **run_options, "objective": objective})
-    if unnamed:
-        name = default_run_name(objective, asked.configured_task().labels.data)
-        asked = RunSettings.from_mapping({**run_options, "objective": objective, "name": name})
+    if "name" not in run_options:
+        asked = replace(asked, name=default_run_name(objective, asked.configured_task().labels.data))
     if init:
         from das_hpo.optimisers.given import with_given
 
         asked = with_given(asked, [init] if isinstance(init, str) else list(init), database)
     from das_hpo import execution
 
+    stored = execution.stored_run(asked, database, resume=resume)
+    if stored is not None and stored.status == "completed":
+        return _result(asked.name, database)
     with watched(stop, progress) as (event, tell):
-        ended = execution.execute(asked, database, where, stop=event, progress=tell)
-        return _result(ended, database, stop)
+        if stored is None:
+            ended = execution.execute(asked, database, where, stop=event, progress=tell)
+        else:
+            changes = execution.Changes(time_limit_s=asked.time_limit_s)
+            ended = execution.resume(asked.name, database, where, changes, stop=event, progress=tell)
+    _raise_if_interrupted(ended, stop)
+    return _result(asked.name, database)
 
 
 def resume(
@@ -158,23 +167,26 @@ def resume(
         time_limit_s: Ends it after so many seconds from now, or after a text such as ``2h``; None for its own limit.
         stop: As for :func:`run`.
         progress: As for :func:`run`.
-        **options: Who computes; as for :func:`run`.
+        **options: Who computes, as for :func:`run`; and ``accept_code_change=True`` goes on although the code of the
+            run's task has changed.
 
     Raises:
-        RunMissingError: If there is no such run.
-        UsageError: If it is completed and not extended, or for an option that is not valid.
+        UsageError: If there is no such run, it is completed and not extended, or an option is not valid.
         DasHpoError: If database, nameserver, key or device cannot be used, or somebody else is running it.
         KeyboardInterrupt: After Ctrl-C.
     """
     require_own_packages()
-    database, where = database_url(url), who_computes(options)
     from das_hpo import execution
+    from das_hpo.commands import resume as command
 
-    limit_s = parse_duration(time_limit_s) if isinstance(time_limit_s, str) else time_limit_s
+    database = database_url(url)
+    given = {"iterations": iterations, "time_limit_s": time_limit_s, **options}
+    args = arguments(command.configure, [name], given)
+    changes = execution.Changes(args.iterations, args.time_limit_s, args.accept_code_change)
     with watched(stop, progress) as (event, tell):
-        changes = execution.Changes(iterations=iterations, time_limit_s=limit_s)
-        ended = execution.resume(name, database, where, changes, stop=event, progress=tell)
-        return _result(ended, database, stop)
+        ended = execution.resume(name, database, service(args), changes, stop=event, progress=tell)
+    _raise_if_interrupted(ended, stop)
+    return _result(name, database)
 
 
 def evaluate(
@@ -194,16 +206,14 @@ def evaluate(
         url: As for :func:`run`.
         stop: As for :func:`run`.
         progress: As for :func:`run`.
-        **options: Those of ``das-hpo evaluate``: ``trials``, ``epochs``, ``seed``, ``settings``, ``name`` and the
-            others; ``space``, ``operations`` and ``data`` may be lists, which make several campaigns. And who
-            computes; as for :func:`run`.
+        **options: Those of ``das-hpo evaluate``: ``trials``, ``epochs``, ``settings``, ``workers`` and the others;
+            ``space``, ``operations`` and ``data`` may be lists, which make several campaigns.
 
     Returns:
         One row for each campaign with the statistics of its trials; ``load_results(url, campaign)`` has the trials.
 
     Raises:
-        UsageError: For an option or value that is not valid; nothing has been done by then.
-        DasHpoError: If database, nameserver, key or device cannot be used.
+        DasHpoError: As :func:`run` does.
         KeyboardInterrupt: After Ctrl-C.
     """
     require_own_packages()
@@ -217,7 +227,6 @@ def evaluate(
         options |= door_and_settings(options["task"], options.get("settings"))
     asked = [names] if isinstance(names, str) else list(names)
     args = arguments(evaluate.configure, asked, {"db": database, **options})
-    load_plugins(named(args.plugins))
     wanted = campaigns.under_their_names(args, database, evaluate.asked_campaigns(args))
     with watched(stop, progress) as (event, tell):
         ended = execution.execute_campaigns(wanted, database, service(args), stop=event, progress=tell)
@@ -298,8 +307,7 @@ def compare(
             settings of the task.
 
     Raises:
-        RunMissingError: For a name that is neither a run nor a preset.
-        UsageError: If there is nothing to compare, or the trials of presets do not agree; says what differs.
+        UsageError: For an unknown name, for nothing to compare, or if the trials of presets do not agree.
         StorageError: If there is no such database.
     """
     require_own_packages()
@@ -332,7 +340,6 @@ def load_results(url: str | None = None, run: str | None = None) -> pandas.DataF
         run: The name of one run or campaign; None for all.
 
     Raises:
-        ImportError: If Python finds another's module ``storage`` first, such as one in the current folder.
         DatabaseMissingError: If there is no database at the URL.
         RunMissingError: If no run has that name.
     """
@@ -351,9 +358,7 @@ def figure(name: str, runs: str | Sequence[str], *, url: str | None = None) -> F
         url: As for :func:`run`, of a database that is there.
 
     Raises:
-        UnknownNameError: If there is no such figure.
-        RunMissingError: If there is no such run.
-        InvalidValueError: For more runs than the figure shows, or runs of several tasks.
+        UsageError: If there is no such figure or run, for more runs than it shows, or runs of several tasks.
         StorageError: If there is no such database.
     """
     require_own_packages()
@@ -367,7 +372,6 @@ def figure(name: str, runs: str | Sequence[str], *, url: str | None = None) -> F
 
 def figure_names() -> tuple[str, ...]:
     """The names of the figures."""
-    require_own_packages()
     from das_hpo.analysis.report.gallery import FIGURES
 
     return tuple(FIGURES)
@@ -378,19 +382,19 @@ def _raise_if_interrupted(ended: RunOutcome, stop: threading.Event | None) -> No
         raise KeyboardInterrupt(f"the run {ended.run} has ended cleanly: das_hpo.resume({ended.run!r}) continues it")
 
 
-def _result(ended: RunOutcome, url: str, stop: threading.Event | None) -> RunResult:
+def _result(name: str, url: str) -> RunResult:
+    """What the database has of a run."""
     from storage import queries
     from storage.engine import open_database
 
-    _raise_if_interrupted(ended, stop)
     with open_database(url) as database:
-        best = queries.incumbents(database, ended.run)
+        summary, best = queries.show(database, name), queries.incumbents(database, name)
     return RunResult(
-        name=ended.run,
+        name=name,
         url=url,
-        status=ended.status,
-        message=ended.message,
-        evaluations=ended.snapshot.finished,
-        failed=ended.snapshot.failed,
+        status=summary.run.status,
+        message=summary.run.message,
+        evaluations=sum(summary.counts[status] for status in FINISHED_STATUSES),
+        failed=summary.counts["failed"],
         best=best[0] if best else None,
     )

@@ -16,6 +16,7 @@ from das_hpo.commands.connecting import add_service, service, stop_on_signals
 from das_hpo.durations import parse_duration
 from das_hpo.progress import Progress, Snapshot
 from das_hpo.settings import RunSettings
+from das_hpo.task_options import TASK_OPTIONS
 from spaces.errors import InvalidValueError, TaskError, UnknownNameError
 from spaces.plugins import load_plugins, named
 from spaces.task import Task
@@ -27,18 +28,13 @@ if TYPE_CHECKING:
 Watching = bool | Callable[[Snapshot], None]
 
 #: Options that may be given several times on the command line.
-_LISTS = ("space", "operations", "data", "plugins")
+_LISTS = ("plugins", *(name for name, option in TASK_OPTIONS.items() if option.several))
 
 #: Options that may be text such as ``30s``.
-_DURATIONS = ("wait", "lease", "time_limit", "evaluation_timeout", "time_limit_s", "evaluation_timeout_s")
+_DURATIONS = ("wait", "lease", "time_limit_s", "evaluation_timeout_s")
 
-#: The field of a setting that has another name on the command line.
-_ALIASES = {
-    "settings": "choices",
-    "epochs": "budget",
-    "time_limit_s": "time_limit",
-    "evaluation_timeout_s": "evaluation_timeout",
-}
+#: The options whose names are not those of their settings.
+_ALIASES = {"epochs": "budget"}
 
 
 def database_url(url: str | None) -> str:
@@ -61,7 +57,7 @@ def parted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         UnknownNameError: For an option that is neither.
     """
-    of_run = {field.name for field in fields(RunSettings)} | {"space", "operations", "data", "method"}
+    of_run = {field.name for field in fields(RunSettings)} | set(TASK_OPTIONS)
     of_run -= {"objective", "given"}
     of_service = set(_defaults(add_service))
     for name in options:
@@ -74,10 +70,8 @@ def parted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def who_computes(options: Mapping[str, Any]) -> Service:
-    """Who computes, by the options of the command line; plug-ins are imported here, too."""
-    args = arguments(add_service, [], options)
-    load_plugins(named(args.plugins))
-    return service(args)
+    """Who computes, as the options of the command line say."""
+    return service(arguments(add_service, [], options))
 
 
 def _defaults(configure: Callable[[argparse.ArgumentParser], None], words: Sequence[str] = ()) -> dict[str, Any]:
@@ -90,7 +84,7 @@ def _defaults(configure: Callable[[argparse.ArgumentParser], None], words: Seque
 def arguments(
     configure: Callable[[argparse.ArgumentParser], None], words: Sequence[str], options: Mapping[str, Any]
 ) -> argparse.Namespace:
-    """What a command's options would be, with those that are given in place of their defaults.
+    """What a command's options would be, with those that are given in place of their defaults; imports plug-ins.
 
     Raises:
         UnknownNameError: For an option that the command does not have.
@@ -108,7 +102,9 @@ def arguments(
         if name in _DURATIONS and isinstance(value, str):
             value = parse_duration(value)
         given[name] = value
-    return argparse.Namespace(**{**known, **given})
+    args = argparse.Namespace(**{**known, **given})
+    load_plugins(named(args.plugins))
+    return args
 
 
 def door_and_settings(task: str | Task, settings: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -72,6 +72,10 @@ def test_a_run_gives_its_best_configuration_and_its_rows(url: str) -> None:
         das_hpo.resume("first", url=url, iterations=1)
     with pytest.raises(RunExistsError, match="'first'"):
         das_hpo.run("one-shot", url=url, name="first", workers=1)
+    same = {"url": url, "name": "first", "iterations": 2, "min_budget": 0.1, "max_budget": 0.3, "retrain": "always"}
+    assert das_hpo.run("one-shot", resume=True, **same) == extended  # type: ignore[arg-type]
+    with pytest.raises(RunExistsError, match="--seed is 0 there, 1 was asked for"):
+        das_hpo.run("one-shot", resume=True, seed=1, **same)  # type: ignore[arg-type]
 
 
 def test_a_trial_in_this_process_has_the_numbers_of_a_worker(url: str) -> None:

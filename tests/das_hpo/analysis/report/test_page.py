@@ -1,88 +1,16 @@
-"""The report of a real database, in a real browser: whole, silent, offline, and deaf to markup in names."""
+"""The page of a real database, in a real browser: whole, silent, offline, and deaf to markup in names."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from das_hpo.analysis.report.blocks import grid
 from das_hpo.analysis.report.page import sections_of, write_report
-from das_hpo.analysis.report.run_data import read, telling
-from spaces.hyperparameters import PRESETS, Hyperparameters
-from spaces.trial import Epoch
-from storage import queries
-from storage.engine import open_database
+from das_hpo.analysis.report.run_data import read
 from tests.das_hpo.analysis.report.chromium import EXECUTABLE, address, browser
 from tests.das_hpo.command import assert_one_line_error, das_hpo
-from tests.das_hpo.databases import Run, Trial, store, trials
-
-RNG = np.random.default_rng(12)
-MARKUP = "</td><script>alert(1)</script><img src=x onerror=alert(2)>"
-
-
-def _epochs(count: int = 5) -> tuple[Epoch, ...]:
-    alpha = np.cumsum(RNG.normal(0, 0.2, (count, 10, 2)), axis=0)
-    search = (
-        Epoch("search", i + 1, 0.1, 10.0 + i, 0.1, 9.0 + i, tuple(map(tuple, alpha[i].tolist()))) for i in range(count)
-    )
-    return (*search, *(Epoch("retrain", i + 1, 0.1, 12.0 + i) for i in range(count)))
-
-
-def _optimisation() -> list[Trial]:
-    """27 configurations at 1 epoch, 9 of them at 3, 3 of those at 9; one diverged, one was lost once."""
-    found = []
-    for number in range(27):
-        rate = 10 ** RNG.uniform(-4, -1)
-        point = Hyperparameters(rate, 1e-6, bool(number % 2), 1e-3, 1e-4, True, "linear", "adam")
-        for budget, most in ((1.0, 27), (3.0, 9), (9.0, 3)):
-            if number < most:
-                psnr = (
-                    None if number == 26 else 18 - abs(math.log10(rate) + 2.5) + math.log(budget) + RNG.normal(0, 0.3)
-                )
-                found.append(
-                    Trial(
-                        psnr, None if psnr is None else psnr - 1, number=number, budget=budget, seed=len(found),
-                        hyperparameters=point, origin="model" if number % 3 else "random",
-                        lost_first=number == 2, epochs=_epochs() if budget == 9.0 else (),
-                    )
-                )  # fmt: skip
-    return found
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A run, two campaigns, a run without results, and markup wherever a user can put it."""
-    path = tmp_path_factory.mktemp("report") / "das <b>.db"
-    url = f"sqlite:///{path}"
-    store(
-        url,
-        Run(
-            "tuned",
-            _optimisation(),
-            kind="run",
-            settings={"aggregate": "mean", "note": MARKUP, "choices": {"tau": 0.1}},
-        ),
-        Run("h1", trials(RNG.normal(20, 1, 12).tolist(), epochs=_epochs())),
-        Run("h2", trials([*RNG.normal(21, 1, 11).tolist(), None], hyperparameters=PRESETS["H2"])),
-        Run("one-shot-only", [Trial(None, 15.0)], kind="run", objective="one-shot"),
-        Run("nothing-yet", [], kind="run", optimizer=MARKUP),
-    )
-    return url
-
-
-@pytest.fixture(scope="module")
-def page(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of all runs, by the real command."""
-    path = tmp_path_factory.mktemp("page") / "report.html"
-    process = das_hpo("report", "-o", str(path), "--db", url)
-    assert process.returncode == 0, process.stderr
-    assert process.stdout == ""
-    assert process.stderr == f"das-hpo: 5 runs in {path}\n"
-    assert [entry.name for entry in path.parent.iterdir()] == ["report.html"]
-    return path
+from tests.das_hpo.databases import store
 
 
 def test_the_page_needs_nothing_but_itself(page: Path) -> None:
@@ -132,36 +60,6 @@ def test_every_part_is_there(url: str) -> None:
         "best so far", "budgets and rungs", "one-shot against architecture PSNR", "short against long searches",
         "hyperparameter importance", "parallel coordinates", "learning curves", "alpha", "architectures", "workers",
     ]  # fmt: skip
-
-
-def test_lost_attempts_are_listed(url: str) -> None:
-    """With who lost them and why."""
-    (section,) = [s for s in sections_of(read(url, ["tuned"])) if s.title == "Run tuned"]
-    (lost,) = [block for block in section.parts[-1].blocks if block.kind == "grid"]
-    assert lost.caption.startswith("3 of 42 attempts")
-    assert lost.rows[0][2] == "lost"
-    assert lost.rows[0][-1] == "its lease ran out"
-
-
-def test_the_curves_are_of_telling_trials(url: str) -> None:
-    """Best, median and worst at the largest budget, and a diverged one; none twice."""
-    with open_database(url) as database:
-        replay = queries.replay(database, queries.run(database, "h2").id)
-    found = telling(replay.evaluations, "architecture")
-    assert [label.split(":")[0] for label in found] == ["best", "median", "worst", "diverged"]
-    psnrs = [e.architecture_score for e in replay.evaluations if e.architecture_score is not None]
-    chosen = [evaluation.architecture_score for evaluation in found.values()]
-    assert (chosen[0], chosen[2], chosen[3]) == (max(psnrs), min(psnrs), None)
-    assert next(iter(telling(replay.evaluations[:1], "architecture"))).startswith("best")
-    assert telling([], "architecture") == {}
-
-
-def test_tables_show_unknown_numbers_as_dashes() -> None:
-    """NaN and None; numbers to the right, in dB with two decimals."""
-    table = grid("x", ("name", "median", "p"), [("a", 21.456, math.nan), ("b", None, 0.01234)], decibels=("median",))
-    assert table.rows == (("a", "21.46", "-"), ("b", "-", "0.01234"))
-    assert table.numeric == (False, True, True)
-    assert grid("x", ("a",), []).rows == ()
 
 
 def test_wrong_arguments_are_one_line(url: str, tmp_path: Path) -> None:
