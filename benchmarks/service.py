@@ -39,8 +39,8 @@ SPEC = TrialSpec("inverse-1d", preset("H1").to_dict(), budget=1.0, seed=0)
 TRIVIAL = (sys.executable, "-m", "benchmarks.trivial_worker")
 
 
-class SQLiteDesk:
-    """The least that a durable desk does: one transaction per report, in WAL mode with full fsync."""
+class SQLiteQueue:
+    """The least that a durable evaluation queue does: one transaction per report, in WAL mode with full fsync."""
 
     def __init__(self, path: Path, count: int) -> None:
         self.condition = threading.Condition(threading.RLock())
@@ -114,7 +114,7 @@ def _start_workers(count: int, address: str, keys: KeyFile) -> list[subprocess.P
 
 
 @contextlib.contextmanager
-def served(queue: SQLiteDesk, keys: KeyFile) -> Iterator[tuple[str, Dispatcher]]:
+def served(queue: SQLiteQueue, keys: KeyFile) -> Iterator[tuple[str, Dispatcher]]:
     """A nameserver and a dispatcher; gives the nameserver's address."""
     with (
         NameServer(keys=keys) as nameserver,
@@ -128,7 +128,7 @@ def served(queue: SQLiteDesk, keys: KeyFile) -> Iterator[tuple[str, Dispatcher]]
 def throughput(count: int, workers: int, directory: Path) -> float:
     """Evaluations per second, from the first claim to the last acknowledgement, all workers being there."""
     keys = KeyFile(directory / "key")
-    queue = SQLiteDesk(directory / f"{workers}.db", count)
+    queue = SQLiteQueue(directory / f"{workers}.db", count)
     with served(queue, keys) as (address, dispatcher):
         dispatcher.paused = True
         processes = _start_workers(workers, address, keys)
@@ -289,7 +289,7 @@ def _simulate(
 def thousand(busy: bool, directory: Path, workers: int = 1000, seconds: float = 60.0) -> dict[str, float]:
     """A thousand workers that join and beat, with ten-second evaluations or with nothing to do but ask."""
     keys = KeyFile(directory / "key")
-    queue = SQLiteDesk(directory / f"thousand-{busy}.db", 1_000_000 if busy else 1)
+    queue = SQLiteQueue(directory / f"thousand-{busy}.db", 1_000_000 if busy else 1)
     queue.given = 0 if busy else 1
     context = multiprocessing.get_context("spawn")
     results = context.Queue()

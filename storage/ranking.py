@@ -47,7 +47,7 @@ def ranked(
         top: How many at most; None for all.
 
     Raises:
-        UnknownNameError: If ``how`` is none of :data:`AGGREGATES`.
+        UnknownNameError: If ``how`` is not one of :data:`AGGREGATES`.
     """
     scores: dict[_K, list[float | None]] = defaultdict(list)
     unfinished = set()
@@ -78,10 +78,18 @@ def counted(status: str, score: float | None) -> float | None:
 
 
 def aggregate(scores: Sequence[float | None], how: str, larger_is_better: bool = True) -> float | None:
-    """One number from the scores of replicates; None stands for a diverged one, and for a result that is none.
+    """One number from the scores of replicates.
+
+    Args:
+        scores: None stands for a diverged replicate.
+        how: One of :data:`AGGREGATES`.
+        larger_is_better: Whether larger scores are better.
+
+    Returns:
+        None if there are no scores, or if diverged replicates leave no finite number.
 
     Raises:
-        UnknownNameError: If ``how`` is none of :data:`AGGREGATES`.
+        UnknownNameError: If ``how`` is not one of :data:`AGGREGATES`.
     """
     if how not in AGGREGATES:
         raise UnknownNameError("aggregate", how, AGGREGATES)

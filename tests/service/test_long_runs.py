@@ -22,7 +22,7 @@ from spaces.identity import ConfigurationId
 from tests.service.conftest import ROOT, SPEC
 
 
-class CountingDesk:
+class CountingQueue:
     """An evaluation queue that keeps nothing but numbers."""
 
     def __init__(self, count: int) -> None:
@@ -90,7 +90,7 @@ def descriptors(pid: int) -> int:
 @pytest.mark.timeout(600)
 def test_nothing_grows(nameserver, keys, workers):
     """Between the 5,000th and the 20,000th evaluation neither master nor worker grows."""
-    work = CountingDesk(20_000)
+    work = CountingQueue(20_000)
     with Dispatcher(work, "a", nameserver=nameserver.address, keys=keys):
         process = workers.start("pass")
         workers.start("pass")

@@ -279,7 +279,7 @@ def test_a_proposal_that_raises_does_not_undo_an_outcome(serve):
 
 
 def test_a_desk_without_work_is_not_asked_again_and_again(serve):
-    """Many workers wait at the end of a rung; as soon as an outcome comes, the desk is asked anew."""
+    """Many workers wait at the end of a rung; as soon as an outcome comes, the evaluation queue is asked again."""
     work, client, _ = serve(1)
     asked: list[str] = []
     token = client.claim().work[0].token

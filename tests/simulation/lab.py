@@ -25,7 +25,7 @@ from sqlalchemy import select
 from das_hpo import running
 from das_hpo.campaigns.campaign import CampaignSettings
 from das_hpo.execution import make_campaign, make_optimisation
-from das_hpo.service import lease_manager, ownership
+from das_hpo.service import allocation, ownership
 from das_hpo.service.recorder import Recorder
 from spaces import clock
 from spaces.hyperparameters import PRESETS
@@ -540,13 +540,14 @@ class Lab:
         with contextlib.ExitStack() as stack:
             stack.enter_context(clock.replaced(VirtualClock(world)))
             for target, name, value in (
-                (lease_manager, "new_token", self.word),
+                (allocation, "new_token", self.word),
                 (ownership, "lives", lives),
                 (ownership, "process_identity", lambda: f"{world.process.name if world.process else None}:1"),
                 (ownership.Ownership, "_try_to_take", take),
                 (spool.Spool, "put", put),
                 (spool.Spool, "reserve", lambda *_: None),
-                (writes, "database_now", database_now),
+                (writes.run_leases, "database_now", database_now),
+                (writes.runs, "database_now", database_now),
                 (queries, "database_now", database_now),
                 (running, "_TICK_S", 1.0),
             ):

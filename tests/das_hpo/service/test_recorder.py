@@ -129,7 +129,7 @@ class Unlucky(Driver):
             raise
 
     def run_through(self) -> None:
-        """Goes on until the desk is done, trying again what failed."""
+        """Goes on until the queue is done, trying again what failed."""
         while not self.queue.done:
             held = list(self.held)
             try:
