@@ -95,7 +95,7 @@ def database(args: argparse.Namespace) -> str:
     url: str = args.db or os.environ.get("DAS_HPO_DB") or DEFAULT_DATABASE
     if "://" not in url:
         raise InvalidValueError(
-            f"--db takes a URL such as {DEFAULT_DATABASE} or postgresql://user@host/name; got {url!r}"
+            f"--db takes a URL such as {DEFAULT_DATABASE} or postgresql://user@host/name, got {url!r}"
         )
     return url
 

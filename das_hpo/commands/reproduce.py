@@ -102,7 +102,7 @@ def _prefix(text: str) -> str:
 def execute(args: argparse.Namespace) -> int:
     """Computes what is missing, then shows every target; an interruption ends at once."""
     if args.output.exists() and not args.output.is_dir():
-        raise InvalidValueError(f"-o takes a folder, {str(args.output)!r} is none")
+        raise InvalidValueError(f"-o takes a folder, got {str(args.output)!r}")
     if args.no_run:
         from das_hpo.analysis.comparison.lookup import run_records
 
