@@ -11,7 +11,7 @@ from spaces.identity import ConfigurationId
 from spaces.trial import TrialSpec
 from storage import writes
 from storage.engine import open_database
-from storage.entries import NewConfiguration, NewEvaluation
+from storage.entries import NewConfiguration, NewEvaluation, NewOutcome
 from tests.das_hpo.commands.lab import ROWS, WORKER, new_run, outcome
 
 
