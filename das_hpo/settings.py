@@ -254,7 +254,6 @@ class RunSettings:
             UsageError: For an unknown setting, or a value that is not valid.
         """
         read = with_task_settings(values)
-        require_known(cls, read, "setting")
         read["ranges"] = {name: (float(low), float(high)) for name, (low, high) in (read.get("ranges") or {}).items()}
         if not isinstance(read.get("decisions"), Decisions):
             read["decisions"] = Decisions.from_mapping(read.get("decisions") or {})
@@ -266,6 +265,7 @@ class RunSettings:
         for name in ("time_limit_s", "evaluation_timeout_s"):
             if isinstance(read.get(name), str):
                 read[name] = parse_duration(read[name])
+        require_known(cls, read, "setting")
         try:
             return cls(**read)
         except TypeError as error:

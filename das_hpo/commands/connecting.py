@@ -62,13 +62,11 @@ def set_up_security(args: argparse.Namespace, *hosts: str) -> KeyFile | None:
     from workers.transport import tls
     from workers.transport.keys import KeyFile
 
-    tls.use(tls.choose(args.tls_cert, args.tls_key, args.tls_ca))
-    if not args.insecure:
-        return KeyFile()
-    for host in hosts:
+    for host in hosts if args.insecure else ():
         if not is_loopback(host):
             raise InvalidValueError(f"--insecure is for loopback only, {host!r} is not: leave it out")
-    return None
+    tls.use(tls.choose(args.tls_cert, args.tls_key, args.tls_ca))
+    return None if args.insecure else KeyFile()
 
 
 def is_loopback(host: str) -> bool:
