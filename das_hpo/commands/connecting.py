@@ -110,7 +110,7 @@ def add_computing(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> 
 
 
 def add_waiting(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """Adds for how long a nameserver is waited for."""
+    """Adds how long to wait for a nameserver."""
     add_duration(
         parser,
         "wait",
@@ -178,15 +178,15 @@ def service(args: argparse.Namespace) -> Service:
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM or SIGINT sets; a second SIGINT raises KeyboardInterrupt, for whoever cannot wait."""
+    """An event that SIGTERM or SIGINT sets; a second SIGINT raises KeyboardInterrupt, which ends at once."""
     stop = threading.Event()
-    came = False
+    signalled = False
 
     def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        if came and number == signal.SIGINT:
+        nonlocal signalled
+        if signalled and number == signal.SIGINT:
             raise KeyboardInterrupt
-        came = True
+        signalled = True
         # Not here: the thread that this handler interrupts may hold the event's own lock, and would wait for itself.
         threading.Thread(target=stop.set, name="das-hpo stop", daemon=True).start()
 

@@ -46,7 +46,7 @@ def require_computed(run: RunRecord, objective: str | None) -> None:
     """Refuses an objective whose score a run never computes, however long it goes on.
 
     Raises:
-        InvalidValueError: If it is such a one; says which is valid.
+        InvalidValueError: If it is such an objective; says which one is valid.
     """
     # A campaign has its kind among its settings, or, before there were other tasks than inverse-1d, its method.
     from das_hpo.campaigns.campaign import SEARCH, kind_of

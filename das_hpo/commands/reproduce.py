@@ -135,7 +135,7 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 
 def _require_settings(url: str, plan: Plan, asked: list[str]) -> None:
-    """Refuses names that are taken by what has other settings, whose trials would be shown as if they were the plan's.
+    """Refuses a plan whose names are taken by what has other settings: its trials would be shown as the plan's.
 
     Raises:
         RunExistsError: For the first of them; it says what differs.

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from das_hpo.campaigns.campaign import CampaignSettings
-from das_hpo.decisions import Decisions
 from das_hpo.declaration import (
     AnyValue,
     Checked,
@@ -30,6 +29,7 @@ from das_hpo.declaration import (
     setting,
     shown,
 )
+from das_hpo.optimizer_settings import OptimizerSettings
 from das_hpo.settings import RunSettings, check_run_name, read_range
 from spaces.errors import InvalidValueError, UnknownNameError, UsageError
 
@@ -65,7 +65,7 @@ class Example:
         (Pairs("NAME=LOW:HIGH", read_range), "x=1e-3:0.1", ("x", (1e-3, 0.1))),
         (Several(), "presets", "presets"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if isinstance(value, Kind) else "",
 )
 def test_a_text_is_read_as_its_kind(kind: Kind, text: Any, value: Any) -> None:
     """And what was read is valid."""
@@ -92,7 +92,7 @@ def test_a_text_is_read_as_its_kind(kind: Kind, text: Any, value: Any) -> None:
         (Pairs(), "=3", "NAME=VALUE is needed"),
         (Pairs("NAME=LOW:HIGH", read_range), "x=2:1", "NAME=LOW:HIGH is needed, two numbers of which LOW is the sm"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if isinstance(value, Kind) else "",
 )
 def test_a_text_that_is_not_valid_says_what_is(kind: Kind, text: Any, message: str) -> None:
     """What is needed, and what came."""
@@ -137,13 +137,13 @@ def test_what_is_declared_of_a_setting() -> None:
     assert (found["size"].default, found["ratio"].default_in_words) == (3, "by size")
 
 
-@pytest.mark.parametrize("cls", [RunSettings, CampaignSettings, Decisions], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", [RunSettings, CampaignSettings, OptimizerSettings], ids=lambda cls: cls.__name__)
 def test_every_stored_setting_is_declared(cls: Any) -> None:
     """With a valid default, and a sentence where it has an option of a verb."""
-    stored = cls().to_dict() if cls is Decisions else cls(name="a", objective="architecture").to_dict()
+    stored = cls().to_dict() if cls is OptimizerSettings else cls(name="a", objective="architecture").to_dict()
     assert stored.keys() == declarations(cls).keys()
     for name, declared in declarations(cls).items():
-        assert cls is Decisions or declared.help, name
+        assert cls is OptimizerSettings or declared.help, name
 
 
 def test_an_unknown_setting_is_named() -> None:

@@ -1,12 +1,12 @@
-"""Which optimisers there are: names, places and decisions."""
+"""Which optimisers there are: names, places and settings."""
 
 from __future__ import annotations
 
 import pytest
 
 from das_hpo import optimizer_registry
-from das_hpo.decisions import Decisions
-from das_hpo.optimizer_registry import OPTIMIZERS, check_decisions, find_optimizer, register_optimizer
+from das_hpo.optimizer_registry import OPTIMIZERS, check_optimizer_settings, find_optimizer, register_optimizer
+from das_hpo.optimizer_settings import OptimizerSettings
 from spaces.errors import InvalidValueError, UsageError
 
 OWN = "examples.own_optimizer:climb"
@@ -44,10 +44,10 @@ def test_an_optimiser_that_cannot_be_had_is_refused(name: str, message: str) -> 
         find_optimizer(name)
 
 
-def test_decisions_that_an_optimiser_does_not_have_are_refused() -> None:
+def test_settings_that_an_optimiser_does_not_have_are_refused() -> None:
     """Nothing is accepted and ignored."""
-    check_decisions("bohb", Decisions(num_samples=3))
-    check_decisions("tpe", Decisions(parallel="liar"))
+    check_optimizer_settings("bohb", OptimizerSettings(num_samples=3))
+    check_optimizer_settings("tpe", OptimizerSettings(parallel="liar"))
     for name in ("hyperband", "random", "tpe", "cma-es"):
-        with pytest.raises(InvalidValueError, match=f"{name} does not decide num_samples"):
-            check_decisions(name, Decisions(num_samples=3))
+        with pytest.raises(InvalidValueError, match=f"{name} has no setting num_samples"):
+            check_optimizer_settings(name, OptimizerSettings(num_samples=3))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from das_hpo.decisions import Decisions
+from das_hpo.optimizer_settings import OptimizerSettings
 from das_hpo.settings import RunSettings, check_run_name
 from spaces.errors import InvalidValueError, UnknownNameError, UsageError
 from spaces.hyperparameters import PRESETS
@@ -88,7 +88,7 @@ def test_settings_survive_json(
         repeats=repeats,
         time_limit_s=limit,
         choices={"channels": channels},
-        decisions=Decisions(brackets=brackets),
+        decisions=OptimizerSettings(brackets=brackets),
     )
     assert RunSettings.from_mapping(json.loads(json.dumps(asked.to_dict()))) == asked
 

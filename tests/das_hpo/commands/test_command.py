@@ -44,7 +44,9 @@ def test_an_error_of_the_command_line_is_an_exception() -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "text", "value"), [(positive, "3", 3), (natural, "0", 0), (number, "1e-3", 1e-3)], ids=str
+    ("read", "text", "value"),
+    [(positive, "3", 3), (natural, "0", 0), (number, "1e-3", 1e-3)],
+    ids=["positive", "natural", "number"],
 )
 def test_numbers_are_read(read: object, text: str, value: float) -> None:
     """And a text that is none is refused in das-hpo's words."""

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from das_hpo.decisions import Decisions
 from das_hpo.optimisers.protocol import Problem
 from das_hpo.optimizer_registry import OPTIMIZERS, find_optimizer
+from das_hpo.optimizer_settings import OptimizerSettings
 from tests.das_hpo.optimisers import reference
 
 OWN = "examples.own_optimizer:climb"
@@ -32,7 +32,7 @@ CASES = {**{name: (name, {}) for name in (*OPTIMIZERS, OWN)}, **DECIDED}
 def test_every_optimiser_keeps_the_contract(case: str, check: Callable[[Any], None]) -> None:
     """What the check says holds for the optimiser."""
     name, decided = CASES[case]
-    decisions = Decisions(**decided)
+    decisions = OptimizerSettings(**decided)
 
     def make(problem: Problem) -> Any:
         return find_optimizer(name)(replace(problem, decisions=decisions))

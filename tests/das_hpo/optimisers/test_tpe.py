@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from das_hpo.decisions import Decisions
 from das_hpo.optimisers.protocol import Proposal
 from das_hpo.optimisers.tpe import STARTUP, TpeSampler
+from das_hpo.optimizer_settings import OptimizerSettings
 from spaces.hyperparameters import configuration_space
 from spaces.identity import ConfigurationId
 
@@ -23,7 +23,7 @@ def told(sampler: TpeSampler, count: int, budget: float, best: float) -> None:
 
 def test_a_model_begins_with_enough_results() -> None:
     """Before that, every proposal is random."""
-    sampler = TpeSampler(configuration_space(), 0, Decisions(random_fraction=0.0))
+    sampler = TpeSampler(configuration_space(), 0, OptimizerSettings(random_fraction=0.0))
     told(sampler, STARTUP - 1, 3.0, 1e-3)
     assert sampler.propose(3.0, ConfigurationId(0, 0, 0))[1] == {"model_based_pick": False}
     told(sampler, STARTUP, 3.0, 1e-3)
@@ -32,7 +32,7 @@ def test_a_model_begins_with_enough_results() -> None:
 
 def test_the_largest_budget_with_enough_results_proposes() -> None:
     """Whatever the proposal's own budget: proposals lie near the good ones of that budget."""
-    sampler = TpeSampler(configuration_space(), 0, Decisions(random_fraction=0.0))
+    sampler = TpeSampler(configuration_space(), 0, OptimizerSettings(random_fraction=0.0))
     told(sampler, 40, 3.0, 1e-4)
     told(sampler, 40, 9.0, 1e-1)
     told(sampler, STARTUP - 1, 27.0, 1e-4)
@@ -44,7 +44,7 @@ def test_the_largest_budget_with_enough_results_proposes() -> None:
 @pytest.mark.parametrize("fraction", [0.0, 1.0])
 def test_the_random_fraction_is_kept(fraction: float) -> None:
     """None or all of the proposals are random."""
-    sampler = TpeSampler(configuration_space(), 0, Decisions(random_fraction=fraction))
+    sampler = TpeSampler(configuration_space(), 0, OptimizerSettings(random_fraction=fraction))
     told(sampler, 2 * STARTUP, 3.0, 1e-3)
     picks = {sampler.propose(3.0, ConfigurationId(0, 0, number))[1]["model_based_pick"] for number in range(10)}
     assert picks == {fraction == 0.0}
@@ -52,7 +52,7 @@ def test_the_random_fraction_is_kept(fraction: float) -> None:
 
 def test_a_proposal_follows_from_its_id_alone() -> None:
     """Asked again, or after others, it is the same; so a resumed run proposes what the interrupted one would have."""
-    samplers = [TpeSampler(configuration_space(), 3, Decisions(random_fraction=0.0)) for _ in range(2)]
+    samplers = [TpeSampler(configuration_space(), 3, OptimizerSettings(random_fraction=0.0)) for _ in range(2)]
     for sampler in samplers:
         told(sampler, 2 * STARTUP, 3.0, 1e-3)
     first = samplers[0].propose(3.0, ConfigurationId(1, 0, 4))
