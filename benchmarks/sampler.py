@@ -24,10 +24,10 @@ import numpy as np
 from hpbandster.core.dispatcher import Job
 from hpbandster.optimizers.config_generators.bohb import BOHB as STOCK
 
-from das_hpo.decisions import Decisions
 from das_hpo.optimisers.points import native
 from das_hpo.optimisers.protocol import Proposal
 from das_hpo.optimisers.sampler import SeededBohb
+from das_hpo.optimizer_settings import OptimizerSettings
 from spaces.hyperparameters import configuration_space
 from spaces.identity import ConfigurationId
 
@@ -64,7 +64,7 @@ def measure(count: int, rounds: int) -> list[tuple[str, list[float], list[float]
     generator = np.random.default_rng(count)
     jobs = [job(native(dict(sample)), generator) for sample in space.sample_configuration(count + 2 * rounds)]
     stock = STOCK(space, random_fraction=0.0)
-    ours = SeededBohb(space, 0, Decisions(random_fraction=0.0))
+    ours = SeededBohb(space, 0, OptimizerSettings(random_fraction=0.0))
     for number, one in enumerate(jobs[:count]):
         stock.new_result(one, update_model=number == count - 1)
         ours.observe(*observed(one))

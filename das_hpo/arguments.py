@@ -8,11 +8,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import DEFAULT_DATABASE
 from das_hpo.commands.connecting import add_service, service, stop_on_signals
+from das_hpo.declaration import declarations
 from das_hpo.durations import parse_duration
 from das_hpo.progress import Progress, Snapshot
 from das_hpo.settings import RunSettings
@@ -57,7 +57,7 @@ def parted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         UnknownNameError: For an option that is neither.
     """
-    of_run = {field.name for field in fields(RunSettings)} | set(TASK_OPTIONS)
+    of_run = {*declarations(RunSettings), *TASK_OPTIONS}
     of_run -= {"objective", "given"}
     of_service = set(_defaults(add_service))
     for name in options:

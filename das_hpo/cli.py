@@ -1,8 +1,8 @@
-"""The command line: finds the verb, runs it, and turns every end into an exit status.
+"""The command line: finds the verb, executes it, and gives the exit status.
 
     0    done
-    1    failed, through nothing in the user's wording
-    2    wrong usage
+    1    failed, although the command was valid
+    2    wrong usage: the command must be changed
     130  interrupted
 
 Data goes to stdout; progress, logs and errors go to stderr. Modules imported here must be light: whatever
@@ -78,7 +78,7 @@ examples:
   das-hpo VERB --help says what a verb does, its options, their units and defaults"""
 
 
-#: What the system and the loader of libraries say where there is no memory left.
+#: Messages of the system and of the loader of libraries when there is no memory left.
 _NO_MEMORY = ("cannot allocate memory", "failed to map segment from shared object")
 
 
@@ -153,7 +153,7 @@ def _main(arguments: Sequence[str] | None, debug: bool) -> int:
 
 
 def _lacking(error: BaseException | None) -> str | None:
-    """What this machine has no more of, and what to do, if that is the error, or behind it; None if it is not."""
+    """What this machine has run out of and what to do, if the error or a cause of it says so; None otherwise."""
     while error is not None:
         said = str(error).lower()
         if isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY):
@@ -171,7 +171,7 @@ def _lacking(error: BaseException | None) -> str | None:
 
 
 def _require_streams(stack: ExitStack) -> None:
-    """Whoever closed stdout or stderr (``das-hpo ... >&-``) wants nothing from it; writing to it is no error."""
+    """Puts the null device in the place of a closed stdout or stderr (``das-hpo ... >&-``)."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, stack.enter_context(Path(os.devnull).open("w")))  # noqa: SIM115 (entered)
@@ -185,5 +185,5 @@ def _end(message: str, status: int, debug: bool) -> int:
         sys.stderr.write(f"das-hpo: {one_line}\n")
         sys.stderr.flush()
     except OSError:
-        pass  # Nobody reads stderr: the exit status is all that is left to say.
+        pass  # stderr cannot be written: the exit status has to do.
     return status

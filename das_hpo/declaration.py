@@ -48,7 +48,7 @@ class Kind(ABC):
 
 @dataclass(frozen=True)
 class AnyValue(Kind):
-    """What is checked elsewhere, such as by the task."""
+    """Any value; it is checked elsewhere, such as by the task."""
 
     metavar: str | None = None
 
@@ -222,7 +222,7 @@ class Contents(Kind):
         return self.read_file(value)
 
     def require(self, name: str, value: Any) -> None:
-        """What was read was checked then."""
+        """The contents were checked when the file was read."""
 
 
 @dataclass(frozen=True)
@@ -249,12 +249,12 @@ class Pairs(Kind):
             raise InvalidValueError(f"{self.metavar} is needed, {error}, got {value!r}") from None
 
     def require(self, name: str, value: Any) -> None:
-        """Its entries are checked by whoever knows their names."""
+        """Its entries are checked where their names are known."""
 
 
 @dataclass(frozen=True)
 class Several(Kind):
-    """What each use of the option adds a word to; what the words mean is found out later."""
+    """Words, one for each use of the option; their meaning is looked up later."""
 
     repeated = True
 
@@ -265,7 +265,7 @@ class Several(Kind):
         return str(value)
 
     def require(self, name: str, value: Any) -> None:
-        """What the words mean is checked when it is found out."""
+        """The words are checked when their meaning is looked up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def require_same_run(record: RunRecord, asked: RunSettings, *, ignored: Collecti
         raise RunExistsError(f"the name {record.name!r} is taken by a {record.kind}: choose another --name")
     try:
         stored = RunSettings.from_mapping(record.settings).to_dict()
-    except UsageError:  # of a part that no registry of this process holds
+    except UsageError:  # of a task or plug-in that this process does not have
         stored = record.settings
     found = differences(RunSettings, stored, asked.to_dict(), ignored=ignored)
     if found:

@@ -1,4 +1,4 @@
-"""Spans of time as people write them, ``90s``, ``10m``, ``1h30m``, ``2d``, and which of them are valid for what."""
+"""Spans of time as people write them (``90s``, ``10m``, ``1h30m``, ``2d``), and which are valid for which option."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def parse_duration(text: str) -> float:
     """
     seconds = _seconds(text)
     if not seconds < math.inf:
-        raise InvalidValueError(f"a time is a number with d, h, m or s, as in 90s or 1h30m; {text!r} came")
+        raise InvalidValueError(f"a time is a number with d, h, m or s, as in 90s or 1h30m, got {text!r}")
     return seconds
 
 

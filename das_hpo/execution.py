@@ -248,7 +248,7 @@ def _changed(record: RunRecord, changes: Changes, now: str) -> dict[str, Any]:
     if record.kind == "run":
         from das_hpo.optimisers.queue import make_optimizer
 
-        # A user's own may not be importable here: that is said before anything is changed.
+        # Refuses a user's own optimiser that cannot be imported here before anything is changed.
         make_optimizer(RunSettings.from_mapping(settings))
     if record.fingerprint not in (None, now):
         log.warning(

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all; what exists and is no regular file is written into."""
+"""Writes files so that they exist completely or not at all; devices and pipes are written into."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-#: How long a named pipe that nobody reads is waited for, and how often it is looked at.
+#: How long to wait for a reader of a named pipe, and how often to look for one.
 READER_S = 60.0
 _LOOK_EVERY_S = 0.2
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def write_file(target: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file so that whoever reads it finds the old one or the whole new one.
+    """Writes a file so that a reader finds either the old file or the complete new one.
 
     A link stays, and what it names is written. A device, a pipe, and this process's own stdout or stderr are never
     replaced: the whole content is written into them.
@@ -70,7 +70,7 @@ def _pour(draft: Path, target: Path) -> None:
 
 
 def _open_stream(target: Path) -> int:
-    """Opens it for writing; of a named pipe, once somebody reads it.
+    """Opens it for writing; a named pipe once it has a reader.
 
     Raises:
         OSError: If it cannot be opened, or nobody reads the pipe for :data:`READER_S`.
@@ -86,7 +86,7 @@ def _open_stream(target: Path) -> int:
             if error.errno != errno.ENXIO or not stat.S_ISFIFO(target.stat().st_mode):
                 raise
         if time.monotonic() > until:
-            raise OSError(f"nobody reads the pipe {target}: start who reads it, as in cat {target}, and try again")
+            raise OSError(f"nobody reads the pipe {target}: start a reader, as in cat {target}, and try again")
         if not told:
             told = True
             log.warning("waiting for somebody to read the pipe %s, for %.0f s at most (Ctrl-C ends)", target, READER_S)

@@ -1,4 +1,4 @@
-"""Logging of the commands: lines on stderr, set up by the command line and by nothing else."""
+"""Logging of the commands: lines on stderr. Only the command line sets it up."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Stderr(logging.StreamHandler[TextIO]):
 
 
 def start(*, verbose: bool = False, least: int = logging.INFO) -> None:
-    """Lets das-hpo's loggers write to stderr, from a level on, or everything. May be called again."""
+    """Lets das-hpo's loggers write to stderr: the level ``least`` and above, or everything. May be called again."""
     handler = _Stderr()
     handler.setFormatter(logging.Formatter(FORMAT, datefmt="%Y-%m-%d %H:%M:%S"))
     for name in PACKAGES:

@@ -1,4 +1,4 @@
-"""Names of runs that say what they are and are taken by nobody."""
+"""Names for runs that were given none: they say what the run is, and are unique."""
 
 from __future__ import annotations
 

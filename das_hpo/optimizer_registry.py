@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from das_hpo.decisions import Decisions
+from das_hpo.optimizer_settings import OptimizerSettings
 from spaces.errors import InvalidValueError, UnknownNameError
 
-#: All that ``--decide`` may name.
-ALL_DECISIONS = tuple(Decisions.__dataclass_fields__)
+#: The names of all settings that ``--decide`` takes.
+ALL_SETTINGS = tuple(OptimizerSettings.__dataclass_fields__)
 
 
 class Entry(NamedTuple):
@@ -19,7 +19,7 @@ class Entry(NamedTuple):
 
     Attributes:
         place: ``package.module:function`` that makes it (see :mod:`das_hpo.optimisers.protocol`).
-        decisions: What ``--decide`` may name for it.
+        decisions: The settings that it has, of those that ``--decide`` takes.
     """
 
     place: str
@@ -28,14 +28,14 @@ class Entry(NamedTuple):
 
 #: The optimisers by the name that ``--optimizer`` takes.
 OPTIMIZERS: dict[str, Entry] = {
-    "bohb": Entry("das_hpo.optimisers.families:bohb", ALL_DECISIONS),
+    "bohb": Entry("das_hpo.optimisers.families:bohb", ALL_SETTINGS),
     "hyperband": Entry("das_hpo.optimisers.families:hyperband", ("brackets",)),
     "random": Entry("das_hpo.optimisers.families:random_search", ()),
     "tpe": Entry("das_hpo.optimisers.families:tpe", ("brackets", "parallel", "random_fraction")),
     "cma-es": Entry("das_hpo.optimisers.families:cma_es", ("brackets",)),
 }
 
-#: What a user's own optimiser is named by; the database keeps 64 characters.
+#: The form of the name of a user's own optimiser; the database keeps 64 characters.
 PLACE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 LONGEST = 64
 
@@ -46,7 +46,7 @@ def register_optimizer(name: str, place: str, decisions: tuple[str, ...] = ()) -
     Args:
         name: Lower-case letters, digits and '-'.
         place: ``package.module:function``, where the function takes a Problem and gives an Optimizer.
-        decisions: What ``--decide`` may name for it, of :data:`ALL_DECISIONS`.
+        decisions: The settings that it has, of :data:`ALL_SETTINGS`.
 
     Raises:
         InvalidValueError: If the name is taken by another place, or either is not of that form.
@@ -56,8 +56,8 @@ def register_optimizer(name: str, place: str, decisions: tuple[str, ...] = ()) -
     if not PLACE.fullmatch(place):
         raise InvalidValueError(f"an optimiser is registered by 'package.module:function', got {place!r}")
     for decision in decisions:
-        if decision not in ALL_DECISIONS:
-            raise UnknownNameError("decision", decision, ALL_DECISIONS)
+        if decision not in ALL_SETTINGS:
+            raise UnknownNameError("setting of an optimizer", decision, ALL_SETTINGS)
     if OPTIMIZERS.setdefault(name, Entry(place, decisions)) != (place, decisions):
         raise InvalidValueError(f"an optimiser named {name!r} is registered already: {OPTIMIZERS[name].place}")
 
@@ -69,24 +69,24 @@ def check_optimizer(name: str) -> None:
         raise UnknownNameError("optimizer", name, (*OPTIMIZERS, own))
 
 
-def check_decisions(name: str, decisions: Decisions) -> None:
-    """Raises InvalidValueError if a decision was changed that a registered optimiser does not have."""
+def check_optimizer_settings(name: str, decisions: OptimizerSettings) -> None:
+    """Raises InvalidValueError if a setting was changed that a registered optimiser does not have."""
     if name not in OPTIMIZERS:
-        return  # an optimiser of the user's own is told all of them
-    known, defaults = OPTIMIZERS[name].decisions, Decisions()
-    changed = [each for each in ALL_DECISIONS if getattr(decisions, each) != getattr(defaults, each)]
+        return  # a user's own optimiser gets all of them
+    known, defaults = OPTIMIZERS[name].decisions, OptimizerSettings()
+    changed = [each for each in ALL_SETTINGS if getattr(decisions, each) != getattr(defaults, each)]
     unknown = [each for each in changed if each not in known]
     if unknown:
         raise InvalidValueError(
-            f"the optimizer {name} does not decide {', '.join(unknown)}: it has {', '.join(known) or 'no decisions'}"
+            f"the optimizer {name} has no setting {', '.join(unknown)}: it has {', '.join(known) or 'none'}"
         )
 
 
-def decisions_in_words() -> str:
-    """Which registered optimiser has which decisions, for the help of ``--decide``."""
+def settings_in_words() -> str:
+    """Which registered optimiser has which settings, for the help of ``--decide``."""
     words = []
     for name, entry in OPTIMIZERS.items():
-        has = "all of these" if entry.decisions == ALL_DECISIONS else ", ".join(entry.decisions) or "none"
+        has = "all of these" if entry.decisions == ALL_SETTINGS else ", ".join(entry.decisions) or "none"
         words.append(f"{name}: {has}")
     return "; ".join(words)
 

@@ -23,7 +23,7 @@ INTERVAL_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Where a run is.
+    """How far a run is.
 
     Attributes:
         run: The run's name.
@@ -63,7 +63,7 @@ class Snapshot:
 
 
 def describe(now: Snapshot, first: Snapshot, elapsed_s: float) -> list[str]:
-    """What there is to say, the most important first; rates count from the snapshot ``first``, ``elapsed_s`` ago."""
+    """The parts of a line of progress, the most important first; rates count from ``first``, ``elapsed_s`` ago."""
     words = []
     if now.budget is not None:
         words.append(f"rung of {now.budget:.3g} epochs")
@@ -91,7 +91,7 @@ def shown_score(value: float, unit: str) -> str:
 
 
 def time_left(now: Snapshot, first: Snapshot, elapsed_s: float) -> float | None:
-    """Seconds until the end at the pace so far in epochs, or until the time limit; None while nothing is known."""
+    """Seconds until the end at the present pace in epochs, or until the time limit; None while neither is known."""
     epochs = now.epochs_done - first.epochs_done
     pace = epochs / elapsed_s if elapsed_s > 0 else 0.0
     left_s = max(0.0, now.epochs_expected - now.epochs_done) / pace if pace > 0 else None
@@ -101,7 +101,7 @@ def time_left(now: Snapshot, first: Snapshot, elapsed_s: float) -> float | None:
 
 
 class Progress:
-    """A context manager whose :meth:`update` may be called from any thread, as often as one likes.
+    """Shows the progress of a run while a block lasts; :meth:`update` may be called from any thread at any rate.
 
     Args:
         stream: Where to write; stderr by default.
@@ -143,7 +143,7 @@ class Progress:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
-        with contextlib.suppress(OSError):  # nobody reads stderr any more
+        with contextlib.suppress(OSError):  # stderr cannot be written any more
             self._show()
             if self._bar is not None:
                 self._bar.stop()
@@ -163,7 +163,7 @@ class Progress:
             while not self._ended.wait(0.5 if self._bar is not None else self._interval_s):
                 self._show()
         except OSError:
-            pass  # Nobody reads stderr any more; the run goes on without being watched.
+            pass  # stderr cannot be written any more; the run goes on without progress.
 
     def _show(self) -> None:
         with self._lock:

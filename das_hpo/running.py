@@ -197,7 +197,7 @@ class Execution:
         """Keeps the lease while nothing is reported, and writes what could not be written before.
 
         Raises:
-            ClusterError: If another master has the run.
+            ClusterError: If another process serves the run.
         """
         try:
             with work.condition, work.transaction():
@@ -226,7 +226,7 @@ class Execution:
         self._spool.release()
         try:
             if self._recorder.failing_since is not None and self._stop.is_set():
-                return  # it would wait for the database once more; who resumes sees that this process has ended
+                return  # it would wait for the database once more; a resume sees that this process has ended
             if why:
                 with self._database.begin() as session:
                     self._ownership.hold(session)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from das_hpo.decisions import Decisions
 from das_hpo.declaration import (
     AnyValue,
     Checked,
@@ -28,7 +27,8 @@ from das_hpo.declaration import (
 )
 from das_hpo.durations import parse_duration
 from das_hpo.hyperparameter_space import HyperparameterSpace, read_space_file
-from das_hpo.optimizer_registry import OPTIMIZERS, check_optimizer, decisions_in_words
+from das_hpo.optimizer_registry import OPTIMIZERS, check_optimizer, settings_in_words
+from das_hpo.optimizer_settings import OptimizerSettings
 from das_hpo.task_options import TASK_OPTIONS
 from spaces.errors import InvalidValueError
 from spaces.task import Task
@@ -171,12 +171,12 @@ class RunSettings:
         "have hyperparameters of your own where the task takes them",
         default_in_words="the task's space",
     )
-    decisions: Decisions = setting(
+    decisions: OptimizerSettings = setting(
         kind=Pairs(),
-        factory=Decisions,
+        factory=OptimizerSettings,
         option="--decide",
-        help=f"how the optimizer decides ({decisions_in_words()}); may be repeated; names with their defaults: "
-        f"{listed(Decisions().to_dict())}",
+        help=f"a setting of the optimizer ({settings_in_words()}); may be repeated; names with their defaults: "
+        f"{listed(OptimizerSettings().to_dict())}",
     )
     given: tuple[Given, ...] = setting(
         (),
@@ -210,7 +210,7 @@ class RunSettings:
             raise InvalidValueError(
                 f"min_budget {self.min_budget:g} is above max_budget {self.max_budget:g}: it must not be"
             )
-        # Whatever the task has to say against its settings, it says now; they are stored with their defaults.
+        # The task refuses settings now that it would refuse later; they are stored with their defaults.
         task = load_task(self.task).configured(self.settings)
         object.__setattr__(self, "settings", task.settings)
         object.__setattr__(self, "_task", task)
@@ -254,10 +254,9 @@ class RunSettings:
             UsageError: For an unknown setting, or a value that is not valid.
         """
         read = with_task_settings(values)
-        require_known(cls, read, "setting")
         read["ranges"] = {name: (float(low), float(high)) for name, (low, high) in (read.get("ranges") or {}).items()}
-        if not isinstance(read.get("decisions"), Decisions):
-            read["decisions"] = Decisions.from_mapping(read.get("decisions") or {})
+        if not isinstance(read.get("decisions"), OptimizerSettings):
+            read["decisions"] = OptimizerSettings.from_mapping(read.get("decisions") or {})
         try:
             given = [each if isinstance(each, Given) else Given(**each) for each in read.get("given") or ()]
         except TypeError as error:
@@ -266,6 +265,7 @@ class RunSettings:
         for name in ("time_limit_s", "evaluation_timeout_s"):
             if isinstance(read.get(name), str):
                 read[name] = parse_duration(read[name])
+        require_known(cls, read, "setting")
         try:
             return cls(**read)
         except TypeError as error:
@@ -273,7 +273,7 @@ class RunSettings:
 
 
 def with_task_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a run as of today: before there were other tasks, those of ``inverse-1d`` lay among the run's."""
+    """Stored settings in their present form: older runs have those of ``inverse-1d`` among their own."""
     read = dict(values)
     old = {name: read.pop(name) for name in TASK_OPTIONS if name in read and not isinstance(read[name], dict)}
     choices = read.pop("choices", None) or {}

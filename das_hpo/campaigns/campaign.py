@@ -30,20 +30,20 @@ from storage.entries import NewRun
 #: A trial of this is a DAS search.
 SEARCH = "search"
 
-#: The baseline that draws an architecture at random, and what makes the best of several of them.
+#: The baseline that draws an architecture at random, and the kind of campaign whose trial is the best of several.
 RANDOM = "random"
 RANDOM_SEARCH = "random-search"
 
-#: Baselines of ``inverse-1d`` as campaigns of before there were other tasks name them.
+#: Baselines of ``inverse-1d`` by the names that older campaigns store among the names of methods.
 OLD_BASELINES = ("learnable-gradient-only", "net-only")
 
-#: What trains given architectures again: how much of their PSNR is theirs, and how much is luck?
+#: Trains given architectures again, to tell how much of a PSNR is the architecture's and how much is luck.
 RETRAINING = "retraining"
 
-#: What evaluates a trial more than once.
+#: Kinds of campaigns of which a trial is more than one evaluation.
 REPEATED = (RANDOM_SEARCH, RETRAINING)
 
-#: What numbers each draw as a configuration of its own.
+#: Kinds of campaigns of which each draw is a configuration.
 DRAWN = (RANDOM, RANDOM_SEARCH)
 
 
@@ -134,7 +134,7 @@ class CampaignSettings:
     def check(self) -> CampaignSettings:
         """The same with all settings of the task, once the task has agreed to them.
 
-        What is stored is read without: a task that cannot be imported here is no reason not to read a database.
+        Reading stored campaigns does not call this: a database can be read where the task cannot be imported.
 
         Raises:
             UsageError: If the task cannot be loaded, or refuses settings or hyperparameters.
@@ -226,7 +226,7 @@ def kind_of(settings: Mapping[str, Any], method: str) -> str:
 
 
 def _of_today(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a campaign as of today: its kind was among the names of methods before."""
+    """Stored settings in their present form: older campaigns have their kind among the names of methods."""
     read = dict(values)
     if "kind" not in read and "method" in read:
         method = read.pop("method")

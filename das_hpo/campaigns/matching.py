@@ -106,9 +106,9 @@ def continued(record: RunRecord, wanted: CampaignSettings) -> CampaignSettings:
 
 
 def stored_campaigns(records: Iterable[RunRecord]) -> list[CampaignSettings]:
-    """The campaigns among runs whose trials may be counted on: those of the present code of a task that is here.
+    """The campaigns among runs whose trials may be used: those of the present code of a task that can be loaded.
 
-    One that cannot be read, or whose task cannot be loaded, is passed over: it is no reason not to use the others.
+    One that cannot be read, or whose task cannot be loaded, is passed over: the others can still be used.
     """
     found = []
     for record in records:

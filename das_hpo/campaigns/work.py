@@ -38,13 +38,13 @@ class CampaignQueue(RecordedQueue):
         return self._ended >= self.expected
 
     def learn(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None = None) -> None:
-        """Counts; a campaign draws no conclusions."""
+        """Counts the ended evaluation, and keeps the best loss."""
         self._ended += 1
         if loss is not None and loss < WORST_LOSS and (self._best_loss is None or loss < self._best_loss):
             self._best_loss = loss
 
     def restore(self, replay: Replay) -> list[Attempt]:
-        """Brings a fresh campaign to where the stored one is; returns the open attempts."""
+        """Brings a new queue to where the stored campaign is; returns the open attempts."""
         self._configured = {record.configuration_id for record in replay.configurations}
         attempts = {attempt.evaluation_id: attempt for attempt in replay.attempts}
         adopted = []

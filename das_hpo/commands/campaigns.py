@@ -153,9 +153,12 @@ def under_their_names(args: argparse.Namespace, url: str, wanted: Sequence[Campa
 
 def numbers(url: str, names: Sequence[str]) -> Table:
     """The statistics of campaigns, one row each; scores without a prefix are of architectures."""
+    from das_hpo.analysis.comparison.rows import warn_of_mixed_code
     from storage.frames import load_results
 
     frames = {name: load_results(url, name) for name in names}
+    for name, frame in frames.items():
+        warn_of_mixed_code(name, frame)
     metrics = {metric for frame in frames.values() for metric in frame["metric"]}
     word = "psnr" if metrics <= {PSNR.name} else "score"
     rows = [_row(name, frame, word) for name, frame in frames.items()]

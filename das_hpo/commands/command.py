@@ -95,7 +95,7 @@ def database(args: argparse.Namespace) -> str:
     url: str = args.db or os.environ.get("DAS_HPO_DB") or DEFAULT_DATABASE
     if "://" not in url:
         raise InvalidValueError(
-            f"--db takes a URL such as {DEFAULT_DATABASE} or postgresql://user@host/name; got {url!r}"
+            f"--db takes a URL such as {DEFAULT_DATABASE} or postgresql://user@host/name, got {url!r}"
         )
     return url
 
@@ -113,7 +113,7 @@ def print_table(table: Table, args: argparse.Namespace) -> None:
 
 
 def say(message: str) -> None:
-    """Tells the user something that is no data, on stderr; that nobody reads it stops nothing."""
+    """Prints a message for the user on stderr; a stderr that cannot be written is no error."""
     with contextlib.suppress(OSError):
         print(f"das-hpo: {message}", file=sys.stderr, flush=True)  # noqa: T201 (the one place that prints)
 
@@ -133,7 +133,7 @@ def checked(read: Callable[[Any], _T]) -> Callable[[str], _T]:
 def add_duration(
     group: argparse.ArgumentParser | argparse._ArgumentGroup, name: str, *, help: str, default: float | None = None
 ) -> None:
-    """Adds ``--NAME TIME``; what is valid is in :data:`das_hpo.durations.RANGES`, and said in the help.
+    """Adds ``--NAME TIME``; :data:`das_hpo.durations.RANGES` says what is valid, and the help repeats it.
 
     Args:
         group: What it is added to.

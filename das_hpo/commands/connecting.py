@@ -62,13 +62,11 @@ def set_up_security(args: argparse.Namespace, *hosts: str) -> KeyFile | None:
     from workers.transport import tls
     from workers.transport.keys import KeyFile
 
-    tls.use(tls.choose(args.tls_cert, args.tls_key, args.tls_ca))
-    if not args.insecure:
-        return KeyFile()
-    for host in hosts:
+    for host in hosts if args.insecure else ():
         if not is_loopback(host):
             raise InvalidValueError(f"--insecure is for loopback only, {host!r} is not: leave it out")
-    return None
+    tls.use(tls.choose(args.tls_cert, args.tls_key, args.tls_ca))
+    return None if args.insecure else KeyFile()
 
 
 def is_loopback(host: str) -> bool:
@@ -112,7 +110,7 @@ def add_computing(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> 
 
 
 def add_waiting(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """Adds for how long a nameserver is waited for."""
+    """Adds how long to wait for a nameserver."""
     add_duration(
         parser,
         "wait",
@@ -180,15 +178,15 @@ def service(args: argparse.Namespace) -> Service:
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM or SIGINT sets; a second SIGINT raises KeyboardInterrupt, for whoever cannot wait."""
+    """An event that SIGTERM or SIGINT sets; a second SIGINT raises KeyboardInterrupt, which ends at once."""
     stop = threading.Event()
-    came = False
+    signalled = False
 
     def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        if came and number == signal.SIGINT:
+        nonlocal signalled
+        if signalled and number == signal.SIGINT:
             raise KeyboardInterrupt
-        came = True
+        signalled = True
         # Not here: the thread that this handler interrupts may hold the event's own lock, and would wait for itself.
         threading.Thread(target=stop.set, name="das-hpo stop", daemon=True).start()
 

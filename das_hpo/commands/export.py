@@ -35,7 +35,7 @@ def execute(args: argparse.Namespace) -> int:
     if file_format not in FORMATS:
         raise UnknownNameError("format", file_format, FORMATS)
     if args.output.is_dir() or not args.output.parent.is_dir():
-        raise InvalidValueError(f"-o takes a file in a folder that is there, {str(args.output)!r} is none")
+        raise InvalidValueError(f"-o takes a file in a folder that exists, got {str(args.output)!r}")
     from storage import queries
 
     with reading(args) as database:

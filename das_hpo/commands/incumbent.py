@@ -46,7 +46,7 @@ def require_computed(run: RunRecord, objective: str | None) -> None:
     """Refuses an objective whose score a run never computes, however long it goes on.
 
     Raises:
-        InvalidValueError: If it is such a one; says which is valid.
+        InvalidValueError: If it is such an objective; says which one is valid.
     """
     # A campaign has its kind among its settings, or, before there were other tasks than inverse-1d, its method.
     from das_hpo.campaigns.campaign import SEARCH, kind_of
@@ -68,7 +68,8 @@ def require_computed(run: RunRecord, objective: str | None) -> None:
 def print_best(best: list[Incumbent], output_format: str, *, architecture: bool = True) -> None:
     """Prints them on stdout, or says that there are none; see :func:`listed`."""
     if best or output_format != "table":
-        write(listed(best, output_format, architecture=architecture), output_format, sys.stdout)
+        table = listed(best, output_format, architecture=architecture)
+        write(table, output_format, sys.stdout)
     else:
         say("no configuration has a score at the largest budget yet")
 

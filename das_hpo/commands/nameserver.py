@@ -29,9 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Serves until it is told to stop, or pings."""
     if not args.host:  # as of an unset variable; sockets take it for all networks
-        raise InvalidValueError("--host takes an address, nothing came: 127.0.0.1 is this machine alone")
+        raise InvalidValueError("--host takes an address, got an empty text: 127.0.0.1 is this machine alone")
     if args.port > 65535:
-        raise InvalidValueError(f"--port is a number up to 65535, {args.port} came")
+        raise InvalidValueError(f"--port is a number up to 65535, got {args.port}")
     if args.ping is not None:
         return _ping(args)
     key_file = set_up_security(args, args.host)

@@ -27,7 +27,7 @@ def execute(args: argparse.Namespace) -> int:
     """Writes the page and says where it is."""
     path: Path = args.output.absolute()
     if path.is_dir() or not path.parent.is_dir():
-        raise InvalidValueError(f"-o takes a file in a folder that exists, {str(args.output)!r} came")
+        raise InvalidValueError(f"-o takes a file in a folder that exists, got {str(args.output)!r}")
     # matplotlib, scipy and scikit-learn take long to import.
     from das_hpo.analysis.report.page import write_report
 

@@ -102,7 +102,7 @@ def _prefix(text: str) -> str:
 def execute(args: argparse.Namespace) -> int:
     """Computes what is missing, then shows every target; an interruption ends at once."""
     if args.output.exists() and not args.output.is_dir():
-        raise InvalidValueError(f"-o takes a folder, {str(args.output)!r} is none")
+        raise InvalidValueError(f"-o takes a folder, got {str(args.output)!r}")
     if args.no_run:
         from das_hpo.analysis.comparison.lookup import run_records
 
@@ -135,7 +135,7 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 
 def _require_settings(url: str, plan: Plan, asked: list[str]) -> None:
-    """Refuses names that are taken by what has other settings, whose trials would be shown as if they were the plan's.
+    """Refuses a plan whose names are taken by what has other settings: its trials would be shown as the plan's.
 
     Raises:
         RunExistsError: For the first of them; it says what differs.

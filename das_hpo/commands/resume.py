@@ -9,7 +9,7 @@ from collections.abc import Callable
 from das_hpo.commands.command import Command, database
 from das_hpo.commands.connecting import add_service, service
 from das_hpo.commands.options import add_setting
-from das_hpo.commands.run import add_ending, view, watch
+from das_hpo.commands.watching import add_view, view, watch
 from das_hpo.progress import Snapshot
 from das_hpo.settings import RunSettings
 
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "the log says so, and every evaluation keeps the fingerprint of the code that computed it",
     )
     add_service(parser)
-    add_ending(parser)
+    add_view(parser)
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -100,7 +100,7 @@ def execute(args: argparse.Namespace) -> int:
 COMMAND = Command(
     summary="the runs in the database",
     description="Prints one row per run: its settings, its status, how many evaluations it has and the best score, "
-    "by the run's own objective, at its largest budget. A run whose master died is 'interrupted'. The table "
+    "by the run's own objective, at its largest budget. A run whose process died is 'interrupted'. The table "
     "shows the columns that fit a terminal; --all, json and csv have all of them.",
     examples=("das-hpo runs", "das-hpo runs --db sqlite:///lab.db -f json"),
     configure=configure,

@@ -38,7 +38,7 @@ def execute(args: argparse.Namespace) -> int:
     from workers.transport.tls import ENVIRONMENT
 
     if Path(args.name).name != args.name or args.name in ("", "ca", ".", ".."):
-        raise InvalidValueError(f"--name is a file's name other than ca, {args.name!r} came")
+        raise InvalidValueError(f"--name is the name of a file other than ca, got {args.name!r}")
     directory = args.directory or key_path().parent / "tls"
     hosts = [*args.host, *LOOPBACK] if args.host else own_hosts()
     made = make(directory, args.name, hosts)

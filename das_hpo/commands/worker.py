@@ -34,7 +34,7 @@ def execute(args: argparse.Namespace) -> int:
     from das_hpo.launching import local
 
     if local.PARENT in os.environ:
-        # A run's own worker: its terminal shows the run's progress, not each of its workers' comings and goings.
+        # A run's own worker: its terminal shows the run's progress, not each of its workers' starts and ends.
         logs.start(verbose=args.verbose, least=logging.WARNING)
     local.die_with_parent()
     from spaces.task_registry import DEFAULT_TASK, doors_of_environment, load_task

@@ -1,1 +1,1 @@
-"""What is evaluated next: hpbandster's decisions, seeded and vectorised, and their replay."""
+"""Optimisers: what is evaluated next. hpbandster's brackets and model, seeded and vectorised, and other samplers."""

@@ -1,4 +1,4 @@
-"""Optimisers of Hyperband's form: hpbandster's brackets decide who advances, a sampler draws new configurations.
+"""Optimisers of Hyperband's form: hpbandster's brackets decide which configurations advance, a sampler draws new ones.
 
 Brackets and sampler are pieces that :mod:`das_hpo.optimisers.families` puts together.
 """
@@ -37,7 +37,7 @@ class Sampler(Protocol):
         ...
 
     def observe(self, proposal: Proposal, loss: float) -> None:
-        """Takes in a result, whoever drew its configuration; a loss that is no number counts as the worst."""
+        """Takes in a result, also of a configuration that it did not draw; a loss of NaN counts as the worst."""
         ...
 
 
@@ -92,7 +92,7 @@ class BracketOptimizer:
             self._begin_brackets(len(self.brackets) + 1)
 
     def tell(self, observation: Observation) -> None:
-        """The bracket learns every result, the sampler what did not fail."""
+        """Tells the bracket every result, and the sampler those of proposals that did not fail."""
         proposal, loss = observation.proposal, observation.loss
         bracket = self.brackets[proposal.configuration_id.iteration]
         configuration = bracket.data[proposal.configuration_id].config
@@ -106,11 +106,11 @@ class BracketOptimizer:
         if loss is not None:
             self.sampler.observe(proposal, loss)
         if bracket.rung_is_over:
-            # hpbandster does it when it is next asked for work, which may be never.
+            # hpbandster does this when it is asked for the next proposal, which may never happen.
             bracket.process_results()
 
     def restore(self, history: History) -> None:
-        """Gives the brackets what they gave out, and what they were told, in the order of the history."""
+        """Brings the brackets to where they were: replays proposals and results in the order of the history."""
         for event in history:
             if isinstance(event, Proposal):
                 self._take_up(event)
@@ -171,7 +171,7 @@ class BracketOptimizer:
         return self.problem.given[index] if index < len(self.problem.given) else None
 
     def _first_before(self, index: int) -> int:
-        """With how many configurations the brackets before one begin; brackets repeat in cycles."""
+        """The number of configurations with which all brackets before this one begin; brackets repeat in cycles."""
         cycles, rest = divmod(index, len(self.budgets))
         sizes = [self._shape(each)[0][0] for each in range(len(self.budgets))]
         return cycles * sum(sizes) + sum(sizes[:rest])

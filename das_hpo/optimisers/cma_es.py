@@ -1,7 +1,8 @@
 """Proposals of CMA-ES with margin (Hamano et al. 2022), by the package of Optuna's CMA-ES.
 
 A generation learns from the ranks of its own members, so they must have been evaluated at one budget: each budget
-at which brackets begin has an evolution of its own, and results of higher rungs choose who advances, no more.
+at which brackets begin has an evolution of its own, and results of higher rungs only decide which configurations
+advance.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class CmaEsSampler:
         return from_point(self._space, point, seed), info
 
     def observe(self, proposal: Proposal, loss: float) -> None:
-        """Tells the present generation of one of its members; who comes later, or is from elsewhere, is left out."""
+        """Tells the present generation the loss of one of its members; results of other configurations are ignored."""
         evolution = self._evolution(proposal.budget)
         info = proposal.info
         if info.get("generation") == evolution.generation and info.get("model_budget") == proposal.budget:

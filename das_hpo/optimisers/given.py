@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,10 @@ def with_given(settings: RunSettings, words: Sequence[str], url: str) -> RunSett
     """
     space = settings.hyperparameter_space().space
     given: list[Given] = []
-    for word in words:
-        for each in _read(word, settings, space, url):
-            if all(each.configuration != other.configuration for other in given):
-                given.append(each)
+    for found in [each for word in words for each in _read(word, settings, url)]:
+        checked = replace(found, configuration=_checked(space, found.configuration, found.label))
+        if all(checked.configuration != other.configuration for other in given):
+            given.append(checked)
     asked = replace(settings, given=tuple(given))
     make_optimizer(asked)  # refuses more than the run has room for
     return asked
@@ -62,22 +62,21 @@ def first_rung(settings: RunSettings) -> int:
     return count
 
 
-def _read(word: str, settings: RunSettings, space: ConfigurationSpace, url: str) -> Iterable[Given]:
+def _read(word: str, settings: RunSettings, url: str) -> list[Given]:
+    """What one word names, not checked yet."""
     if word == ALL_PRESETS:
         hyperparameter_space = settings.hyperparameter_space()
         presets = settings.configured_task().presets
-        points = {name: hyperparameter_space.configuration(point) for name, point in presets.items()}
-        return [Given(_checked(space, point, name), "preset", name) for name, point in points.items()]
+        return [Given(hyperparameter_space.configuration(point), "preset", name) for name, point in presets.items()]
     if word.lower().endswith(FILES):
         path = Path(word)
         return [
-            Given(_checked(space, point, f"{path.name}, entry {number}"), "fixed", f"{path.name} {number}")
-            for number, point in enumerate(_entries(path), start=1)
+            Given(dict(point), "fixed", f"{path.name} {number}") for number, point in enumerate(_entries(path), start=1)
         ]
-    return _of_run(word, settings, space, url)
+    return _of_run(word, settings, url)
 
 
-def _of_run(run: str, settings: RunSettings, space: ConfigurationSpace, url: str) -> list[Given]:
+def _of_run(run: str, settings: RunSettings, url: str) -> list[Given]:
     """The best configurations of an older run, by the new run's objective."""
     from storage import queries
     from storage.engine import open_database
@@ -93,10 +92,8 @@ def _of_run(run: str, settings: RunSettings, space: ConfigurationSpace, url: str
         raise InvalidValueError(
             f"the run {run!r} has no configuration with a score of the objective {settings.objective} to begin with"
         )
-    labels = [f"{run} {one.configuration_id}" for one in best]
-    hyperparameter_space = settings.hyperparameter_space()
-    points = [hyperparameter_space.configuration(one.hyperparameters) for one in best]
-    return [Given(_checked(space, point, label), "fixed", label) for point, label in zip(points, labels, strict=True)]
+    point = settings.hyperparameter_space().configuration
+    return [Given(point(one.hyperparameters), "fixed", f"{run} {one.configuration_id}") for one in best]
 
 
 def _entries(path: Path) -> list[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""A stored run as hpbandster's Result, for whoever has tools for that."""
+"""A stored run as hpbandster's Result, for tools that read those."""
 
 from __future__ import annotations
 

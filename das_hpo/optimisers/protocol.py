@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from ConfigSpace import ConfigurationSpace
 
-from das_hpo.decisions import Decisions
+from das_hpo.optimizer_settings import OptimizerSettings
 from das_hpo.settings import Given
 from spaces.identity import ConfigurationId
 
@@ -35,8 +35,8 @@ class Problem:
         min_budget: The smallest budget that may be proposed.
         max_budget: The largest, and the one that counts in the end.
         eta: One of eta configurations advances to the next budget.
-        decisions: How the optimiser decides, where it has these decisions.
-        given: Configurations to be proposed before all others, in this order.
+        decisions: The settings of the optimiser, as ``--decide`` gives them.
+        given: Configurations to propose before all others, in this order.
     """
 
     space: ConfigurationSpace
@@ -45,7 +45,7 @@ class Problem:
     min_budget: float
     max_budget: float
     eta: float = 3.0
-    decisions: Decisions = field(default_factory=Decisions)
+    decisions: OptimizerSettings = field(default_factory=OptimizerSettings)
     given: tuple[Given, ...] = ()
 
 
@@ -70,7 +70,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a proposal gave.
+    """The result of a proposal.
 
     Attributes:
         proposal: What was evaluated.
@@ -91,7 +91,7 @@ History = Sequence[Proposal | Observation]
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """How much a whole run is expected to be, for the progress.
+    """How much work a whole run is expected to be; the progress is shown against it.
 
     Attributes:
         proposals: How many proposals.
@@ -107,18 +107,18 @@ class Optimizer(Protocol):
 
     @property
     def plan(self) -> RunPlan:
-        """How much the whole run is expected to be."""
+        """How much work the whole run is expected to be."""
         ...
 
     def ask(self) -> Proposal | None:
-        """The next proposal, which then is pending until it is told.
+        """The next proposal, which is pending from then on until its result is told.
 
         None if there is none at present. If nothing is pending then, the run is complete.
         """
         ...
 
     def tell(self, observation: Observation) -> None:
-        """Takes in what a pending proposal gave. Observations come in any order."""
+        """Takes in the result of a pending proposal. Results arrive in any order."""
         ...
 
     def restore(self, history: History) -> None:

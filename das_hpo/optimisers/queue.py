@@ -1,8 +1,8 @@
 """The evaluation queue of an optimisation: replicates, rows and transactions around an optimiser.
 
-The optimiser proposes configurations and learns losses; all else is here. A proposal is as many evaluations as the run
-has repeats, and the optimiser is told the aggregate of their losses when the last one has ended. What is proposed
-is decided when a worker asks for work, and recorded in the transaction that gives it out.
+The optimiser proposes configurations and learns losses; everything else is done here. A proposal is as many
+evaluations as the run has repeats, and the optimiser is told the aggregate of their losses when the last one has
+ended. A proposal is made when a worker asks for work, and recorded in the transaction that gives it out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from das_hpo.optimisers.protocol import Observation, Optimizer, Problem, Proposal
-from das_hpo.optimizer_registry import check_decisions, find_optimizer
+from das_hpo.optimizer_registry import check_optimizer_settings, find_optimizer
 from das_hpo.service.queue import Attempt, Evaluation
 from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
@@ -45,7 +45,7 @@ class Pending:
     Attributes:
         proposal: What is evaluated.
         hyperparameters: The configuration as trials take it.
-        losses: What became of each replicate that has ended; None for a failed one.
+        losses: The loss of each replicate that has ended; None for a failed one.
     """
 
     proposal: Proposal
@@ -89,7 +89,7 @@ class OptimisationQueue(RecordedQueue):
             return not self._pending and self._ask() is None and self._failure is None
 
     def learn(self, evaluation: Evaluation, status: str, loss: float | None, message: str | None = None) -> None:
-        """With the last replicate of a proposal, the optimiser is told."""
+        """Tells the optimiser the result of a proposal once its last replicate has ended."""
         observation = self._ended(_key(evaluation), evaluation.replicate, loss)
         if observation is None:
             return
@@ -272,7 +272,7 @@ class OptimisationQueue(RecordedQueue):
         return Evaluation(record.configuration_id, record.replicate, spec, record.id, record.failures)
 
     def _fail(self, what: str, error: Exception) -> None:
-        """Remembers that the optimiser cannot go on; the run ends with it when it is looked after next."""
+        """Remembers why the optimiser cannot go on; the monitor of the run then ends the run with that error."""
         log.error("the optimizer %s %s", self.settings.optimizer, what, exc_info=error)
         self._failure = DasHpoError(
             f"the optimizer {self.settings.optimizer!r} {what}: {_said(error)}; what is done by now is kept"
@@ -322,15 +322,15 @@ def check_new_run(settings: RunSettings) -> None:
     """Makes sure, before anything is written, that a run's optimiser can do what it is asked.
 
     Raises:
-        UsageError: If it cannot be made, does not have a decision that was changed, or does not propose the given
+        UsageError: If it cannot be made, does not have a setting that was changed, or does not propose the given
             configurations first.
     """
-    check_decisions(settings.optimizer, settings.decisions)
+    check_optimizer_settings(settings.optimizer, settings.decisions)
     optimizer = make_optimizer(settings)
     for given in settings.given:
         proposal = optimizer.ask()
         if proposal is None:
-            break  # it waits for results; what it proposes then is its own responsibility
+            break  # it waits for results, and cannot be checked further
         if dict(proposal.configuration) != given.configuration:
             raise InvalidValueError(
                 f"the optimizer {settings.optimizer!r} does not propose given configurations first: {given.label}"

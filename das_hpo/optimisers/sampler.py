@@ -16,10 +16,10 @@ from ConfigSpace import Configuration, ConfigurationSpace
 from ConfigSpace.util import deactivate_inactive_hyperparameters
 from hpbandster.optimizers.config_generators.bohb import BOHB as CG_BOHB
 
-from das_hpo.decisions import Decisions
 from das_hpo.optimisers.kde import Floats, Integers, ProductKernel, bounded, normal_reference
 from das_hpo.optimisers.points import native, random_configuration, to_point
 from das_hpo.optimisers.protocol import Proposal
+from das_hpo.optimizer_settings import OptimizerSettings
 from spaces.identity import ConfigurationId
 from spaces.seeds import derive_seed, proposal_seed
 
@@ -47,7 +47,7 @@ class SeededRandom:
         return random_configuration(self.configspace, derive_seed(seed, "random")), {"model_based_pick": False}
 
     def observe(self, proposal: Proposal, loss: float) -> None:
-        """Chance learns nothing."""
+        """Random search learns nothing."""
 
 
 class Observations:
@@ -64,7 +64,7 @@ class Observations:
 
     @property
     def points(self) -> Floats:
-        """[count, dimensions], by ascending loss; equal losses in the order in which they came."""
+        """[count, dimensions], by ascending loss; equal losses in the order in which they were told."""
         return self._points[: self.count]
 
     def add(self, point: Floats, loss: float) -> None:
@@ -81,17 +81,17 @@ class Observations:
 class SeededBohb(CG_BOHB):  # type: ignore[misc]
     """hpbandster's BOHB with densities of whole arrays, seeded proposals, and its faults mended.
 
-    Models are fitted when a proposal needs one and results came since. ``kde_models`` maps a budget to
+    Models are fitted when a proposal needs one and there are new results. ``kde_models`` maps a budget to
     its densities, as in hpbandster.
 
     Args:
         configspace: What is searched: continuous, integer and categorical hyperparameters.
         seed: The run's seed.
-        decisions: hpbandster's parameters, and departures from hpbandster.
+        decisions: The settings of BOHB; the defaults are hpbandster's.
     """
 
-    def __init__(self, configspace: ConfigurationSpace, seed: int, decisions: Decisions | None = None) -> None:
-        self.decisions = decisions or Decisions()
+    def __init__(self, configspace: ConfigurationSpace, seed: int, decisions: OptimizerSettings | None = None) -> None:
+        self.decisions = decisions or OptimizerSettings()
         super().__init__(
             configspace,
             min_points_in_model=self.decisions.min_points_in_model,
@@ -114,7 +114,7 @@ class SeededBohb(CG_BOHB):  # type: ignore[misc]
         Args:
             budget: At which it will be evaluated first; as in hpbandster, the model's budget is another matter.
             configuration_id: ``(iteration, stage, number)``; seeds the proposal.
-            pending: Configurations that are being evaluated; they matter to the decision ``parallel=liar`` only.
+            pending: Configurations that are being evaluated; they matter with ``parallel=liar`` only.
 
         Returns:
             The configuration as builtin types, and ``{"model_based_pick": bool}``.

@@ -12,9 +12,9 @@ from ConfigSpace import ConfigurationSpace
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from das_hpo.decisions import Decisions
 from das_hpo.optimisers.points import blank_point, from_point, levels, random_configuration, to_point
 from das_hpo.optimisers.protocol import Proposal
+from das_hpo.optimizer_settings import OptimizerSettings
 from spaces.identity import ConfigurationId
 from spaces.seeds import derive_seed, proposal_seed
 from spaces.trial import WORST_LOSS
@@ -34,12 +34,12 @@ class TpeSampler:
             spread.
     """
 
-    def __init__(self, space: ConfigurationSpace, seed: int, decisions: Decisions | None = None) -> None:
+    def __init__(self, space: ConfigurationSpace, seed: int, decisions: OptimizerSettings | None = None) -> None:
         # Optuna tells of every study on stderr unless it is told not to.
         logging.getLogger("optuna").setLevel(logging.WARNING)
         self._space = space
         self._seed = seed
-        decisions = decisions or Decisions()
+        decisions = decisions or OptimizerSettings()
         self._liar = decisions.parallel == "liar"
         self._random_fraction = decisions.random_fraction
         self._distributions: dict[str, BaseDistribution] = {

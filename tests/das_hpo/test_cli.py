@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import subprocess
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -112,24 +110,6 @@ def test_wrong_usage_is_one_line_and_exit_2(arguments: Sequence[str], words: Seq
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("verb", ["runs", "results", "show x", "incumbent x", "query 'select 1'", "export -o x.csv"])
-def test_reading_never_makes_a_database(verb: str, tmp_path: Path) -> None:
-    """Where there is none, that is said, and there is none afterwards."""
-    import shlex
-
-    process = das_hpo(*shlex.split(verb), cwd=tmp_path)
-    assert_one_line_error(process, 1, "no database", "das-hpo.db", "--db")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_database_that_is_none_is_left_as_it_was(tmp_path: Path) -> None:
-    """Any file of another kind."""
-    (tmp_path / "das-hpo.db").write_text("these are notes, not a database\n" * 100)
-    assert_one_line_error(das_hpo("runs", cwd=tmp_path), 1, "no SQLite database")
-    assert (tmp_path / "das-hpo.db").read_text() == "these are notes, not a database\n" * 100
-    assert [path.name for path in tmp_path.iterdir()] == ["das-hpo.db"]
-
-
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     """Of every error, with the variable or with -v."""
     for process in (
@@ -156,31 +136,6 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ["bash", "-c", f"{sys.executable} -m das_hpo presets -f json >&-"], capture_output=True, check=False, timeout=60
     )
     assert b"Traceback" not in closed.stderr
-
-
-#: Interrupts itself while the command line is being imported, as Ctrl-C does in its first tenth of a second.
-INTERRUPTED = """
-import os, signal, sys
-class Interrupt:
-    def find_spec(self, name, path=None, target=None):
-        if name == "das_hpo.commands":
-            os.kill(os.getpid(), signal.SIGINT)
-sys.meta_path.insert(0, Interrupt())
-sys.argv = ["das-hpo", "presets"]
-from {module} import {function}
-sys.exit({function}())
-"""
-
-
-def test_ctrl_c_at_the_very_start_is_one_line() -> None:
-    """The installed command enters by a function that expects it before anything else is imported."""
-    entry = tomllib.loads(Path("pyproject.toml").read_text())["project"]["scripts"]["das-hpo"]
-    module, function = entry.split(":")
-    script = INTERRUPTED.format(module=module, function=function)
-    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert process.stderr == "das-hpo: interrupted\n"
-    assert process.returncode in (130, -signal.SIGINT)  # CPython ends by the signal if it came within an exec()
-    assert process.stdout == ""
 
 
 #: Runs the command with little more memory than it has; threads ask for a stack of 1 GiB.
@@ -226,37 +181,3 @@ def test_what_the_machine_lacks_is_no_defect(arguments: Sequence[str], words: Se
     )
     assert_one_line_error(process, 1, *words)
     assert "defect" not in process.stderr
-
-
-@pytest.mark.parametrize("name", ["storage", "spaces", "workers"])
-def test_a_foreign_module_in_the_current_folder_is_named(name: str, tmp_path: Path) -> None:
-    """Python finds it first: the command and the function say which file it is, and what to do."""
-    (tmp_path / f"{name}.py").write_text("raise RuntimeError('not of das-hpo')\n")
-    process = das_hpo("runs", cwd=tmp_path)
-    assert_one_line_error(process, 2, str(tmp_path / f"{name}.py"), "rename it", "another folder")
-    code = "import das_hpo\ntry:\n    das_hpo.load_results('sqlite:///x.db')\n"
-    code += "except ImportError as error:\n    print(error)"
-    said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert f"{name}.py" in said
-    assert "rename it" in said
-
-
-@pytest.mark.parametrize("name", ["das_hpo", "storage"])
-def test_a_foreign_module_that_workers_would_import_is_named(name: str, tmp_path: Path) -> None:
-    """A started script does not look into the current folder; ``python -m``, by which it starts workers, does."""
-    (tmp_path / f"{name}.py").write_text("raise RuntimeError('not of das-hpo')\n")
-    code = "import sys\nfrom das_hpo.__main__ import main\nsys.exit(main())"
-    arguments = ["run", "--objective", "one-shot", "--workers", "1", "--quiet"]
-    process = subprocess.run(
-        [sys.executable, "-P", "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert_one_line_error(process, 2, str(tmp_path / f"{name}.py"), "rename it")
-    assert [path.name for path in tmp_path.iterdir()] == [f"{name}.py"]
-
-
-def test_a_folder_of_the_name_is_no_module(tmp_path: Path) -> None:
-    """A folder called workers or storage, of whatever it is, is in nobody's way."""
-    for name in ("storage", "workers"):
-        (tmp_path / name).mkdir()
-    process = das_hpo("presets", cwd=tmp_path)
-    assert process.returncode == 0, process.stderr

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from das_hpo.decisions import Decisions
+from das_hpo.optimizer_settings import OptimizerSettings
 from das_hpo.settings import RunSettings, check_run_name
 from spaces.errors import InvalidValueError, UnknownNameError, UsageError
 from spaces.hyperparameters import PRESETS
@@ -88,7 +88,7 @@ def test_settings_survive_json(
         repeats=repeats,
         time_limit_s=limit,
         choices={"channels": channels},
-        decisions=Decisions(brackets=brackets),
+        decisions=OptimizerSettings(brackets=brackets),
     )
     assert RunSettings.from_mapping(json.loads(json.dumps(asked.to_dict()))) == asked
 
@@ -119,33 +119,6 @@ def test_trials_retrain_where_the_objective_needs_it(objective: str, retrain: st
     spec = asked.spec(PRESETS["H1"].to_dict(), 5.0, 3)
     assert (spec.task, spec.retrain, spec.budget, spec.seed) == ("inverse-1d", expected, 5.0, 3)
     assert (spec.settings["space"], spec.settings["data"], spec.settings["channels"]) == ("cell", "downsampling", 8)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"brackets": "round"}, "floor, ceiling"),
-        ({"model_budget": "all"}, "largest, supported"),
-        ({"min_points_in_model": 0}, "min_points_in_model"),
-        ({"top_n_percent": 100}, "top_n_percent"),
-        ({"num_samples": "many"}, "num_samples: a whole number of 1 or more is needed, got"),
-        ({"num_samples": "1.5"}, "num_samples: a whole number of 1 or more is needed, got"),
-        ({"random_fraction": 1.1}, "random_fraction"),
-        ({"min_bandwidth": 0.0}, "min_bandwidth"),
-        ({"bandwidth": 1.0}, "unknown decision"),
-    ],
-    ids=str,
-)
-def test_decisions_are_checked(values: dict[str, Any], message: str) -> None:
-    """A decision that is not valid is refused with what is."""
-    with pytest.raises(UsageError, match=message):
-        Decisions.from_mapping(values)
-
-
-def test_decisions_are_read_from_text() -> None:
-    """The command line gives text: numbers become numbers, ``none`` is None."""
-    read = Decisions.from_mapping({"num_samples": "24", "random_fraction": "0.5", "min_points_in_model": "none"})
-    assert read == Decisions(num_samples=24, random_fraction=0.5)
 
 
 def test_names_of_runs() -> None:

@@ -322,13 +322,16 @@ def test_a_run_is_not_resumed_with_other_code(tmp_path: Path, environment: dict[
 def test_a_code_change_may_be_accepted(tmp_path: Path, environment: dict[str, str]) -> None:
     """The run goes on and says so; every evaluation has the fingerprint of its code, the run that of the last one."""
     folder = probe(tmp_path / "here", body="import time; time.sleep(0.3)").parent
-    words = run("--workers", "1", "--time-limit", "1s", "--iterations", "2")
-    assert das_hpo(*words, cwd=folder, environment=environment).returncode == 0
+    with processes(folder, environment) as start:
+        begun = start(*run("--workers", "1", "--iterations", "9"))
+        until(lambda: any(row.status == "completed" for row in rows(environment)))
+        begun.send_signal(signal.SIGTERM)
+        assert begun.wait(60) == 130
     old = {row.fingerprint for row in rows(environment) if row.fingerprint is not None}
     finished = {(row.number, row.budget, row.finished_at) for row in rows(environment) if row.finished_at is not None}
     assert len(old) == 1
     probe(folder, body="pass")
-    resume = ("resume", "first", "--workers", "1", "--time-limit", "10m", "--quiet")
+    resume = ("resume", "first", "--workers", "1", "--quiet")
     assert_one_line_error(das_hpo(*resume, cwd=folder, environment=environment), 2, "other code of the task probe")
     resumed = das_hpo(*resume, "--accept-code-change", cwd=folder, environment=environment)
     assert resumed.returncode == 0, resumed.stderr

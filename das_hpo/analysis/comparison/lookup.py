@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.analysis.comparison.agreement import PROBLEM, choices_of, differing, with_choices
+from das_hpo.analysis.comparison.rows import warn_of_mixed_code
 from das_hpo.analysis.comparison.subjects import ComparedRun, Subject, preset_subject, run_subject
 from spaces.errors import InvalidValueError, RunMissingError
 from spaces.inverse_1d.registries import METHODS
@@ -57,6 +58,8 @@ def load_subjects(
             values = task.presets[name]
             found = preset_subject(name, campaigns, wanted, level=level, values=values, metric=task.metric)
             subjects.append(found)
+    for subject in subjects:
+        warn_of_mixed_code(subject.name, subject.frame)
     several = differing({subject.name: subject.frame for subject in subjects if subject.kind == "preset"})
     if several:
         raise InvalidValueError(

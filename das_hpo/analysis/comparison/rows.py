@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,19 @@ from storage.ranking import aggregate, counted, ranked
 
 if TYPE_CHECKING:
     import pandas
+
+log = logging.getLogger(__name__)
+
+
+def warn_of_mixed_code(name: str, frame: pandas.DataFrame) -> None:
+    """Logs a warning if the rows were computed by different code of their task."""
+    codes = sorted(set(frame["fingerprint"].dropna()))
+    if len(codes) > 1:
+        log.warning(
+            "the evaluations of %s were computed by %d versions of its task's code (%s): the column fingerprint of "
+            "das-hpo results --all tells them apart",
+            *(name, len(codes), ", ".join(codes)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,21 @@
-"""The queue of an optimisation: hpbandster's rungs, decisions and models, seeds, repeats, failures and limits."""
+"""The queue of an optimisation: decisions and models, seeds, repeats, failures and limits."""
 
 from __future__ import annotations
 
 import json
 import threading
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hpbandster.core.master import Master
-from hpbandster.optimizers.bohb import BOHB
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 from das_hpo.optimisers.bracketed import BracketOptimizer
-from das_hpo.optimisers.brackets import bracket_sizes, rung_budgets
 from das_hpo.optimisers.given import with_given
 from das_hpo.optimisers.protocol import Observation, Problem, Proposal
-from das_hpo.optimisers.queue import OptimisationQueue, aggregate, check_new_run, make_optimizer
+from das_hpo.optimisers.queue import OptimisationQueue, aggregate, check_new_run
 from das_hpo.service.recorder import Recorder
 from examples.own_optimizer import Climber
 from spaces.errors import DasHpoError, InvalidValueError
@@ -42,27 +36,6 @@ def database(memory_path: Path) -> Iterator[Database]:
         yield opened
 
 
-class QuietMaster(Master):  # type: ignore[misc]
-    """hpbandster's Master without its thread and its server."""
-
-    def __init__(self, run_id: str, config_generator: Any) -> None:
-        self.config_generator = config_generator
-        self.config: dict[str, Any] = {}
-
-
-class Hpbandsters(BOHB, QuietMaster):  # type: ignore[misc]
-    """hpbandster's own brackets."""
-
-
-def hpbandsters_brackets(min_budget: float, max_budget: float, eta: float, count: int) -> list[Any]:
-    """Sizes and budgets of the first brackets as hpbandster's code gives them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        stock = Hpbandsters(configuration_space(), eta=eta, min_budget=min_budget, max_budget=max_budget, run_id="")
-        iterations = [stock.get_next_iteration(index) for index in range(count)]
-    return [(iteration.num_configs, list(iteration.budgets)) for iteration in iterations]
-
-
 def held(queue: OptimisationQueue) -> list[Any]:
     """hpbandster's brackets of a queue."""
     assert isinstance(queue.optimizer, BracketOptimizer)
@@ -72,44 +45,6 @@ def held(queue: OptimisationQueue) -> list[Any]:
 def observations(queue: OptimisationQueue) -> list[Any]:
     """What BOHB's model was told, budget by budget."""
     return list(queue.optimizer.sampler._observations.values())
-
-
-def brackets(count: int, **changes: Any) -> list[Any]:
-    """Sizes and budgets of the first brackets."""
-    optimizer = make_optimizer(settings(**changes))
-    optimizer._begin_brackets(count)
-    return [(bracket.num_configs, bracket.budgets) for bracket in optimizer.brackets]
-
-
-@pytest.mark.parametrize(("min_budget", "max_budget"), [(1, 9), (5, 50), (1, 27), (1, 81), (2, 7), (4, 4), (0.3, 100)])
-@pytest.mark.parametrize("optimizer", ["bohb", "hyperband"])
-def test_rungs_and_budgets_are_hpbandsters(optimizer: str, min_budget: float, max_budget: float) -> None:
-    """For eta 3 every bracket has the sizes and, to the last bit, the budgets of hpbandster's."""
-    found = brackets(7, optimizer=optimizer, iterations=7, min_budget=min_budget, max_budget=max_budget)
-    assert found == hpbandsters_brackets(min_budget, max_budget, 3, 7)
-    assert all(type(budget) is float for _, budgets in found for budget in budgets)
-    assert all(type(size) is int for sizes, _ in found for size in sizes)
-
-
-@given(rungs=st.integers(1, 9), eta=st.sampled_from([2, 3, 4, 5]))
-def test_no_rung_is_lost_where_the_ratio_is_a_power_of_eta(rungs: int, eta: int) -> None:
-    """1 to 243 has six rungs, where hpbandster has five."""
-    budgets = rung_budgets(1.0, float(eta ** (rungs - 1)), float(eta))
-    assert budgets == pytest.approx([eta**rung for rung in range(rungs)])
-
-
-@given(rungs=st.integers(1, 6), eta=st.floats(2, 5), ratio=st.floats(1.01, 1.9))
-def test_rungs_between_powers_are_hpbandsters(rungs: int, eta: float, ratio: float) -> None:
-    """Elsewhere number and budgets of the rungs are hpbandster's for any eta."""
-    low, high = 1.0, eta ** (rungs - 1) * ratio
-    assert rung_budgets(low, high, eta) == hpbandsters_brackets(low, high, eta, 1)[0][1]
-
-
-def test_brackets_may_be_those_of_the_hyperband_paper() -> None:
-    """Table 1 of Li et al.: 81, 34, 15, 8 and 5 configurations for budgets 1 to 81."""
-    table = [bracket_sizes(rungs, 5, 3.0, "ceiling") for rungs in (5, 4, 3, 2, 1)]
-    assert table == [[81, 27, 9, 3, 1], [34, 11, 3, 1], [15, 5, 1], [8, 2], [5]]
-    assert [bracket_sizes(rungs, 5, 3.0, "floor")[0] for rungs in (5, 4, 3, 2, 1)] == [81, 27, 9, 6, 5]
 
 
 def test_random_search_evaluates_at_the_largest_budget(database: Database) -> None:

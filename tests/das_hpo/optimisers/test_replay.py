@@ -14,12 +14,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from das_hpo.optimisers.hpbandster_result import stored_result
 from das_hpo.optimisers.queue import OptimisationQueue
 from das_hpo.optimizer_registry import OPTIMIZERS
 from spaces.errors import StorageError
-from spaces.hyperparameters import from_configuration
-from spaces.trial import WORST_LOSS
 from storage import queries
 from storage.engine import Database, open_database
 from tests.das_hpo.queues import Driver, continue_run, create, settings
@@ -236,29 +233,6 @@ def test_replay_rebuilds_the_live_state(
     assert ended.done
     assert not attempts
     assert state(ended) == state(live)
-
-
-def test_hpbandsters_result_is_rebuilt_from_the_database(database: Database) -> None:
-    """Runs, losses, incumbent, configurations and times are those of the stored rows."""
-    Driver(create(database, settings(iterations=5, seed=2)), workers=2).run()
-    rebuilt = stored_result(database, "run")
-    stored = {(r.iteration, r.stage, r.number, r.budget): r for r in queries.results(database, "run")}
-    runs = rebuilt.get_all_runs()
-    assert {(*run.config_id, run.budget) for run in runs} == stored.keys()
-    created = rebuilt.HB_config["time_ref"]
-    points = rebuilt.get_id2config_mapping()
-    for run in runs:
-        row = stored[(*run.config_id, run.budget)]
-        assert run.loss == (WORST_LOSS if row.status == "diverged" else row.loss)
-        assert row.started_at is not None
-        assert row.finished_at is not None
-        assert run.time_stamps["started"] == row.started_at.timestamp() - created
-        assert run.time_stamps["finished"] == row.finished_at.timestamp() - created
-        assert from_configuration(points[run.config_id]["config"]).to_dict() == row.hyperparameters
-    best = queries.incumbents(database, "run")[0]
-    assert rebuilt.get_incumbent_id() == best.configuration_id
-    assert rebuilt.get_incumbent_trajectory()["losses"][-1] == -best.score
-    assert rebuilt.HB_config["budgets"] == [1.0, 3.0, 9.0]
 
 
 def test_what_does_not_follow_from_the_settings_is_refused(database: Database) -> None:

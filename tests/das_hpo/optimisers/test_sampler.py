@@ -23,10 +23,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from das_hpo.decisions import Decisions
 from das_hpo.optimisers.points import native, to_point
 from das_hpo.optimisers.protocol import Proposal
 from das_hpo.optimisers.sampler import Observations, SeededBohb, SeededRandom
+from das_hpo.optimizer_settings import OptimizerSettings
 from spaces.hyperparameters import HYPERPARAMETERS, RANGES, configuration_space, from_configuration
 from spaces.identity import ConfigurationId
 
@@ -73,7 +73,7 @@ def test_proposals_are_distributed_as_hpbandsters() -> None:
     """On the same data no two-sample test tells model-based proposals from hpbandster's, in any hyperparameter."""
     space, draws = configuration_space(), 250
     stock = hpbandsters.BOHB(space, num_samples=8, random_fraction=0.0)
-    ours = SeededBohb(space, 3, Decisions(num_samples=8, random_fraction=0.0))
+    ours = SeededBohb(space, 3, OptimizerSettings(num_samples=8, random_fraction=0.0))
     pairs = observed(150)
     tell(stock, pairs)
     tell(ours, pairs)
@@ -181,7 +181,7 @@ def test_a_third_of_the_proposals_is_random() -> None:
 def test_a_category_that_no_good_configuration_has_leaves_the_density_finite() -> None:
     """hpbandster counts the observed choices only: its density is infinite there, and proposes just that."""
     pairs = [(c, loss + 100 * (c["alpha_optimizer"] == "adam")) for c, loss in observed(80)]
-    generator = SeededBohb(configuration_space(), 0, Decisions(random_fraction=0.0))
+    generator = SeededBohb(configuration_space(), 0, OptimizerSettings(random_fraction=0.0))
     tell(generator, pairs)
     drawn = [generator.propose(1.0, ConfigurationId(0, 0, number))[0]["alpha_optimizer"] for number in range(100)]
     assert drawn.count("gradient-descent") > 90
@@ -216,7 +216,7 @@ def test_the_largest_budget_with_a_model_proposes_unless_told_otherwise() -> Non
     """18 results at the largest budget replace 300 below; ``supported`` waits until its best 15 % are enough."""
     pairs = observed(400)
     stock, supported = (
-        SeededBohb(configuration_space(), 0, Decisions(model_budget=word, random_fraction=0.0))
+        SeededBohb(configuration_space(), 0, OptimizerSettings(model_budget=word, random_fraction=0.0))
         for word in ("largest", "supported")
     )
     for generator in (stock, supported):
@@ -233,7 +233,7 @@ def test_the_largest_budget_with_a_model_proposes_unless_told_otherwise() -> Non
 @pytest.mark.parametrize(("start", "needed"), [("separate", 18), ("paper", 11)])
 def test_when_the_first_model_appears(start: str, needed: int) -> None:
     """At 2(d + 1) results as in hpbandster, at d + 3 as in the paper."""
-    generator = SeededBohb(configuration_space(), 0, Decisions(model_start=start, random_fraction=0.0))
+    generator = SeededBohb(configuration_space(), 0, OptimizerSettings(model_start=start, random_fraction=0.0))
     for number, (configuration, loss) in enumerate(observed(needed)):
         assert generator.propose(1.0, ConfigurationId(0, 0, number))[1]["model_based_pick"] is False
         tell(generator, [(configuration, loss)])
@@ -246,7 +246,7 @@ def test_the_liar_spreads_parallel_proposals() -> None:
     """Proposals made between two results lie farther apart when each knows of those before it."""
     distances = {}
     for word in ("ignore", "liar"):
-        generator = SeededBohb(configuration_space(), 0, Decisions(parallel=word, random_fraction=0.0))
+        generator = SeededBohb(configuration_space(), 0, OptimizerSettings(parallel=word, random_fraction=0.0))
         tell(generator, observed(200))
         pending: list[dict[str, Any]] = []
         for number in range(30):
@@ -265,7 +265,7 @@ def test_spaces_with_conditions_and_integers() -> None:
     layers = UniformIntegerHyperparameter("layers", 1, 9)
     space.add([kind, momentum, layers])
     space.add(EqualsCondition(momentum, kind, "momentum"))
-    generator = SeededBohb(space, 0, Decisions(random_fraction=0.0))
+    generator = SeededBohb(space, 0, OptimizerSettings(random_fraction=0.0))
     space.seed(1)
     for sample in space.sample_configuration(60):
         configuration = native(dict(sample))

@@ -60,7 +60,7 @@ def test_the_command_reads_runs_campaigns_and_presets(url: str) -> None:
 def test_wrong_names_are_one_line(url: str, tmp_path: Path) -> None:
     """Unknown and repeated names, presets without trials, no database."""
     assert_one_line_error(das_hpo("compare", "nobody", "--db", url), 2, "'nobody'", "of-tuned-2", "BOHB-Non-Seq-Blur")
-    assert_one_line_error(das_hpo("compare", "h1", "h1", "--db", url), 2, "h1 came again")
+    assert_one_line_error(das_hpo("compare", "h1", "h1", "--db", url), 2, "got h1 again")
     assert_one_line_error(das_hpo("compare", "BOHB-Blur", "--db", url), 2, "das-hpo evaluate BOHB-Blur")
     assert_one_line_error(das_hpo("compare", "h1", "--level", "95", "--db", url), 2, "'95'")
     assert_one_line_error(das_hpo("compare", "h1", "--db", f"sqlite:///{tmp_path}/none.db"), 1, "none.db")

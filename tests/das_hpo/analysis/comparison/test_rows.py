@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from das_hpo.analysis.comparison.rows import best_at_cost, best_under, cost_of
+from das_hpo.analysis.comparison.rows import best_at_cost, best_under, cost_of, warn_of_mixed_code
 from spaces.task import Metric
 from storage import queries
 from storage.engine import open_database
@@ -15,6 +15,17 @@ from storage.frames import load_results
 from tests.das_hpo import frames
 from tests.das_hpo.analysis.comparison.samples import subject_of
 from tests.das_hpo.databases import Run, Trial, store
+
+
+def test_rows_of_different_code_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Each version of the code is named; rows of one code, and rows that are older than fingerprints, are not."""
+    frame = frames.campaign("r", [20.0, 22.0, 21.5])
+    for codes, count in (([None, None, None], 0), (["a", "a", None], 0), (["b", "a", None], 1)):
+        caplog.clear()
+        frame["fingerprint"] = codes
+        warn_of_mixed_code("r", frame)
+        assert len(caplog.messages) == count
+    assert "evaluations of r were computed by 2 versions of its task's code (a, b)" in caplog.text
 
 
 def test_the_incumbent_follows_the_runs_aggregate() -> None:

@@ -1,4 +1,4 @@
-"""How the optimiser decides: hpbandster's parameters of BOHB, and where one may depart from hpbandster."""
+"""The settings of an optimiser (``--decide``): hpbandster's parameters of BOHB, and departures from hpbandster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spaces.errors import InvalidValueError
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
+class OptimizerSettings:
     """Everything about the optimiser that is not the problem; the defaults are hpbandster's behaviour.
 
     Two faults of hpbandster are mended without an option: a rung is never lost to rounding where
@@ -56,14 +56,14 @@ class Decisions:
         return asdict(self)
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Decisions:
+    def from_mapping(cls, values: Mapping[str, Any]) -> OptimizerSettings:
         """Reads what :meth:`to_dict` wrote; numbers may also be text (the command line).
 
         Raises:
-            UnknownNameError: For an unknown decision or word.
+            UnknownNameError: For an unknown setting or word.
             InvalidValueError: For a value that does not fit.
         """
-        require_known(cls, values, "decision")
+        require_known(cls, values, "setting of the optimizer")
         read: dict[str, Any] = {}
         for name, declared in declarations(cls).items():
             if name not in values:

@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from das_hpo import optimizer_registry
-from das_hpo.decisions import Decisions
 from das_hpo.optimisers.protocol import Problem
-from das_hpo.optimizer_registry import OPTIMIZERS, check_decisions, find_optimizer, register_optimizer
-from spaces.errors import InvalidValueError, UsageError
+from das_hpo.optimizer_registry import OPTIMIZERS, find_optimizer
+from das_hpo.optimizer_settings import OptimizerSettings
 from tests.das_hpo.optimisers import reference
 
 OWN = "examples.own_optimizer:climb"
@@ -24,6 +22,8 @@ DECIDED = {
     "bohb-decided": ("bohb", {"brackets": "ceiling", "model_budget": "supported", "parallel": "liar"}),
     "tpe-liar": ("tpe", {"brackets": "ceiling", "parallel": "liar"}),
 }
+
+
 CASES = {**{name: (name, {}) for name in (*OPTIMIZERS, OWN)}, **DECIDED}
 
 
@@ -32,7 +32,7 @@ CASES = {**{name: (name, {}) for name in (*OPTIMIZERS, OWN)}, **DECIDED}
 def test_every_optimiser_keeps_the_contract(case: str, check: Callable[[Any], None]) -> None:
     """What the check says holds for the optimiser."""
     name, decided = CASES[case]
-    decisions = Decisions(**decided)
+    decisions = OptimizerSettings(**decided)
 
     def make(problem: Problem) -> Any:
         return find_optimizer(name)(replace(problem, decisions=decisions))
@@ -59,44 +59,3 @@ def test_what_a_model_proposes_is_better_than_chance(name: str) -> None:
                     losses[proposal.origin].append(reference.loss(replace(proposal, budget=9.0)))
     assert len(losses["model"]) > 40
     assert stats.mannwhitneyu(losses["model"], losses["random"], alternative="less").pvalue < 1e-3
-
-
-def test_an_own_optimiser_may_have_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Registered, it is found by its name; the name is refused to another one, and so is what is no place."""
-    monkeypatch.setattr(optimizer_registry, "OPTIMIZERS", dict(OPTIMIZERS))
-    register_optimizer("climber", OWN)
-    register_optimizer("climber", OWN)
-    assert find_optimizer("climber") is find_optimizer(OWN)
-    for name, place, message in (
-        ("climber", "a:b", "registered already"),
-        ("bohb", OWN, "registered already"),
-        ("My Own", OWN, "lower-case"),
-        ("mine", "no place", "package.module:function"),
-    ):
-        with pytest.raises(InvalidValueError, match=message):
-            register_optimizer(name, place)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("smac", "bohb, hyperband, random, tpe, cma-es, package.module:function"),
-        ("a" * 60 + ":make", "at most 64"),
-        ("no_such_module:make", "ModuleNotFoundError"),
-        ("examples.own_optimizer:none", "has no function 'none'"),
-        ("tests.das_hpo.optimisers.broken:make", "ZeroDivisionError"),
-    ],
-)
-def test_an_optimiser_that_cannot_be_had_is_refused(name: str, message: str) -> None:
-    """The message says what is valid, or why it cannot be imported."""
-    with pytest.raises(UsageError, match=message):
-        find_optimizer(name)
-
-
-def test_decisions_that_an_optimiser_does_not_have_are_refused() -> None:
-    """Nothing is accepted and ignored."""
-    check_decisions("bohb", Decisions(num_samples=3))
-    check_decisions("tpe", Decisions(parallel="liar"))
-    for name in ("hyperband", "random", "tpe", "cma-es"):
-        with pytest.raises(InvalidValueError, match=f"{name} does not decide num_samples"):
-            check_decisions(name, Decisions(num_samples=3))
