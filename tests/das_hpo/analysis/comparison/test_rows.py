@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
 import pytest
 
 from das_hpo.analysis.comparison.rows import best_at_cost, best_under, cost_of, warn_of_mixed_code
+from das_hpo.arguments import arguments
+from das_hpo.commands import evaluate
+from spaces.hyperparameters import PRESETS
 from spaces.task import Metric
 from storage import queries
 from storage.engine import open_database
@@ -60,14 +64,18 @@ def _trial(number: int, replicate: int, score: float | str | None) -> Trial:
     status = score if isinstance(score, str) else None
     known = score if isinstance(score, float) else None
     one_shot = None if known is None else known - 1
-    return Trial(known, one_shot, number=number, replicate=replicate, seed=9 * number + replicate, status=status)
+    point = dataclasses.replace(PRESETS["H1"], alpha_learning_rate=1e-3 * (number + 1))
+    place = {"number": number, "replicate": replicate, "seed": 9 * number + replicate}
+    return Trial(known, one_shot, **place, status=status, hyperparameters=point)
 
 
 @pytest.mark.parametrize("how", ["mean", "median", "max"])
 @pytest.mark.parametrize("objective", ["one-shot", "architecture"])
 @pytest.mark.parametrize("larger_is_better", [True, False], ids=["larger", "smaller"])
-def test_compare_and_incumbent_agree(how: str, objective: str, larger_is_better: bool, memory_path: Path) -> None:
-    """Both choose the same configuration and give it the same numbers, whatever the aggregate and the direction."""
+def test_compare_incumbent_and_evaluate_agree(
+    how: str, objective: str, larger_is_better: bool, memory_path: Path
+) -> None:
+    """All choose the same configuration and give it the same numbers, whatever the aggregate and the direction."""
     url = f"sqlite:///{memory_path}/runs.db"
     metric = Metric("error", larger_is_better=larger_is_better)
     # The second of the two equal ones is stored first: the id decides, and not the order of making.
@@ -83,6 +91,8 @@ def test_compare_and_incumbent_agree(how: str, objective: str, larger_is_better:
     assert (found.configuration, found.budget, found.replicates) == (best.configuration_id, 9.0, best.replicates)
     assert (found.one_shot_score, found.architecture_score) == (best.one_shot_score, best.architecture_score)
     assert found.rivals == len(every)
+    (asked,) = evaluate.asked_campaigns(arguments(evaluate.configure, ["run"], {"db": url, "objective": objective}))
+    assert asked.hyperparameters == best.hyperparameters
     by_hand = {"mean": 3, "median": 3, "max": 2} if larger_is_better else {"mean": 5, "median": 5, "max": 5}
     assert best.number == by_hand[how]
 
