@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterable
 
 from spaces.errors import PluginError, UsageError
+from spaces.hyperparameters import check_methods
 from spaces.inverse_1d.registries import REGISTRIES, check_registries
 
 #: Names plug-ins, parted by commas, for processes whose command line names none.
@@ -52,6 +53,7 @@ def load_plugins(modules: Iterable[str]) -> None:
                     raise PluginError(f"the plug-in {module!r} changes the {noun} {name!r}: choose another name for it")
         try:
             check_registries()
+            check_methods()
         except UsageError as error:
             raise PluginError(f"the plug-in {module!r}: {error}") from None
 

@@ -206,6 +206,10 @@ class Task(ABC):
         """The point of the configuration space that :meth:`hyperparameters` reads back."""
         return dict(hyperparameters)
 
+    def completed(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Hyperparameters of a trial, from those of a run of other settings that may lack some of this task's."""
+        return dict(hyperparameters)
+
     def check_trial(self, spec: TrialSpec) -> None:
         """Refuses a trial that cannot be run here, before it is begun: another worker may be able to.
 

@@ -59,9 +59,9 @@ class TrialSpec:
         if not isinstance(self.task, str) or not self.task:
             raise InvalidValueError(f"a trial names its task, got {self.task!r}")
         if not 0 < self.budget < math.inf:
-            raise InvalidValueError(f"a budget is a positive number of epochs, {self.budget} came")
+            raise InvalidValueError(f"a budget is a positive number of epochs, got {self.budget}")
         if not 0 <= self.seed < 2**63:
-            raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
+            raise InvalidValueError(f"a seed is an integer in [0, 2**63), got {self.seed}")
         for name in ("hyperparameters", "settings"):
             values = getattr(self, name)
             if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
@@ -248,7 +248,7 @@ def check_outcome(outcome: TrialOutcome) -> None:
         raise UnknownNameError("status of an outcome", outcome.status, OUTCOME_STATUSES)
     for score in (outcome.one_shot_score, outcome.architecture_score):
         if score is not None and not (isinstance(score, float) and math.isfinite(score)):
-            raise InvalidValueError(f"a score is a finite number or None, {score!r} came")
+            raise InvalidValueError(f"a score is a finite number or None, got {score!r}")
     if not isinstance(outcome.extras, Mapping):
         raise InvalidValueError(f"not an outcome: extras are numbers by name, got {outcome.extras!r}")
     for name, value in outcome.extras.items():

@@ -12,7 +12,9 @@ from spaces.hyperparameters import (
     PRESETS,
     Hyperparameters,
     configuration_space,
+    defaults_of,
     from_configuration,
+    preset,
     to_configuration,
 )
 from spaces.inverse_1d.architecture import Architecture
@@ -68,7 +70,7 @@ class Inverse1D(Task):
     def __post_init__(self) -> None:
         # Names and their combination are checked where they are used.
         InverseTrial(
-            PRESETS["H1"],
+            preset("H1", self.method),
             budget=1.0,
             seed=0,
             space=self.space,
@@ -85,8 +87,8 @@ class Inverse1D(Task):
 
     @property
     def presets(self) -> Mapping[str, Mapping[str, Any]]:
-        """The paper's (Tables 6 to 8)."""
-        return {name: values.to_dict() for name, values in PRESETS.items()}
+        """The paper's (Tables 6 to 8), with the defaults of what the method adds."""
+        return {name: preset(name, self.method).to_dict() for name in PRESETS}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -104,24 +106,30 @@ class Inverse1D(Task):
         return replace(self, choices=choices, **problem)
 
     def configuration_space(self) -> ConfigurationSpace:
-        """The ranges of Table 7, of what the method searches."""
+        """The ranges of Table 7, and those of the method, of what the method searches."""
         return configuration_space(self.method)
 
     def hyperparameters(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        """All eight; what is not searched comes from the paper's preset (section 5.4)."""
+        """All of a trial; what the method does not search comes from its preset (section 5.4)."""
         return from_configuration(configuration, self.method).to_dict()
 
     def configuration(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         """The point of the configuration space."""
-        return to_configuration(Hyperparameters.from_mapping(hyperparameters), self.method)
+        return to_configuration(
+            Hyperparameters.from_mapping(self.completed(hyperparameters), self.method), self.method
+        )
+
+    def completed(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The defaults of what the method adds, for points of methods that do not have it."""
+        return {**hyperparameters, **{k: v for k, v in defaults_of(self.method).items() if k not in hyperparameters}}
 
     def check_trial(self, spec: TrialSpec) -> None:
         """Names of parts that a plug-in of the run has registered, and one of this process has not."""
         InverseTrial.of(spec)
 
     def check_hyperparameters(self, values: Mapping[str, Any]) -> None:
-        """All eight, and none but them; see :class:`spaces.hyperparameters.Hyperparameters`."""
-        Hyperparameters.from_mapping(values)
+        """The eight and those of the method, and no others; see :class:`spaces.hyperparameters.Hyperparameters`."""
+        Hyperparameters.from_mapping(values, self.method)
 
     def baseline_architecture(self, baseline: str, generator: random.Random) -> str:
         """One operation everywhere, or each drawn."""

@@ -64,12 +64,13 @@ class InverseTrial:
         candidate_operations(self.space, self.operations)
         entry("data formation", DATA_FORMATIONS, self.data)
         spaces = entry("method", METHODS, self.method).spaces
+        self.hyperparameters.check(self.method)
         if not 0 < self.budget < math.inf:
-            raise InvalidValueError(f"a budget is a positive number of epochs, {self.budget} came")
+            raise InvalidValueError(f"a budget is a positive number of epochs, got {self.budget}")
         if not 0 <= self.seed < 2**63:
-            raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
+            raise InvalidValueError(f"a seed is an integer in [0, 2**63), got {self.seed}")
         if spaces is not None and self.space not in spaces:
-            raise InvalidValueError(f"{self.method} needs the {' or '.join(spaces)} space, {self.space} came")
+            raise InvalidValueError(f"{self.method} needs the {' or '.join(spaces)} space, got {self.space}")
         if self.architecture is not None and Architecture.parse(self.architecture).space != self.space:
             raise InvalidValueError(f"the architecture {self.architecture!r} is none of the {self.space} space")
 
@@ -101,7 +102,7 @@ class InverseTrial:
         """Reads a trial that crossed the wire; raises as the constructor does."""
         problem, choices = split_settings(spec.settings)
         return cls(
-            hyperparameters=Hyperparameters.from_mapping(spec.hyperparameters),
+            hyperparameters=Hyperparameters.from_mapping(spec.hyperparameters, problem.get("method", "das")),
             budget=spec.budget,
             seed=spec.seed,
             retrain=spec.retrain,

@@ -115,7 +115,7 @@ def changed(**values: Any) -> dict[str, Any]:
         (changed(alpha_learning_rate=-1.0), InvalidValueError, "alpha_learning_rate must be a finite number of 0 or"),
         (changed(alpha_learning_rate=float("nan")), InvalidValueError, "must be a finite number"),
         (changed(parameter_weight_decay=True), InvalidValueError, "must be a finite number"),
-        (changed(parameter_learning_rate="fast"), InvalidValueError, "'fast' came"),
+        (changed(parameter_learning_rate="fast"), InvalidValueError, "got 'fast'"),
         (changed(alpha_optimizer="sgd"), UnknownNameError, "valid are adam, gradient-descent"),
         (changed(alpha_warm_up="true"), UnknownNameError, "unknown alpha_warm_up 'true': valid are True, False"),
         (changed(alpha_warm_up=1), UnknownNameError, "unknown alpha_warm_up 1"),
