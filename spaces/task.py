@@ -149,6 +149,14 @@ class Task(ABC):
         return ()
 
     @property
+    def plugins(self) -> str:
+        """The fingerprint of the plug-ins that the task needs with its settings; empty if it needs none.
+
+        It follows the task's own in the fingerprint of runs and evaluations, and a worker compares it with its own.
+        """
+        return ""
+
+    @property
     def presets(self) -> Mapping[str, Mapping[str, Any]]:
         """Hyperparameters that have a name."""
         return {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.errors import InvalidValueError, PluginError, UnknownNameError
 from spaces.hyperparameters import (
     PRESETS,
     Hyperparameters,
@@ -19,8 +19,9 @@ from spaces.hyperparameters import (
 )
 from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
-from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET
+from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, parts
 from spaces.inverse_1d.trial import INVERSE_1D, PROBLEM, InverseTrial, inverse_settings, split_settings
+from spaces.plugins import plugins_of
 from spaces.task import PSNR, Labels, Task
 from spaces.trial import TrialOutcome, TrialSpec
 
@@ -86,6 +87,11 @@ class Inverse1D(Task):
         return Labels(self.space, self.operations, self.data, self.method)
 
     @property
+    def plugins(self) -> str:
+        """Of the plug-ins that have registered parts which the settings name."""
+        return plugins_of(parts(self.space, self.operations, self.data, self.method))
+
+    @property
     def presets(self) -> Mapping[str, Mapping[str, Any]]:
         """The paper's (Tables 6 to 8), with the defaults of what the method adds."""
         return {name: preset(name, self.method).to_dict() for name in PRESETS}
@@ -115,17 +121,21 @@ class Inverse1D(Task):
 
     def configuration(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         """The point of the configuration space."""
-        return to_configuration(
-            Hyperparameters.from_mapping(self.completed(hyperparameters), self.method), self.method
-        )
+        return to_configuration(Hyperparameters.from_mapping(self.completed(hyperparameters), self.method), self.method)
 
     def completed(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         """The defaults of what the method adds, for points of methods that do not have it."""
         return {**hyperparameters, **{k: v for k, v in defaults_of(self.method).items() if k not in hyperparameters}}
 
     def check_trial(self, spec: TrialSpec) -> None:
-        """Names of parts that a plug-in of the run has registered, and one of this process has not."""
+        """Refuses parts that a plug-in of the run has registered, and none of this process, or one of other code."""
         InverseTrial.of(spec)
+        here = self.configured(spec.settings).plugins
+        if spec.plugins != here:
+            raise PluginError(
+                f"the plug-ins of this process have other code ({here or 'none'}) than those of the run "
+                f"({spec.plugins or 'none'}): use the same files"
+            )
 
     def check_hyperparameters(self, values: Mapping[str, Any]) -> None:
         """The eight and those of the method, and no others; see :class:`spaces.hyperparameters.Hyperparameters`."""

@@ -271,6 +271,19 @@ def entry(noun: str, registry: Mapping[str, Entry], name: str) -> Entry:
     return registry[name]
 
 
+def parts(space: str, operations: str, data: str, method: str) -> list[tuple[str, str]]:
+    """What the settings of a task name, directly or by a set: keys of :data:`REGISTRIES` with a name each.
+
+    Raises:
+        UnknownPartError: For a name that is not registered.
+    """
+    entry("data formation", DATA_FORMATIONS, data)
+    entry("method", METHODS, method)
+    names = (*entry("operations", OPERATION_SETS, operations), *entry("space", SEARCH_SPACES, space).extra_operations)
+    named = [("operation", name) for name in names]
+    return [("space", space), ("operations", operations), *named, ("data formation", data), ("method", method)]
+
+
 def check_registries() -> None:
     """Checks what can be checked before any work: names, and that entries name only what there is.
 

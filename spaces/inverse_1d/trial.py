@@ -11,7 +11,8 @@ from spaces.errors import InvalidValueError
 from spaces.hyperparameters import Hyperparameters
 from spaces.inverse_1d.architecture import Architecture, candidate_operations
 from spaces.inverse_1d.choices import Choices
-from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, entry
+from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, entry, parts
+from spaces.plugins import plugins_of
 from spaces.trial import TrialSpec
 
 #: The task's name.
@@ -95,6 +96,7 @@ class InverseTrial:
             retrain=self.retrain,
             settings=inverse_settings(self.space, self.operations, self.data, self.method, self.choices),
             architecture=self.architecture,
+            plugins=plugins_of(parts(self.space, self.operations, self.data, self.method)),
         )
 
     @classmethod
