@@ -280,6 +280,7 @@ def run_trial(
         seed=seed,
         retrain=retrain,
         settings=configured.settings,
+        plugins=configured.plugins,
     )
     configured.check_trial(spec)
     (outcome,) = run_task(configured, [spec], check_device(device))

@@ -223,7 +223,7 @@ def resume(
     with open_database(url, busy_timeout_s=BUSY_TIMEOUT_S) as database:
         record = queries.run(database, name)
         door = str(record.settings.get("task", DEFAULT_TASK))
-        now = fingerprint(load_task(door))
+        now = fingerprint(load_task(door).configured(record.task_settings))
         settings = _changed(record, changes, now)
         with cluster_of(service.with_tasks(door), stop) as cluster:
             make = make_campaign if record.kind == "campaign" else make_optimisation

@@ -239,6 +239,7 @@ class RunSettings:
             seed=seed,
             retrain=self.retrains,
             settings=self.settings,
+            plugins=self._task.plugins,
         )
 
     def to_dict(self) -> dict[str, Any]:

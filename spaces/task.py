@@ -149,6 +149,14 @@ class Task(ABC):
         return ()
 
     @property
+    def plugins(self) -> str:
+        """The fingerprint of the plug-ins that the task needs with its settings; empty if it needs none.
+
+        It follows the task's own in the fingerprint of runs and evaluations, and a worker compares it with its own.
+        """
+        return ""
+
+    @property
     def presets(self) -> Mapping[str, Mapping[str, Any]]:
         """Hyperparameters that have a name."""
         return {}
@@ -204,6 +212,10 @@ class Task(ABC):
 
     def configuration(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         """The point of the configuration space that :meth:`hyperparameters` reads back."""
+        return dict(hyperparameters)
+
+    def completed(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Hyperparameters of a trial, from those of a run of other settings that may lack some of this task's."""
         return dict(hyperparameters)
 
     def check_trial(self, spec: TrialSpec) -> None:

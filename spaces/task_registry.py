@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from spaces.errors import TaskError
+from spaces.sources import fingerprint_of
 from spaces.task import Labels, Metric, Task
 
 #: Built-in tasks, each through the door that is everybody's.
@@ -30,6 +28,9 @@ GROUP = "das_hpo.tasks"
 
 #: Doors of the tasks that a worker may run, comma-separated, beside those of its command line.
 ENVIRONMENT = "DAS_HPO_TASKS"
+
+#: Stands in a fingerprint before that of the plug-ins.
+PLUS = "+"
 
 
 @functools.cache
@@ -66,26 +67,28 @@ def doors_of_environment() -> list[str]:
 
 
 def fingerprint(task: Task) -> str:
-    """16 hexadecimal digits of a hash of the task's version and source.
+    """Which code computes a task with its settings: 16 hexadecimal digits of a hash of the task's version and source.
 
     The source is that of the module in which the task's class is defined, of the modules of its base classes, and
-    of ``task.sources``; for a package all of its modules. Where the file lies, and by which name it was imported,
-    does not count.
+    of ``task.sources``; see :func:`spaces.sources.fingerprint_of`. Where parts of the task are of plug-ins, a plus sign
+    and ``task.plugins`` follow.
 
     Raises:
         TaskError: If a source cannot be found.
     """
     own = [base.__module__ for base in type(task).__mro__ if base is not Task and issubclass(base, Task)]
-    return _fingerprint(task.name, task.version, tuple(dict.fromkeys((*own, *task.sources))))
+    mine = _fingerprint(task.name, task.version, tuple(dict.fromkeys((*own, *task.sources))))
+    return f"{mine}{PLUS}{task.plugins}" if task.plugins else mine
+
+
+def without_plugins(whole: str) -> str:
+    """The part of a fingerprint that all runs of a task share: a worker presents it before it knows of any trial."""
+    return whole.partition(PLUS)[0]
 
 
 @functools.cache
 def _fingerprint(name: str, version: str, modules: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(f"{name}\0{version}\0".encode())
-    for module in modules:
-        for relative, content in _sources(module):
-            digest.update(f"{relative}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()[:16]
+    return fingerprint_of((name, version), modules)
 
 
 @contextlib.contextmanager
@@ -131,17 +134,3 @@ def _look_in_current_folder() -> None:
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)
-
-
-def _sources(name: str) -> list[tuple[str, bytes]]:
-    """File names, relative to the module, and contents of a module or package."""
-    module = sys.modules.get(name)
-    try:
-        spec = getattr(module, "__spec__", None) or importlib.util.find_spec(name)
-        if spec is not None and spec.submodule_search_locations:
-            root = Path(next(iter(spec.submodule_search_locations)))
-            return [(str(path.relative_to(root)), path.read_bytes()) for path in sorted(root.rglob("*.py"))]
-        origin = spec.origin if spec is not None else getattr(module, "__file__", None)
-        return [("", Path(origin or "").read_bytes())]
-    except (OSError, ImportError, ValueError) as error:
-        raise TaskError(f"no source of the module {name!r} can be read: {one_line(error)}") from None

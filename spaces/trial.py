@@ -41,6 +41,7 @@ class TrialSpec:
         retrain: Whether the architecture is retrained from scratch.
         settings: The task's own settings, by name; the task checks them.
         architecture: This architecture is trained, and nothing is searched; None for a search.
+        plugins: The fingerprint of the plug-ins by which it is to be computed (``Task.plugins``); empty for none.
 
     Raises:
         InvalidValueError: For a budget that is not a positive number, a seed outside [0, 2**63), or a
@@ -54,14 +55,17 @@ class TrialSpec:
     retrain: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
     architecture: str | None = None
+    plugins: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.plugins, str):
+            raise InvalidValueError(f"the fingerprint of plug-ins is text, got {self.plugins!r}")
         if not isinstance(self.task, str) or not self.task:
             raise InvalidValueError(f"a trial names its task, got {self.task!r}")
         if not 0 < self.budget < math.inf:
-            raise InvalidValueError(f"a budget is a positive number of epochs, {self.budget} came")
+            raise InvalidValueError(f"a budget is a positive number of epochs, got {self.budget}")
         if not 0 <= self.seed < 2**63:
-            raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
+            raise InvalidValueError(f"a seed is an integer in [0, 2**63), got {self.seed}")
         for name in ("hyperparameters", "settings"):
             values = getattr(self, name)
             if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
@@ -73,12 +77,15 @@ class TrialSpec:
         return tuple(getattr(self, name) for name in self.__dataclass_fields__ if name not in _OF_ONE_TRIAL)
 
     def to_dict(self) -> dict[str, Any]:
-        """As builtin types, for the wire."""
-        return {
+        """As builtin types, for the wire; ``plugins`` only where there are some."""
+        values = {
             **_fields(self),
             "hyperparameters": dict(self.hyperparameters),
             "settings": dict(self.settings),
         }
+        if not self.plugins:
+            del values["plugins"]
+        return values
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrialSpec:
@@ -248,7 +255,7 @@ def check_outcome(outcome: TrialOutcome) -> None:
         raise UnknownNameError("status of an outcome", outcome.status, OUTCOME_STATUSES)
     for score in (outcome.one_shot_score, outcome.architecture_score):
         if score is not None and not (isinstance(score, float) and math.isfinite(score)):
-            raise InvalidValueError(f"a score is a finite number or None, {score!r} came")
+            raise InvalidValueError(f"a score is a finite number or None, got {score!r}")
     if not isinstance(outcome.extras, Mapping):
         raise InvalidValueError(f"not an outcome: extras are numbers by name, got {outcome.extras!r}")
     for name, value in outcome.extras.items():

@@ -27,4 +27,4 @@ def read_value(name: str, value: object, kind: type) -> bool | int | float | str
             raise ValueError
         return int(value) if kind is int else float(value)
     except (KeyError, ValueError):
-        raise InvalidValueError(f"{name} takes {KINDS.get(kind, kind.__name__)}, {value!r} came") from None
+        raise InvalidValueError(f"{name} takes {KINDS.get(kind, kind.__name__)}, got {value!r}") from None

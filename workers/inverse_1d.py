@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from spaces.errors import InvalidValueError, UnknownNameError
+from spaces.errors import InvalidValueError, PluginError, UnknownNameError
 from spaces.hyperparameters import (
     PRESETS,
     Hyperparameters,
     configuration_space,
+    defaults_of,
     from_configuration,
+    preset,
     to_configuration,
 )
 from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
-from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET
+from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, parts
 from spaces.inverse_1d.trial import INVERSE_1D, PROBLEM, InverseTrial, inverse_settings, split_settings
+from spaces.plugins import plugins_of
 from spaces.task import PSNR, Labels, Task
 from spaces.trial import TrialOutcome, TrialSpec
 
@@ -68,7 +71,7 @@ class Inverse1D(Task):
     def __post_init__(self) -> None:
         # Names and their combination are checked where they are used.
         InverseTrial(
-            PRESETS["H1"],
+            preset("H1", self.method),
             budget=1.0,
             seed=0,
             space=self.space,
@@ -84,9 +87,14 @@ class Inverse1D(Task):
         return Labels(self.space, self.operations, self.data, self.method)
 
     @property
+    def plugins(self) -> str:
+        """Of the plug-ins that have registered parts which the settings name."""
+        return plugins_of(parts(self.space, self.operations, self.data, self.method))
+
+    @property
     def presets(self) -> Mapping[str, Mapping[str, Any]]:
-        """The paper's (Tables 6 to 8)."""
-        return {name: values.to_dict() for name, values in PRESETS.items()}
+        """The paper's (Tables 6 to 8), with the defaults of what the method adds."""
+        return {name: preset(name, self.method).to_dict() for name in PRESETS}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -104,24 +112,34 @@ class Inverse1D(Task):
         return replace(self, choices=choices, **problem)
 
     def configuration_space(self) -> ConfigurationSpace:
-        """The ranges of Table 7, of what the method searches."""
+        """The ranges of Table 7, and those of the method, of what the method searches."""
         return configuration_space(self.method)
 
     def hyperparameters(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        """All eight; what is not searched comes from the paper's preset (section 5.4)."""
+        """All of a trial; what the method does not search comes from its preset (section 5.4)."""
         return from_configuration(configuration, self.method).to_dict()
 
     def configuration(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         """The point of the configuration space."""
-        return to_configuration(Hyperparameters.from_mapping(hyperparameters), self.method)
+        return to_configuration(Hyperparameters.from_mapping(self.completed(hyperparameters), self.method), self.method)
+
+    def completed(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The defaults of what the method adds, for points of methods that do not have it."""
+        return {**hyperparameters, **{k: v for k, v in defaults_of(self.method).items() if k not in hyperparameters}}
 
     def check_trial(self, spec: TrialSpec) -> None:
-        """Names of parts that a plug-in of the run has registered, and one of this process has not."""
+        """Refuses parts that a plug-in of the run has registered, and none of this process, or one of other code."""
         InverseTrial.of(spec)
+        here = self.configured(spec.settings).plugins
+        if spec.plugins != here:
+            raise PluginError(
+                f"the plug-ins of this process have other code ({here or 'none'}) than those of the run "
+                f"({spec.plugins or 'none'}): use the same files"
+            )
 
     def check_hyperparameters(self, values: Mapping[str, Any]) -> None:
-        """All eight, and none but them; see :class:`spaces.hyperparameters.Hyperparameters`."""
-        Hyperparameters.from_mapping(values)
+        """The eight and those of the method, and no others; see :class:`spaces.hyperparameters.Hyperparameters`."""
+        Hyperparameters.from_mapping(values, self.method)
 
     def baseline_architecture(self, baseline: str, generator: random.Random) -> str:
         """One operation everywhere, or each drawn."""

@@ -178,6 +178,7 @@ class CampaignSettings:
             retrain=self.is_baseline or self.retrain == "always" or self.objective == "architecture",
             settings=task.settings,
             architecture=self.architecture(task, trial, draw),
+            plugins=task.plugins,
         )
 
     def to_dict(self) -> dict[str, Any]:

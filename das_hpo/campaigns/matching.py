@@ -84,7 +84,7 @@ def continued(record: RunRecord, wanted: CampaignSettings) -> CampaignSettings:
     """
     if record.kind != "campaign":
         raise RunExistsError(f"the name {record.name!r} is taken by a {record.kind}: choose another --name or --prefix")
-    require_same_code(record, fingerprint(load_task(wanted.task)))
+    require_same_code(record, fingerprint(wanted.configured_task()))
     settings = record.settings
     try:
         stored = CampaignSettings.from_mapping(record.settings)
@@ -116,7 +116,7 @@ def stored_campaigns(records: Iterable[RunRecord]) -> list[CampaignSettings]:
             continue
         try:
             campaign = CampaignSettings.from_mapping(record.settings)
-            if record.fingerprint in (None, fingerprint(load_task(campaign.task))):
+            if record.fingerprint in (None, fingerprint(campaign.configured_task())):
                 found.append(campaign)
         except UsageError as error:
             log.warning("the campaign %s is passed over: %s", record.name, error)

@@ -66,7 +66,7 @@ def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
                     "name": campaign_name(name, configured, "" if method in (METHOD, "") else method),
                     "task": what.task,
                     "settings": configured.settings,
-                    "hyperparameters": what.hyperparameters,
+                    "hyperparameters": configured.completed(what.hyperparameters),
                     "label": name,
                 }
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from das_hpo.durations import require_duration
 from spaces.errors import InvalidValueError
-from spaces.task_registry import DEFAULT_TASK
+from spaces.task_registry import DEFAULT_TASK, without_plugins
 
 if TYPE_CHECKING:
     from das_hpo.launching.local import LocalWorkers
@@ -129,7 +129,7 @@ class Cluster:
                 wait_s=self.service.wait_s,
                 lease_s=self.service.lease_s,
                 evaluation_timeout_s=timeout_s,
-                task=None if run.fingerprint is None else (run.task, run.fingerprint),
+                task=None if run.fingerprint is None else (run.task, without_plugins(run.fingerprint)),
             ),
             attempts=attempts,
             stop=stop,

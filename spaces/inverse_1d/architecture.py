@@ -87,10 +87,10 @@ class Architecture:
     def __post_init__(self) -> None:
         space, valid = entry("space", SEARCH_SPACES, self.space), valid_operations(self.space)
         group_count, size = space.groups, space.size
-        came = "|".join(str(len(group)) for group in self.groups)
+        lengths = "|".join(str(len(group)) for group in self.groups)
         if len(self.groups) != group_count or any(len(group) != size for group in self.groups):
             expected = "|".join([str(size)] * group_count)
-            raise InvalidValueError(f"a {self.space} architecture has {expected} operations, {came} came")
+            raise InvalidValueError(f"a {self.space} architecture has {expected} operations, got {lengths}")
         for operation in self.operations:
             if operation not in valid:
                 raise UnknownPartError(f"operation of the {self.space} space", operation, valid)

@@ -65,17 +65,17 @@ class Choices:
                 raise UnknownNameError(name, getattr(self, name), words)
         for name in ("noise_sigma", "layer_noise_sigma", "alpha_init_std"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise InvalidValueError(f"{name} must be 0 or more, {getattr(self, name)} came")
+                raise InvalidValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         for name in ("blur_sigma", "tau", "loss_scale"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise InvalidValueError(f"{name} must be above 0, {getattr(self, name)} came")
+                raise InvalidValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if not 0 < self.warm_up_fraction <= 1:
-            raise InvalidValueError(f"warm_up_fraction must be in (0, 1], {self.warm_up_fraction} came")
+            raise InvalidValueError(f"warm_up_fraction must be in (0, 1], got {self.warm_up_fraction}")
         for name, least in (("channels", 1), ("batch_size", 2)):
             if getattr(self, name) < least:
-                raise InvalidValueError(f"{name} must be {least} or more, {getattr(self, name)} came")
+                raise InvalidValueError(f"{name} must be {least} or more, got {getattr(self, name)}")
         if self.merge_kernel_size < 1 or self.merge_kernel_size % 2 == 0:
-            raise InvalidValueError(f"merge_kernel_size must be odd and positive, {self.merge_kernel_size} came")
+            raise InvalidValueError(f"merge_kernel_size must be odd and positive, got {self.merge_kernel_size}")
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, for the wire and the database."""

@@ -11,7 +11,8 @@ from spaces.errors import InvalidValueError
 from spaces.hyperparameters import Hyperparameters
 from spaces.inverse_1d.architecture import Architecture, candidate_operations
 from spaces.inverse_1d.choices import Choices
-from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, entry
+from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, entry, parts
+from spaces.plugins import plugins_of
 from spaces.trial import TrialSpec
 
 #: The task's name.
@@ -64,12 +65,13 @@ class InverseTrial:
         candidate_operations(self.space, self.operations)
         entry("data formation", DATA_FORMATIONS, self.data)
         spaces = entry("method", METHODS, self.method).spaces
+        self.hyperparameters.check(self.method)
         if not 0 < self.budget < math.inf:
-            raise InvalidValueError(f"a budget is a positive number of epochs, {self.budget} came")
+            raise InvalidValueError(f"a budget is a positive number of epochs, got {self.budget}")
         if not 0 <= self.seed < 2**63:
-            raise InvalidValueError(f"a seed is an integer in [0, 2**63), {self.seed} came")
+            raise InvalidValueError(f"a seed is an integer in [0, 2**63), got {self.seed}")
         if spaces is not None and self.space not in spaces:
-            raise InvalidValueError(f"{self.method} needs the {' or '.join(spaces)} space, {self.space} came")
+            raise InvalidValueError(f"{self.method} needs the {' or '.join(spaces)} space, got {self.space}")
         if self.architecture is not None and Architecture.parse(self.architecture).space != self.space:
             raise InvalidValueError(f"the architecture {self.architecture!r} is none of the {self.space} space")
 
@@ -94,6 +96,7 @@ class InverseTrial:
             retrain=self.retrain,
             settings=inverse_settings(self.space, self.operations, self.data, self.method, self.choices),
             architecture=self.architecture,
+            plugins=plugins_of(parts(self.space, self.operations, self.data, self.method)),
         )
 
     @classmethod
@@ -101,7 +104,7 @@ class InverseTrial:
         """Reads a trial that crossed the wire; raises as the constructor does."""
         problem, choices = split_settings(spec.settings)
         return cls(
-            hyperparameters=Hyperparameters.from_mapping(spec.hyperparameters),
+            hyperparameters=Hyperparameters.from_mapping(spec.hyperparameters, problem.get("method", "das")),
             budget=spec.budget,
             seed=spec.seed,
             retrain=spec.retrain,

@@ -137,9 +137,19 @@ def score(net: SlowNetwork, formation: Any, flat: Tensor, mix: Tensor | None, na
 
 
 def slow_search(
-    net: SlowNetwork, formation: Any, flat: Tensor, alpha: Tensor, relax: Relax, *, one_level: bool = False
+    net: SlowNetwork,
+    formation: Any,
+    flat: Tensor,
+    alpha: Tensor,
+    relax: Relax,
+    *,
+    one_level: bool = False,
+    pull: float = 0.0,
 ) -> tuple[float, Tensor]:
-    """The one-shot PSNR and alpha after a search of gradient descent on alpha and Adam on the weights."""
+    """The one-shot PSNR and alpha after a search of gradient descent on alpha and Adam on the weights.
+
+    After each step alpha is multiplied by ``1 - pull``.
+    """
     spec, point = net.spec, net.spec.hyperparameters
     flat, alpha = torch.nn.Parameter(flat), torch.nn.Parameter(alpha)
     weights = torch.optim.Adam(
@@ -163,6 +173,7 @@ def slow_search(
         if one_level:
             alphas.step()
         weights.step()
+        alpha.data *= 1 - pull
     with torch.no_grad():
         return score(net, formation, flat, relax(alpha, spec.steps), "one-shot-validation"), alpha.detach()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from storage.frames import load_results
 from tests.das_hpo.command import assert_one_line_error, das_hpo
 from tests.test_end_to_end import Lab, until
 
@@ -117,3 +119,68 @@ def test_a_plugin_that_prints_leaves_stdout_to_the_data(tmp_path: Path) -> None:
     assert process.returncode == 0, process.stderr
     assert "hello" in process.stderr
     assert process.stdout.startswith("campaign,")
+
+
+def test_hyperparameters_and_numbers_of_a_method_become_columns(lab: Lab) -> None:
+    """A run searches them, options narrow and fix them, presets have the defaults, and load_results shows all."""
+    options = ("--plugin", "own_hyperparameters", "--method", "tempered", "--workers", "1", "--quiet")
+    lab.run("run", *TINY, *options, "--range", "temperature=0.02:0.05", "--fix", "sign=minus", "--name", "own")
+    lab.run("evaluate", "H1", "own", *options, "--trials", "1", "--epochs", "0.1")
+    frame = load_results(f"sqlite:///{lab.folder}/das-hpo.db")
+    searched = frame[frame["run"] == "own"]
+    assert searched["temperature"].between(0.02, 0.05).all()
+    assert searched["temperature"].nunique() > 1
+    assert set(searched["sign"]) == {"minus"}
+    assert set(frame[frame["run"].str.startswith("H1")]["temperature"]) == {1.0}
+    assert frame["mixing_entropy"].between(0, math.log(2) + 1e-6).all()
+    assert set(frame["status"]) == {"completed"}
+    _, err = lab.run("evaluate", "own", *options[:2], "--method", "das", "--trials", "1", status=2)
+    assert "unknown hyperparameter 'temperature': valid are parameter_learning_rate" in err
+
+
+def test_numbers_of_other_code_of_a_plugin_do_not_mix(lab: Lab) -> None:
+    """A run does not go on with it, trials are not counted on; runs of built-in parts do not care."""
+    options = ("--plugin", "own_set", "--workers", "1", "--quiet")
+    given = ("evaluate", "H1", *options, "--trials", "1", "--epochs", "0.1")
+    lab.run(*given, "--operations", "noisy", "--name", "mine")
+    lab.run(*given, "--name", "plain")
+    codes = {row["run"]: row["fingerprint"] for row in lab.rows("select run, fingerprint from results")}
+    assert codes["mine"].startswith(codes["plain"] + "+")
+    with (lab.folder / "own_set.py").open("a") as file:
+        file.write("# changed\n")
+    _, err = lab.run(*given, "--operations", "noisy", "--name", "mine", status=2)
+    assert "'mine' was begun with other code" in err
+    _, err = lab.run("resume", "mine", *options, status=2)
+    assert "'mine' was begun with other code" in err
+    _, err = lab.run("resume", "plain", *options, status=2)
+    assert "is completed: there is nothing to resume" in err
+    lab.run(*given, "--operations", "noisy")
+    assert len(lab.rows("select distinct fingerprint from results where operations = 'noisy'")) == 2
+
+
+def test_a_worker_with_other_code_of_a_plugin_leaves_the_run_to_others(lab: Lab) -> None:
+    """It says what to do and hands the evaluation back, which a worker with the same file computes."""
+    elsewhere = lab.folder / "elsewhere"
+    elsewhere.mkdir()
+    source = (lab.folder / "own_set.py").read_text()
+    (elsewhere / "own_set.py").write_text(source + "# changed\n")
+    nameserver = lab.nameserver()
+    other = Lab(elsewhere)
+    other.environment, other.processes = lab.environment, lab.processes
+    poor = other.start("worker", "--nameserver", nameserver, "--plugin", "own_set")
+    options = ("--plugin", "own_set", "--operations", "noisy", "--nameserver", nameserver, "--quiet")
+    run = lab.start("run", *TINY, *options, "--name", "own")
+    assert poor.stderr is not None
+    lines: list[str] = []
+    while "left to other workers" not in "".join(lines[-1:]):
+        lines.append(poor.stderr.readline())
+        assert lines[-1], lines
+    assert "the plug-ins of this process have other code" in lines[-1]
+    assert "use the same files" in lines[-1]
+    rich = lab.start("worker", "--nameserver", nameserver, "--plugin", "own_set")
+    lab.end(run)
+    rows = lab.rows("select results.status, fingerprint from results")
+    assert {row["status"] for row in rows} == {"completed"}
+    (stored,) = lab.rows("select fingerprint from runs")
+    assert {row["fingerprint"] for row in rows} == {stored["fingerprint"]}
+    assert rich.poll() is None

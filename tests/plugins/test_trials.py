@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from spaces.inverse_1d.architecture import Architecture, candidate_operations, e
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import data_formation
 from spaces.inverse_1d.networks import discrete_network, relaxed_network
-from spaces.inverse_1d.registries import OPERATION_SETS, OPERATIONS, REGISTRIES, Operation
+from spaces.inverse_1d.registries import METHODS, OPERATION_SETS, OPERATIONS, REGISTRIES, Operation
 from spaces.inverse_1d.trial import InverseTrial
 from spaces.plugins import load_plugins
 from tests.plugins.isolation import registries_as_they_are
@@ -26,7 +27,7 @@ from workers.trials.pipeline import run_trial, run_trials
 from workers.trials.search import initial_alpha
 from workers.trials.training import initial_weights
 
-PLUGINS = [f"tests.plugins.own_{part}" for part in ("operations", "set", "data", "method", "space")]
+PLUGINS = [f"tests.plugins.own_{part}" for part in ("operations", "set", "data", "method", "space", "hyperparameters")]
 
 POINT = dataclasses.replace(
     PRESETS["H1"],
@@ -71,20 +72,29 @@ def slow_matrix(data: str) -> torch.Tensor:
     return rows
 
 
+def slow_relaxation(one: InverseTrial) -> Relax:
+    """How the method of the trial makes mixing weights, written down again."""
+    if one.method == "gumbel-one-level":
+        return gumbel(one.seed, one.steps)
+    own = one.hyperparameters.own
+    factor = (-1 if own.get("sign") == "minus" else 1) / float(own.get("temperature", 1))
+    return lambda alpha, step: torch.softmax(factor * alpha, dim=1)
+
+
 def slow_trial(one: InverseTrial) -> tuple[float, Architecture, float]:
     """One-shot PSNR, architecture and its PSNR, by the slow trial."""
     formation = data_formation(one.data, one.choices)
     matrix, candidates = slow_matrix(one.data), candidate_operations(one.space, one.operations)
     layout = relaxed_network(one.space, one.operations, formation, one.choices).layout
-    relax: Relax = lambda alpha, step: torch.softmax(alpha, dim=1)  # noqa: E731 (the plain one)
     own = one.method == "gumbel-one-level"
     psnr_db, alpha = slow_search(
         SlowNetwork(one, [candidates] * edge_count(one.space), matrix),
         formation,
         initial_weights([one], layout, "search-weights", "cpu")[0],
         initial_alpha([one], layout)[0],
-        gumbel(one.seed, one.steps) if own else relax,
+        slow_relaxation(one),
         one_level=own,
+        pull=float(one.hyperparameters.own.get("pull", 0)),
     )
     chosen = [sorted(range(len(candidates)), key=row.__getitem__)[-2 if own else -1] for row in alpha.tolist()]
     found = Architecture.of_edges(one.space, [candidates[index] for index in chosen])
@@ -127,6 +137,84 @@ def test_a_trial_gives_the_numbers_of_the_slow_one(
     assert outcome.one_shot_score == pytest.approx(one_shot, abs=0.01)
     assert outcome.architecture == str(architecture)
     assert outcome.architecture_score == pytest.approx(retrained, abs=0.01)
+
+
+TEMPERED = {"temperature": 0.02, "sign": "minus"}
+
+
+@pytest.mark.parametrize("kernel", ["torch", "fused"])
+@pytest.mark.parametrize("space", ["sequential", "cell"])
+@pytest.mark.parametrize(
+    ("method", "own"), [("tempered", TEMPERED), ("das-pulled", {"pull": 0.3})], ids=["tempered", "das-pulled"]
+)
+def test_hyperparameters_of_a_method_count(method: str, own: dict[str, Any], space: str, kernel: str) -> None:
+    """Scores and architecture are the slow trial's with these values, and other ones with the defaults."""
+    spread = dataclasses.replace(CHOICES, alpha_init_std=0.05)
+    one = spec(method=method, space=space, hyperparameters=dataclasses.replace(POINT, own=own), choices=spread)
+    outcome = run_trial(one, kernel=kernel)
+    assert (outcome.status, outcome.kernel) == ("completed", kernel)
+    one_shot, architecture, retrained = slow_trial(one)
+    assert outcome.one_shot_score == pytest.approx(one_shot, abs=0.01)
+    assert outcome.architecture == str(architecture)
+    assert outcome.architecture_score == pytest.approx(retrained, abs=0.01)
+    default = run_trial(dataclasses.replace(one, hyperparameters=POINT.with_defaults(method)), kernel=kernel)
+    assert outcome.one_shot_score != pytest.approx(default.one_shot_score, abs=1e-4)
+
+
+@pytest.mark.parametrize("kernel", ["torch", "fused"])
+def test_each_trial_of_a_batch_has_its_own_hyperparameters(kernel: str) -> None:
+    """Trials of different temperatures in one batch give the numbers that each gives alone, and its own extra."""
+    points = [
+        dataclasses.replace(POINT, own={"temperature": temperature, "sign": sign})
+        for temperature, sign in ((0.02, "plus"), (0.02, "minus"), (5.0, "plus"))
+    ]
+    specs = [spec(method="tempered", hyperparameters=point) for point in points]
+    together = run_trials(specs, kernel=kernel)
+    for one, outcome in zip(specs, together, strict=True):
+        alone = run_trial(one, kernel=kernel)
+        assert outcome.one_shot_score == pytest.approx(alone.one_shot_score, rel=1e-4)
+        assert outcome.extras == pytest.approx(alone.extras, rel=1e-4)
+    assert len({round(outcome.extras["mixing_entropy"], 6) for outcome in together}) == 3
+
+
+@pytest.mark.parametrize("kernel", ["torch", "fused"])
+def test_an_extra_is_a_number_of_the_last_mixing_weights(kernel: str) -> None:
+    """The entropy that the method gives is that of softmax(alpha / temperature) after the last epoch."""
+    point = dataclasses.replace(POINT, own={"temperature": 0.02, "sign": "plus"})
+    outcome = run_trial(spec(method="tempered", hyperparameters=point), kernel=kernel)
+    alpha = next(epoch.alpha for epoch in reversed(outcome.epochs) if epoch.phase == "search")
+    assert alpha is not None
+    entropies = []
+    for row in alpha:
+        powers = [math.exp(value / 0.02) for value in row]
+        entropies.append(-sum(power / sum(powers) * math.log(power / sum(powers)) for power in powers))
+    assert outcome.extras == {"mixing_entropy": pytest.approx(sum(entropies) / len(entropies), rel=1e-5)}
+
+
+def test_an_extra_of_another_shape_is_refused() -> None:
+    """A number of every edge is not one of every trial."""
+    METHODS["wide"] = dataclasses.replace(METHODS["das"], extras=lambda state: {"alpha": state.alpha})
+    with pytest.raises(
+        InvalidValueError, match=r"'alpha' of the method wide must be a tensor \[1\].* got .*\[1, 10, 2"
+    ):
+        run_trial(spec(method="wide"))
+
+
+@pytest.mark.parametrize(
+    ("own", "match"),
+    [
+        ({}, "the method tempered has the hyperparameters temperature, sign; got none"),
+        ({**TEMPERED, "pull": 0.1}, "got temperature, sign, pull"),
+        ({**TEMPERED, "temperature": "hot"}, "temperature takes a finite number, got 'hot'"),
+        ({**TEMPERED, "temperature": float("nan")}, "temperature takes a finite number, got nan"),
+        ({**TEMPERED, "sign": "times"}, "sign takes one of plus, minus, got 'times'"),
+    ],
+    ids=["missing", "foreign", "text", "nan", "word"],
+)
+def test_hyperparameters_that_the_method_does_not_have_are_refused(own: dict[str, Any], match: str) -> None:
+    """A trial is refused before it is begun."""
+    with pytest.raises(InvalidValueError, match=match):
+        spec(method="tempered", hyperparameters=dataclasses.replace(POINT, own=own))
 
 
 @pytest.mark.parametrize("values", [{"operations": "own"}, {"method": "gumbel-one-level"}, {"space": "skip"}], ids=str)

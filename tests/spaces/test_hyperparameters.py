@@ -1,6 +1,8 @@
 """Hyperparameters against the paper's tables, and to ConfigSpace and back."""
 
+import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,15 @@ from spaces.hyperparameters import (
     PRESETS,
     RANGES,
     Hyperparameters,
+    check_methods,
     configuration_space,
     from_configuration,
     preset,
     searched,
     to_configuration,
 )
-from spaces.inverse_1d.registries import METHODS
+from spaces.inverse_1d.registries import METHODS, OwnHyperparameter
+from tests.plugins.isolation import registries_as_they_are
 
 TABLES = json.loads(
     (Path(__file__).parents[2] / "das_hpo" / "analysis" / "reproduction" / "data" / "paper_tables.json").read_text(
@@ -115,7 +119,7 @@ def changed(**values: Any) -> dict[str, Any]:
         (changed(alpha_learning_rate=-1.0), InvalidValueError, "alpha_learning_rate must be a finite number of 0 or"),
         (changed(alpha_learning_rate=float("nan")), InvalidValueError, "must be a finite number"),
         (changed(parameter_weight_decay=True), InvalidValueError, "must be a finite number"),
-        (changed(parameter_learning_rate="fast"), InvalidValueError, "'fast' came"),
+        (changed(parameter_learning_rate="fast"), InvalidValueError, "got 'fast'"),
         (changed(alpha_optimizer="sgd"), UnknownNameError, "valid are adam, gradient-descent"),
         (changed(alpha_warm_up="true"), UnknownNameError, "unknown alpha_warm_up 'true': valid are True, False"),
         (changed(alpha_warm_up=1), UnknownNameError, "unknown alpha_warm_up 1"),
@@ -137,3 +141,50 @@ def test_unknown_names() -> None:
     with pytest.raises(UnknownNameError, match="unknown method 'darts': valid are das, das-single"):
         searched("darts")
     assert set(HYPERPARAMETERS) == set(TABLES["hyperparameter_ranges"])
+
+
+OWN = {
+    "temperature": OwnHyperparameter(1.0, low=0.1, high=10.0, log=True),
+    "samples": OwnHyperparameter(2, low=1, high=5),
+    "kind": OwnHyperparameter("soft", values=("soft", "hard")),
+    "annealed": OwnHyperparameter(False, values=(True, False)),
+}
+
+
+@pytest.fixture
+def own_method() -> Iterator[str]:
+    """A method with a hyperparameter of each type beside the eight."""
+    with registries_as_they_are():
+        METHODS["own"] = dataclasses.replace(METHODS["das"], hyperparameters=OWN)
+        check_methods()
+        yield "own"
+
+
+def test_hyperparameters_of_a_method_join_the_space(own_method: str) -> None:
+    """They are sampled within their ranges, read as their own types, and written back."""
+    space = configuration_space(own_method)
+    space.seed(3)
+    points = [from_configuration(configuration, own_method) for configuration in space.sample_configuration(200)]
+    assert sorted(space) == sorted([*HYPERPARAMETERS, *OWN])
+    for point in points:
+        assert [type(value) for value in point.own.values()] == [float, int, str, bool]
+        assert 0.1 <= float(point.own["temperature"]) <= 10
+        assert Hyperparameters.from_mapping(point.to_dict(), own_method) == point
+        assert from_configuration(to_configuration(point, own_method), own_method) == point
+    assert {point.own["samples"] for point in points} == {1, 2, 3, 4, 5}
+    assert {(point.own["kind"], point.own["annealed"]) for point in points} == {
+        (kind, annealed) for kind in ("soft", "hard") for annealed in (True, False)
+    }
+    assert abs(sum(float(point.own["temperature"]) < 1 for point in points) / 200 - 0.5) < 0.12
+
+
+def test_presets_have_the_defaults_of_a_method(own_method: str) -> None:
+    """A preset of the paper says nothing of what a method adds; other methods have none of it."""
+    assert preset("H1", own_method).own == {name: own.default for name, own in OWN.items()}
+    assert preset("H1").own == {}
+    with pytest.raises(UnknownNameError, match="unknown hyperparameter 'temperature': valid are parameter_learning"):
+        Hyperparameters.from_mapping(preset("H1", own_method).to_dict(), "das")
+    with pytest.raises(InvalidValueError, match="hyperparameters missing: temperature, samples, kind, annealed"):
+        Hyperparameters.from_mapping(preset("H1").to_dict(), own_method)
+    with pytest.raises(UnknownNameError, match="unknown kind 'sharp': valid are soft, hard"):
+        from_configuration({**to_configuration(preset("H1", own_method), own_method), "kind": "sharp"}, own_method)

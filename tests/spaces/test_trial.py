@@ -84,7 +84,7 @@ SPEC = TrialSpec("task", {"rate": 0.1}, budget=5, seed=1, settings={"layers": 3}
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"budget": 0}, "a budget is a positive number of epochs, 0 came"),
+        ({"budget": 0}, "a budget is a positive number of epochs, got 0"),
         ({"budget": float("nan")}, "a budget is a positive number"),
         ({"seed": -1}, "a seed is an integer"),
         ({"seed": 2**63}, "a seed is an integer"),

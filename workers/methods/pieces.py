@@ -4,6 +4,7 @@
     relaxation()         -> Relaxation          how alpha becomes mixing weights
     update(state)        -> Update              which steps a search takes, on which batches
     selection(state)     -> indices             which operation each layer or edge keeps
+    extras(state)        -> tensors by name     further numbers of each trial, at the end of the search, [T]
 
 ``state`` is a :class:`workers.methods.state.SearchState`. All tensors have the trial dimension T first, and nothing may
 cross it: a trial gives the same numbers in a batch and alone.
@@ -12,8 +13,9 @@ cross it: a trial gives the same numbers in a batch and alone.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -34,11 +36,14 @@ class Moment(NamedTuple):
         step: Steps taken, from 0; at the one-shot validation all of them.
         steps: Steps of the whole search.
         generators: One for each trial, derived from its seed.
+        hyperparameters: The method's own, by name, as each trial has them ([T, 1, 1], to be multiplied by alpha): a
+            number as it is, true and false as 1 and 0, text as its place among the hyperparameter's values.
     """
 
     step: int
     steps: int
     generators: Sequence[torch.Generator]
+    hyperparameters: Mapping[str, Float[Tensor, "T 1 1"]] = MappingProxyType({})
 
     def uniform(self, like: Float[Tensor, "T E O"]) -> Float[Tensor, "T E O"]:
         """Numbers in [0, 1), drawn by each trial from its own generator."""
@@ -50,8 +55,8 @@ class Relaxation(abc.ABC):
     """How alpha becomes the weights that mix the candidate operations.
 
     Attributes:
-        is_fixed: Whether ``mix`` is always the same function of alpha, without random numbers and without a look at
-            the moment: its steps may then be recorded as a CUDA graph.
+        is_fixed: Whether ``mix`` is the same function of alpha at every step, and draws no random numbers: its steps
+            may then be recorded as a CUDA graph. The hyperparameters of the moment do not change, and may be used.
     """
 
     is_fixed = False

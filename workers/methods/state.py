@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from spaces.inverse_1d.layout import Buffers
 from spaces.inverse_1d.network import Forward, Network
+from spaces.inverse_1d.registries import METHODS, entry
 from spaces.inverse_1d.trial import InverseTrial
 from workers.methods.pieces import Moment, Relaxation
 from workers.trials.batches import Batch, Batches, generators
@@ -38,6 +40,7 @@ class SearchState:
         alpha: [T, E, O].
         batches: Makes the stream of batches of a name.
         step: Steps taken.
+        hyperparameters: The method's own; see :class:`workers.methods.pieces.Moment`.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class SearchState:
         self.alpha = alpha
         self.batches = batches
         self.step = 0
+        self.hyperparameters = own_hyperparameters(specs, device)
         self._generators = generators([spec.seed for spec in specs], device, "relaxation")
         self._weight_optimizer = Adam(self.weights)
         self._weight_rate = weight_rates(specs, device)
@@ -71,7 +75,7 @@ class SearchState:
     @property
     def moment(self) -> Moment:
         """Where the search is."""
-        return Moment(self.step, self.specs[0].steps, self._generators)
+        return Moment(self.step, self.specs[0].steps, self._generators, self.hyperparameters)
 
     @property
     def loss_scale(self) -> float:
@@ -117,3 +121,13 @@ class SearchState:
         if gradient is not None:
             self._weight_optimizer.step(self.weights, gradient, rate, self._weight_decay)
         return errors
+
+
+def own_hyperparameters(specs: Sequence[InverseTrial], device: str) -> dict[str, Float32[Tensor, "T 1 1"]]:
+    """What the method of the trials adds to the hyperparameters, as numbers; see :class:`Moment`."""
+    found = {}
+    for name, own in entry("method", METHODS, specs[0].method).hyperparameters.items():
+        values = [spec.hyperparameters.own[name] for spec in specs]
+        numbers = [own.values.index(value) if isinstance(value, str) else float(value) for value in values]
+        found[name] = torch.tensor(numbers, dtype=torch.float32, device=device).view(-1, 1, 1)
+    return found

@@ -61,6 +61,7 @@ def _outcomes(specs: Sequence[InverseTrial], name: str, device: str, kernel: str
     formation = data_formation(first.data, first.choices, device)
     curves = Curves(len(specs))
     one_shot: list[float | None] = [None] * len(specs)
+    extras: list[dict[str, float]] = [{} for _ in specs]
     architectures: list[Architecture | None]
     kernels, search_s, retrain_s = [], 0.0, 0.0
 
@@ -69,7 +70,7 @@ def _outcomes(specs: Sequence[InverseTrial], name: str, device: str, kernel: str
         architectures = [Architecture.parse(first.architecture)] * len(specs)
     else:
         found = search(specs, formation, curves, device, kernel)
-        one_shot, architectures = found.one_shot_score, found.architecture
+        one_shot, architectures, extras = found.one_shot_score, found.architecture, found.extras
         kernels.append(found.kernel)
         search_s = (time.perf_counter() - start) / len(specs)
 
@@ -104,6 +105,7 @@ def _outcomes(specs: Sequence[InverseTrial], name: str, device: str, kernel: str
                 search_s=search_s,
                 retrain_s=retrain_s if trial in going else 0.0,
                 message=curves.messages[trial],
+                extras=extras[trial],
             )
         )
     return outcomes

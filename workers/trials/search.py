@@ -15,7 +15,7 @@ from spaces.inverse_1d.architecture import Architecture, candidate_operations, e
 from spaces.inverse_1d.data_formation import DataFormation
 from spaces.inverse_1d.layout import Layout
 from spaces.inverse_1d.networks import relaxed_network
-from spaces.inverse_1d.registries import METHODS, entry
+from spaces.inverse_1d.registries import METHODS, Method, entry
 from spaces.inverse_1d.trial import InverseTrial
 from spaces.references import resolve
 from workers.kernels import forward_for
@@ -35,11 +35,13 @@ class Found:
         one_shot_score: PSNR of the relaxed network in dB; None if the trial diverged.
         architecture: The operation chosen everywhere; None if the trial diverged.
         kernel: ``torch`` or ``fused``.
+        extras: Further numbers that the method gives, by name; none if the trial diverged.
     """
 
     one_shot_score: list[float | None]
     architecture: list[Architecture | None]
     kernel: str
+    extras: list[dict[str, float]]
 
 
 def search(
@@ -81,6 +83,7 @@ def search(
         [score if ok else None for score, ok in zip(scores, alive, strict=True)],
         [architecture if ok else None for architecture, ok in zip(chosen, alive, strict=True)],
         used,
+        [numbers if ok else {} for numbers, ok in zip(further_numbers(method, state), alive, strict=True)],
     )
 
 
@@ -106,6 +109,28 @@ def learn(state: SearchState, update: Update, curves: Curves) -> None:
         curves.add("search", epoch, training_meter, validation_meter, state.alpha)
         if curves.all_diverged:
             break
+
+
+@torch.no_grad()
+def further_numbers(method: Method, state: SearchState) -> list[dict[str, float]]:
+    """The extras of each trial, as the method gives them.
+
+    Raises:
+        InvalidValueError: If the method does not give one number for each trial.
+    """
+    found: list[dict[str, float]] = [{} for _ in state.specs]
+    if method.extras is None:
+        return found
+    for name, values in resolve(method.extras)(state).items():
+        numbers = torch.as_tensor(values)
+        if numbers.shape != (len(found),):
+            raise InvalidValueError(
+                f"the extra {name!r} of the method {state.specs[0].method} must be a tensor [{len(found)}], one number "
+                f"for each trial; got the shape {list(numbers.shape)}"
+            )
+        for extras, number in zip(found, numbers.tolist(), strict=True):
+            extras[name] = float(number)
+    return found
 
 
 def initial_alpha(specs: Sequence[InverseTrial], layout: Layout) -> Float32[Tensor, "T E O"]:

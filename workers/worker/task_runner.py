@@ -74,10 +74,15 @@ class TaskRunner:
         """The same computation, with the fingerprint of the task's code in each outcome."""
 
         def signed(specs: Sequence[TrialSpec]) -> list[TrialOutcome]:
-            signature = self.fingerprints.get(specs[0].task) if specs else None
+            signature = self._fingerprint(specs[0]) if specs else None
             return [replace(outcome, fingerprint=signature) for outcome in compute(specs)]
 
         return signed
+
+    def _fingerprint(self, spec: TrialSpec) -> str | None:
+        """Of the code that computes the trial; None for a task that is not here."""
+        task = self._tasks.get(spec.task)
+        return None if task is None else fingerprint(task.configured(spec.settings))
 
 
 def run_task(task: Task, specs: Sequence[TrialSpec], device: str) -> list[TrialOutcome]:

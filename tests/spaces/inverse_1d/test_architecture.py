@@ -64,8 +64,8 @@ def test_random_architecture_follows_its_generator() -> None:
     [
         ("net,net", InvalidValueError, "write SPACE:OPERATION"),
         ("tree:net", UnknownNameError, "unknown space 'tree': valid are sequential, cell"),
-        ("sequential:net,net", InvalidValueError, "has 10 operations, 2 came"),
-        ("cell:" + ",".join(["net"] * 30), InvalidValueError, r"has 15\|15 operations, 30 came"),
+        ("sequential:net,net", InvalidValueError, "has 10 operations, got 2"),
+        ("cell:" + ",".join(["net"] * 30), InvalidValueError, r"has 15\|15 operations, got 30"),
         ("sequential:" + ",".join(["zero"] * 10), UnknownNameError, "unknown operation of the sequential space 'zero'"),
         ("sequential:" + ",".join(["conv"] * 10), UnknownNameError, "valid are learnable-gradient, net, roll, noise"),
     ],

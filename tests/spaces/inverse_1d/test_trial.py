@@ -48,7 +48,7 @@ SPEC = InverseTrial(preset("H1"), budget=5, seed=1)
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
-        ({"budget": 0}, InvalidValueError, "a budget is a positive number of epochs, 0 came"),
+        ({"budget": 0}, InvalidValueError, "a budget is a positive number of epochs, got 0"),
         ({"budget": float("nan")}, InvalidValueError, "a budget is a positive number"),
         ({"seed": -1}, InvalidValueError, "a seed is an integer"),
         ({"space": "tree"}, UnknownNameError, "unknown space 'tree'"),
