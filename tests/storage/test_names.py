@@ -82,7 +82,7 @@ def test_a_file_with_two_names_is_read_with_a_warning(
     with caplog.at_level(logging.WARNING), open_database(f"sqlite:///{tmp_path}/other.db") as database:
         assert [run.run.name for run in queries.runs(database)] == ["first"]
         assert queries.sql(database, "select name from runs").rows == (("first",),)
-    assert "what was written by another name may be missing" in caplog.text
+    assert "what was written under its other name may be missing" in caplog.text
     (found,) = maintenance.check(sqlite_url)
     assert "2 names" in found
     assert files(tmp_path) == ["other.db", "test.db"]
