@@ -8,6 +8,7 @@ from das_hpo.analysis.reproduction import paper
 from das_hpo.campaigns.campaign import CampaignSettings
 from das_hpo.commands.campaigns import add_trials, campaign_name, compute, problems
 from das_hpo.commands.command import Command, database, positive
+from das_hpo.commands.evaluate import EPOCHS
 from das_hpo.commands.options import add_setting, given
 from das_hpo.commands.problem import task_of
 from spaces.errors import InvalidValueError, UnknownNameError
@@ -87,7 +88,7 @@ def _draws_in_the_time_of_das(args: argparse.Namespace, task: Task, preset: str)
     labels = task.labels.to_dict()
     searching = labels.pop("method")
     choices = {f"{CHOICE}{name}": value for name, value in task.settings.items() if name not in (*labels, "method")}
-    settings = {**labels, "budget": args.budget or CampaignSettings(preset).budget, **choices}
+    settings = {**labels, "budget": args.budget or EPOCHS, **choices}
     try:
         records = run_records(url)
         same_code = {name: one for name, one in records.items() if one.fingerprint in (None, fingerprint(task))}

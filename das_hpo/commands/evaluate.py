@@ -13,12 +13,16 @@ from das_hpo.commands.command import Command
 from das_hpo.commands.incumbent import require_computed
 from das_hpo.commands.options import add_setting, given
 from das_hpo.commands.reading import reading
+from das_hpo.declaration import declarations
 from das_hpo.task_options import TASK_OPTIONS
 from spaces.errors import DatabaseMissingError, InvalidValueError, RunMissingError
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, load_task
 
 METHOD = TASK_OPTIONS["method"].default
+
+#: Of trials that are given no budget.
+EPOCHS: float = declarations(CampaignSettings)["budget"].default
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +89,7 @@ class _What:
 
 
 def _preset(args: argparse.Namespace, name: str, task: Task) -> _What:
-    return _What(args.task or DEFAULT_TASK, task.presets[name], {}, CampaignSettings(name).budget)
+    return _What(args.task or DEFAULT_TASK, task.presets[name], {}, EPOCHS)
 
 
 def _incumbent(args: argparse.Namespace, name: str, task: Task) -> _What:

@@ -72,7 +72,7 @@ def test_a_pipe_without_a_reader_is_not_waited_for_for_ever(
     """It is said that a reader is waited for, and then what to do."""
     monkeypatch.setattr(files, "READER_S", 0.5)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match=r"nobody reads the pipe .*pipe: start who reads it"):
+    with pytest.raises(OSError, match=r"nobody reads the pipe .*pipe: start a reader"):
         write_file(tmp_path / "pipe", lambda path: path.write_text("text"))
     assert "waiting for somebody to read the pipe" in caplog.text
 
@@ -117,5 +117,5 @@ def test_a_backup_into_a_link_or_a_pipe(folder: Path) -> None:
     assert das_hpo("db", "check", "--db", "sqlite:///copy.db", cwd=folder).returncode == 0
     refused = das_hpo("db", "backup", "pipe", cwd=folder)
     assert refused.returncode == 1
-    assert re.search("pipe is no file", refused.stderr)
+    assert re.search("pipe is not a file", refused.stderr)
     assert stat.S_ISFIFO((folder / "pipe").stat().st_mode)

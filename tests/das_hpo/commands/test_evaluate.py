@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from das_hpo.campaigns.campaign import CampaignSettings
+from das_hpo.commands import baseline, evaluate
+from das_hpo.commands.command import Parser
+from das_hpo.settings import check_run_name
+from spaces.hyperparameters import PRESETS
 from storage import queries
 from storage.engine import open_database
 from tests.das_hpo.command import assert_one_line_error, das_hpo
+from workers.inverse_1d import Inverse1D
 
 SHORT = ("--epochs", "0.1", "--workers", "1", "--device", "cpu", "-f", "json")
 
@@ -48,3 +59,35 @@ def test_what_cannot_be_evaluated_is_said(tmp_path: Path) -> None:
     assert_one_line_error(das_hpo("reproduce", "table1", "--epochs", "0", environment=environment), 2, "positive")
     assert_one_line_error(das_hpo("evaluate", "H1", "--name", "a b", environment=environment), 2, "cannot name")
     assert not (tmp_path / "x.db").exists()
+
+
+class Spaced(Inverse1D):
+    """A task with a preset whose name is no name of a run."""
+
+    @property
+    def name(self) -> str:
+        """Another task's."""
+        return "spaced"
+
+    @property
+    def presets(self) -> Mapping[str, Mapping[str, Any]]:
+        """The one preset."""
+        return {"my first": PRESETS["H1"].to_dict()}
+
+
+TASK = Spaced()
+
+
+@pytest.mark.parametrize("configure", [evaluate.configure, baseline.configure], ids=["evaluate", "baseline"])
+def test_a_preset_may_have_any_name(configure: Callable[[argparse.ArgumentParser], None]) -> None:
+    """Its campaign has a name that can be stored, and the default of every option that was not given."""
+    parser = Parser()
+    configure(parser)
+    names = ["my first"] if configure is evaluate.configure else ["random", "--preset", "my first"]
+    args = parser.parse_args([*names, "--task", f"{__name__}:TASK", "--seed", "3"])
+    asked = evaluate.asked_campaigns(args) if configure is evaluate.configure else baseline._campaigns(args, "random")
+    (campaign,) = asked
+    default = CampaignSettings("a")
+    assert (campaign.label, campaign.seed) == ("my first", 3)
+    assert (campaign.budget, campaign.trials, campaign.draws) == (default.budget, default.trials, default.draws)
+    check_run_name(campaign.name)

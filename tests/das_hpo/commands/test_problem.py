@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from das_hpo.campaigns.campaign import CampaignSettings
+from das_hpo.commands import baseline, evaluate
 from das_hpo.commands.command import Parser
 from das_hpo.commands.problem import add_run_settings, settings, task_of
+from das_hpo.declaration import declarations
 from das_hpo.settings import RunSettings, check_run_name
 from spaces.errors import UsageError
 from spaces.hyperparameters import PRESETS
@@ -59,3 +62,18 @@ def test_the_task_is_configured() -> None:
     assert task_of(args, {"space": "cell"}).settings["space"] == "cell"
     with pytest.raises(UsageError, match="'mesh'"):
         task_of(args, {"space": "mesh"})
+
+
+def test_every_declared_setting_has_its_option() -> None:
+    """Of a run in ``run``, of campaigns in ``evaluate`` and ``baseline`` together; none is forgotten."""
+    for cls, adders in (
+        (RunSettings, (add_run_settings,)),
+        (CampaignSettings, (evaluate.configure, baseline.configure)),
+    ):
+        dests = set()
+        for add in adders:
+            parser = Parser()
+            add(parser)
+            dests |= {action.dest for action in parser._actions}
+        wanted = {name for name, declared in declarations(cls).items() if declared.option is not None}
+        assert wanted <= dests

@@ -150,6 +150,21 @@ def test_a_run_needs_nobody_to_read_stderr(tmp_path: Path) -> None:
         assert [(found.run.name, found.run.status) for found in queries.runs(database)] == [("a", "completed")]
 
 
+def test_an_optimiser_that_a_plug_in_registers_is_taken(tmp_path: Path) -> None:
+    """By its name, which the command line alone does not know."""
+    (tmp_path / "my_plug_in.py").write_text(
+        "from das_hpo.optimizer_registry import register_optimizer\n"
+        "register_optimizer('climber', 'examples.own_optimizer:climb')\n"
+    )
+    root = Path(__file__).parents[3]
+    environment = {"DAS_HPO_KEY_FILE": str(tmp_path / "key"), "PYTHONPATH": f"{root}{os.pathsep}{tmp_path}"}
+    words = (*GOOD[:5], "--min-budget", "0.1", "--max-budget", "0.1", "--workers", "1", "--optimizer", "climber")
+    assert_one_line_error(das_hpo(*words, cwd=tmp_path, environment=environment), 2, "unknown optimizer 'climber'")
+    done = das_hpo(*words, "--plugin", "my_plug_in", "-f", "json", cwd=tmp_path, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["rank"] == 1
+
+
 STORED = (
     *("run", "--objective", "one-shot", "--iterations", "1", "--min-budget", "0.1", "--max-budget", "0.1"),
     *("--optimizer", "random", "--workers", "1", "--device", "cpu", "--quiet", "--name", "a", "--resume"),

@@ -53,7 +53,7 @@ def test_names_are_files_names(tmp_path: Path):
     """No path, and not the authority's own."""
     for name in ("../up", "ca", "a/b"):
         process = das_hpo("tls", "init", "--directory", str(tmp_path / "tls"), "--name", name)
-        assert_one_line_error(process, 2, "--name is a file's name other than ca")
+        assert_one_line_error(process, 2, "--name is the name of a file other than ca")
     assert not (tmp_path / "tls").exists()
 
 
