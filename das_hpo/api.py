@@ -341,8 +341,7 @@ def load_results(url: str | None = None, run: str | None = None) -> pandas.DataF
         run: The name of one run or campaign; None for all.
 
     Raises:
-        DatabaseMissingError: If there is no database at the URL.
-        RunMissingError: If no run has that name.
+        DasHpoError: If there is no database at the URL, or no run of that name.
     """
     require_own_packages()
     from storage.frames import load_results as load

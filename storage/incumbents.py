@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, select
@@ -84,8 +84,8 @@ def _ranked(
             for row in _read(session, select(*columns), CONFIGURATIONS.c.id, ids)
         }
 
-    replicates = (tuple(row) for row in session.execute(query))
-    return ranked(replicates, how, metric.larger_is_better, identify, top)
+    rows: Iterable[Any] = session.execute(query)
+    return ranked(rows, how, metric.larger_is_better, identify, top)
 
 
 def _records(

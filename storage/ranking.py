@@ -53,7 +53,8 @@ def ranked(
     unfinished = set()
     for key, status, score in replicates:
         if status in OUTCOME_STATUSES:
-            scores[key].append(counted(status, score))
+            # As `counted` says; called for each of a million rows it would take a fifth of the time.
+            scores[key].append(score if status == COMPLETED and score == score else None)
         elif status not in FINISHED_STATUSES:
             unfinished.add(key)
     losses: dict[_K, float] = {}

@@ -1,1 +1,1 @@
-"""What the numbers mean: statistics, comparison, figures, report, reproduction of the paper."""
+"""Analysis of stored runs: statistics, comparison, figures, report, and reproduction of the paper."""

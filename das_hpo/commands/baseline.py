@@ -79,7 +79,7 @@ def _draws_in_the_time_of_das(args: argparse.Namespace, task: Task, preset: str)
     Raises:
         InvalidValueError: If the database does not have trials of both.
     """
-    from das_hpo.analysis.comparison.agreement import CHOICE, agreeing, options
+    from das_hpo.analysis.comparison.agreement import SETTING, agreeing, options
     from das_hpo.analysis.comparison.lookup import load_campaigns, run_records
     from das_hpo.analysis.comparison.rows import matching
     from spaces.errors import DatabaseMissingError
@@ -87,7 +87,7 @@ def _draws_in_the_time_of_das(args: argparse.Namespace, task: Task, preset: str)
     url = database(args)
     labels = task.labels.to_dict()
     searching = labels.pop("method")
-    choices = {f"{CHOICE}{name}": value for name, value in task.settings.items() if name not in (*labels, "method")}
+    choices = {f"{SETTING}{name}": value for name, value in task.settings.items() if name not in (*labels, "method")}
     settings = {**labels, "budget": args.budget or EPOCHS, **choices}
     try:
         records = run_records(url)

@@ -68,13 +68,13 @@ def trials_meant(task: Task, settings: Mapping[str, Any], epochs: float | None) 
     Raises:
         UsageError: For a setting that the task does not have, or a value that it refuses.
     """
-    from das_hpo.analysis.comparison.agreement import CHOICE
+    from das_hpo.analysis.comparison.agreement import SETTING
 
     meant = {name: value for name, value in settings.items() if name in TASK_OPTIONS}
     given = {name: value for name, value in settings.items() if name not in TASK_OPTIONS}
     read = task.configured(given).settings
     budget = {} if epochs is None else {"budget": epochs}
-    return meant | budget | {f"{CHOICE}{name}": read[name] for name in given}
+    return meant | budget | {f"{SETTING}{name}": read[name] for name in given}
 
 
 def add_level(parser: argparse.ArgumentParser) -> None:

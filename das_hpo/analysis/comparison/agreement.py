@@ -1,4 +1,4 @@
-"""Which trials agree: in problem, method, budget and the choices that ``--set`` makes; and what differs, as options."""
+"""Which trials agree in problem, method, budget and the task's settings; what differs is named by its options."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
 
     from storage.records import RunRecord
 
-#: What makes two samples comparable.
+#: Two samples are of the same problem if they agree in these columns.
 PROBLEM = ("space", "operations", "data")
 
-#: What the columns of choices are called: this, and the choice's name.
-CHOICE = "set "
+#: The column of a further setting of the task is this, and the setting's name.
+SETTING = "set "
 
 
-def choices_of(record: RunRecord) -> dict[str, Any]:
-    """The choices of a stored run as columns of its rows: those that it does not say are at their defaults."""
+def settings_of(record: RunRecord) -> dict[str, Any]:
+    """The further settings of a stored run's task as columns of its rows; one that was not stored has its default."""
     defaults = Choices().to_dict() if record.task == DEFAULT_TASK else {}
     stored = {name: value for name, value in record.task_settings.items() if name not in (*PROBLEM, "method")}
-    return {f"{CHOICE}{name}": value for name, value in {**defaults, **stored}.items()}
+    return {f"{SETTING}{name}": value for name, value in {**defaults, **stored}.items()}
 
 
-def with_choices(frame: pandas.DataFrame, record: RunRecord) -> pandas.DataFrame:
-    """The rows of a stored run with its choices."""
-    return frame.assign(**choices_of(record))
+def with_settings(frame: pandas.DataFrame, record: RunRecord) -> pandas.DataFrame:
+    """The rows of a stored run with the further settings of its task."""
+    return frame.assign(**settings_of(record))
 
 
 def criteria_in(rows: pandas.DataFrame) -> list[str]:
     """The columns in which the trials of one sample have to agree."""
     known = [name for name in ("task", *PROBLEM, "method", "budget") if name in rows.columns]
-    return [*known, *(name for name in rows.columns if name.startswith(CHOICE))]
+    return [*known, *(name for name in rows.columns if name.startswith(SETTING))]
 
 
 def agreeing(rows: pandas.DataFrame, criteria: Mapping[str, Any]) -> pandas.DataFrame:
-    """The rows with these values; a column that the rows do not have says nothing."""
+    """The rows with these values. A column that the rows do not have is ignored."""
     for column, value in criteria.items():
         if column in rows.columns:
             rows = rows[rows[column] == value]
@@ -47,7 +47,7 @@ def agreeing(rows: pandas.DataFrame, criteria: Mapping[str, Any]) -> pandas.Data
 
 
 def differing(samples: Mapping[str, pandas.DataFrame]) -> str:
-    """What the trials of samples do not agree in, each as the options that name it; empty if they agree."""
+    """What the samples differ in: each value as its option, with the samples that have it; empty if they agree."""
     said = []
     for column in dict.fromkeys(name for rows in samples.values() for name in criteria_in(rows)):
         holders: dict[str, list[str]] = {}
@@ -59,20 +59,20 @@ def differing(samples: Mapping[str, pandas.DataFrame]) -> str:
     return "; ".join(said)
 
 
-def differing_choices(samples: Mapping[str, pandas.DataFrame]) -> str:
-    """The choices alone in which the trials of samples do not agree; empty if they agree."""
-    return differing({name: rows.filter(regex=f"^{CHOICE}") for name, rows in samples.items()})
+def differing_settings(samples: Mapping[str, pandas.DataFrame]) -> str:
+    """As :func:`differing`, for the further settings of the task alone."""
+    return differing({name: rows.filter(regex=f"^{SETTING}") for name, rows in samples.items()})
 
 
 def option(column: str, value: Any) -> str:
-    """The option that asks for the value."""
+    """A value as the option of the command line that asks for it."""
     if column == "budget":
         return f"--epochs {value:g}"
     said = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"--set {column.removeprefix(CHOICE)}={said}" if column.startswith(CHOICE) else f"--{column} {said}"
+    return f"--set {column.removeprefix(SETTING)}={said}" if column.startswith(SETTING) else f"--{column} {said}"
 
 
 def options(criteria: Mapping[str, Any]) -> str:
-    """The options that ask for all the values, without choices that are at their defaults."""
-    defaults = {f"{CHOICE}{name}": value for name, value in Choices().to_dict().items()}
+    """The options that ask for these values, without further settings that have their defaults."""
+    defaults = {f"{SETTING}{name}": value for name, value in Choices().to_dict().items()}
     return " ".join(option(name, value) for name, value in criteria.items() if defaults.get(name) != value)

@@ -1,11 +1,11 @@
-"""Subjects side by side: tests between all pairs, and runs at equal cost."""
+"""Compares subjects: tests between all pairs, and runs at equal cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from das_hpo.analysis.comparison.agreement import differing_choices
+from das_hpo.analysis.comparison.agreement import differing_settings
 from das_hpo.analysis.comparison.rows import best_at_cost
 from das_hpo.analysis.comparison.subjects import Subject
 from das_hpo.analysis.statistics import Comparison, Trials, compare_all
@@ -21,7 +21,8 @@ class EqualCost:
         worker_s: The cheapest run's workers' seconds.
         objective: Whose score.
         score: By run: its incumbent's score by then, at the budget of its final incumbent; NaN if there was none.
-        optimizers: Tests between optimisers, of which each run is one draw; empty unless two have two runs.
+        optimizers: Tests between optimisers, whose samples are the scores of their runs; empty unless two optimisers
+            have two runs each.
     """
 
     worker_s: float
@@ -55,9 +56,8 @@ def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95) -> Sid
     """
     names = [subject.name for subject in subjects]
     if len(set(names)) < len(names):
-        raise InvalidValueError(
-            f"each name is compared once: got {', '.join(sorted({n for n in names if names.count(n) > 1}))} again"
-        )
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        raise InvalidValueError(f"each name may be given once, got {', '.join(repeated)} again")
     kinds = {(str(subject.frame["task"].iloc[0]), str(subject.metric)) for subject in subjects}
     if len(kinds) > 1:
         found = "; ".join(f"{s.name}: {s.metric} of {s.frame['task'].iloc[0]}" for s in subjects)
@@ -70,7 +70,7 @@ def _equal_cost(subjects: Sequence[Subject], level: float) -> EqualCost | None:
     runs = [subject for subject in subjects if subject.kind == "run"]
     if len(runs) < 2 or len({(run.objective, run.problem, run.method) for run in runs}) > 1:
         return None
-    if differing_choices({run.name: run.frame for run in runs}):
+    if differing_settings({run.name: run.frame for run in runs}):
         return None
     least = min(run.cost.worker_s for run in runs)
     larger = runs[0].metric.larger_is_better
@@ -83,7 +83,7 @@ def _equal_cost(subjects: Sequence[Subject], level: float) -> EqualCost | None:
 
 
 def _compared(samples: Sequence[Trials], level: float, larger_is_better: bool) -> list[Comparison]:
-    """Tests between all pairs: what is better has the larger number there, and differences keep the scores' sign."""
+    """Tests between all pairs. Where smaller is better, the tests are of negated scores, the differences are not."""
     if larger_is_better:
         return compare_all(samples, level=level)
     turned = [Trials(sample.name, -as_values(sample.values), sample.seeds) for sample in samples]

@@ -1,11 +1,11 @@
-"""Finds what a user names, runs, campaigns or presets, in the database."""
+"""Finds the runs, campaigns and presets that a user names in the database."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from das_hpo.analysis.comparison.agreement import PROBLEM, choices_of, differing, with_choices
+from das_hpo.analysis.comparison.agreement import PROBLEM, differing, settings_of, with_settings
 from das_hpo.analysis.comparison.rows import warn_of_mixed_code
 from das_hpo.analysis.comparison.subjects import ComparedRun, Subject, preset_subject, run_subject
 from spaces.errors import InvalidValueError, RunMissingError
@@ -27,7 +27,7 @@ def load_subjects(
     level: float = 0.95,
     task: Task | None = None,
 ) -> list[Subject]:
-    """Each name's subject: of the run of that name, else of the preset.
+    """The subject of each name: the run or campaign of that name, else the preset.
 
     Args:
         url: SQLAlchemy URL of the database.
@@ -95,7 +95,7 @@ def run_records(url: str) -> dict[str, RunRecord]:
 
 
 def load_campaigns(url: str, records: Mapping[str, RunRecord], problem: Mapping[str, Any]) -> pandas.DataFrame:
-    """The rows of all campaigns of that problem and method, with the choices of each."""
+    """The rows of all campaigns of that problem and method, with the further settings of each."""
     import pandas
 
     from storage.frames import load_results
@@ -109,13 +109,13 @@ def load_campaigns(url: str, records: Mapping[str, RunRecord], problem: Mapping[
             getattr(record, name) == problem.get(name, getattr(record, name)) for name in ("task", *PROBLEM, "method")
         )
     ]
-    frames = [with_choices(load_results(url, record.name), record) for record in wanted]
+    frames = [with_settings(load_results(url, record.name), record) for record in wanted]
     frames = [frame for frame in frames if len(frame)]
     return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame(columns=list(RESULT_COLUMNS))
 
 
 def _common(named: Sequence[RunRecord]) -> dict[str, Any]:
-    """What all runs that were named agree on."""
+    """The criteria in which all the named runs agree."""
     criteria = [_criteria(record) for record in named]
     return {
         name: value
@@ -125,13 +125,13 @@ def _common(named: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def _criteria(record: RunRecord) -> dict[str, Any]:
-    """What the trials of a stored run agree in; its largest budget, where its settings say it."""
-    # The method of a baseline is its own name, which is no preset's.
+    """The criteria of a stored run's trials; the budget is its largest, if its settings have one."""
+    # A baseline is stored under its own name as the method: trials of a preset never have that.
     searches = record.kind == "run" or record.settings.get("kind") == "search" or record.method in METHODS
     budget = record.settings.get("budget", record.settings.get("max_budget"))
     return {
         **{name: getattr(record, name) for name in ("task", *PROBLEM)},
         **({"method": record.method} if searches else {}),
         **({} if budget is None else {"budget": float(budget)}),
-        **choices_of(record),
+        **settings_of(record),
     }

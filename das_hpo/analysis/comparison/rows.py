@@ -1,4 +1,4 @@
-"""What rows of the view ``results`` say: what they cost, which configuration is the best, which are of one trial."""
+"""Reads rows of the view ``results``: the best configuration, the cost, and which rows make one trial."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def warn_of_mixed_code(name: str, frame: pandas.DataFrame) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a subject cost.
+    """The cost of a subject.
 
     Attributes:
         evaluations: Finished evaluations: completed, diverged and failed.
         failed: Those given up after lost attempts.
         epochs: Epochs of searches (a retraining is not counted again).
         worker_s: Workers' seconds, summed.
-        wall_s: From the first start to the last end, with whatever pauses there were; NaN without times.
+        wall_s: From the first start to the last end, pauses included; NaN without times.
     """
 
     evaluations: int
@@ -60,10 +60,10 @@ class Best:
         objective: ``one-shot`` or ``architecture``.
         configuration: Its id.
         budget: Epochs.
-        one_shot_score: The run's aggregate over its replicates; NaN if unknown.
+        one_shot_score: Aggregated over its replicates as the run does it; NaN if unknown.
         architecture_score: The same of the architecture scores; NaN if unknown.
-        replicates: How many.
-        rivals: Configurations it was chosen from: the more, the luckier.
+        replicates: How many replicates the scores are aggregated over.
+        rivals: Number of configurations it was chosen from. The more there are, the larger its luck may be.
     """
 
     objective: str
@@ -157,7 +157,7 @@ def _number(value: float | None) -> float:
 
 
 def trials_of(frame: pandas.DataFrame, larger_is_better: bool = True) -> pandas.DataFrame:
-    """One row a trial: those of a random search, of which a trial is the best of several, are joined.
+    """One row per trial. A trial of a random search is the best of several draws, whose rows are joined.
 
     The joined row is the draw with the best architecture score, with the time of all and the first draw's seed,
     by which trials are paired. A trial with an unfinished draw is left out.
@@ -180,7 +180,7 @@ def trials_of(frame: pandas.DataFrame, larger_is_better: bool = True) -> pandas.
 
 
 def cost_of(frame: pandas.DataFrame) -> Cost:
-    """What the rows cost."""
+    """The cost of the rows."""
     import pandas
 
     ended = frame[frame["status"].isin(FINISHED_STATUSES)]
@@ -197,7 +197,7 @@ def cost_of(frame: pandas.DataFrame) -> Cost:
 
 
 def matching(frame: pandas.DataFrame, hyperparameters: Mapping[str, object]) -> pandas.DataFrame:
-    """Rows of those hyperparameters; numbers are equal but for rounding."""
+    """The rows with those hyperparameters; numbers may differ by rounding."""
     same = np.ones(len(frame), dtype=bool)
     for name, wanted in hyperparameters.items():
         if name not in frame.columns:
@@ -211,6 +211,6 @@ def matching(frame: pandas.DataFrame, hyperparameters: Mapping[str, object]) -> 
 
 
 def hyperparameters_of(row: pandas.Series[Any], names: Sequence[str]) -> dict[str, Any]:
-    """Those of one row, as Python's own values; what it does not have is left out."""
+    """The hyperparameters of one row as builtin values; those that are missing there are left out."""
     values = {name: row[name].item() if hasattr(row[name], "item") else row[name] for name in names if name in row}
     return {name: value for name, value in values.items() if value is not None and value == value}

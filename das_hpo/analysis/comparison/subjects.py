@@ -1,4 +1,4 @@
-"""A run, a campaign or a preset as one of the things compared."""
+"""Subjects of a comparison: a run, a campaign or a preset, with its best configurations, its cost and its sample."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from das_hpo.analysis.comparison.agreement import PROBLEM, agreeing, criteria_in, differing, options, with_choices
+from das_hpo.analysis.comparison.agreement import PROBLEM, agreeing, criteria_in, differing, options, with_settings
 from das_hpo.analysis.comparison.rows import (
     Best,
     Cost,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from storage.records import RunRecord
 
-#: Where a subject's trials come from.
+#: What the rows of a subject's sample are.
 TRIALS = "trials"
 INCUMBENT_TRIALS = "trials of the incumbent"
 EVALUATIONS = "evaluations of different configurations"
@@ -65,7 +65,7 @@ class ComparedRun:
         """A run with its rows, as :func:`storage.frames.load_results` gives them."""
         return cls(
             name=record.name,
-            frame=with_choices(frame, record),
+            frame=with_settings(frame, record),
             kind=record.kind,
             optimizer=record.optimizer,
             aggregate=str(record.settings.get("aggregate", "mean")),
@@ -76,7 +76,7 @@ class ComparedRun:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One of the things compared.
+    """One of the subjects of a comparison.
 
     Attributes:
         name: A run's or preset's name.
@@ -87,10 +87,11 @@ class Subject:
         method: ``das`` or ``das-single``.
         best: The best configuration under each objective that it has scores for.
         cost: What it cost.
-        correlation: Pearson's, of one-shot and architecture score over ``sample``.
-        rank_correlation: Spearman's, of the same.
-        source: :data:`TRIALS`, :data:`INCUMBENT_TRIALS` or :data:`EVALUATIONS`: what the tests are about.
-        sample: Architecture scores with their seeds, NaN for diverged; what was not retrained is not in it.
+        correlation: Pearson's correlation of one-shot and architecture score over ``sample``.
+        rank_correlation: Spearman's correlation of the same.
+        source: :data:`TRIALS`, :data:`INCUMBENT_TRIALS` or :data:`EVALUATIONS`: what the rows of ``sample`` are.
+        sample: Architecture scores with their seeds, NaN for diverged trials; trials that were not retrained are not
+            in it.
         summary: Of the sample.
         budget: Epochs of the sample's trials.
         frame: All its rows.
@@ -123,7 +124,7 @@ class Subject:
 
 
 def run_subject(run: ComparedRun, campaigns: pandas.DataFrame | None = None, *, level: float = 0.95) -> Subject:
-    """A run or campaign as something to compare.
+    """The subject of a run or campaign.
 
     Args:
         run: The run.
@@ -165,11 +166,11 @@ def preset_subject(
     values: Mapping[str, Any] | None = None,
     metric: Metric = PSNR,
 ) -> Subject:
-    """The trials of a preset in all campaigns, which agree in problem, method, budget and choices.
+    """The subject of a preset: its trials in all campaigns, which must agree in problem, method, budget and settings.
 
     Args:
         name: One of the presets.
-        campaigns: Rows of all campaigns, with their choices.
+        campaigns: Rows of all campaigns, with the further settings of each.
         problem: Values of some of the columns of :func:`criteria_in` that the trials must have.
         level: Confidence level.
         values: The preset's hyperparameters; by default those of the paper's preset of that name.
@@ -213,7 +214,7 @@ def _subject(
     metric: Metric,
     **words: str,
 ) -> Subject:
-    """A subject; ``words`` are its name, kind, objective, optimizer, source and aggregate."""
+    """The subject of a sample; ``words`` are its name, kind, objective, optimizer, source and aggregate."""
     budget = float(sample["budget"].max()) if len(sample) else math.nan
     sample = _retrained(sample)
     psnr = sample["architecture_score"].to_numpy(dtype=float, na_value=np.nan)
@@ -236,12 +237,12 @@ def _subject(
 
 
 def _retrained(rows: pandas.DataFrame) -> pandas.DataFrame:
-    """Rows that say something of an architecture: it has a score, or the trial diverged."""
+    """The rows that count for architectures: there is an architecture score, or the trial diverged."""
     return rows[rows["architecture_score"].notna() | (rows["status"] == "diverged")]
 
 
 def _each_seed_once(rows: pandas.DataFrame) -> pandas.DataFrame:
-    """A trial that was computed in several campaigns counts once, retrained if it was anywhere."""
+    """One row per seed: of a trial that several campaigns computed, one that was retrained, if there is any."""
     told = rows.assign(untold=~rows.index.isin(_retrained(rows).index)).sort_values("untold", kind="stable")
     return told.drop(columns="untold").drop_duplicates(subset=["seed"])
 
@@ -249,7 +250,7 @@ def _each_seed_once(rows: pandas.DataFrame) -> pandas.DataFrame:
 def _sample(
     run: ComparedRun, done: pandas.DataFrame, best: Best | None, campaigns: pandas.DataFrame | None
 ) -> tuple[pandas.DataFrame, str]:
-    """The rows that the tests are about, and what they are."""
+    """The rows that are tested, and what they are."""
     if run.kind == "campaign":
         return done[done["budget"] == done["budget"].max()], TRIALS
     if best is None:

@@ -1,22 +1,22 @@
-"""What the data of a comparison support, and what they do not, in words."""
+"""Verdicts: sentences that say what the data of a comparison support, and what they do not."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from das_hpo.analysis.comparison.agreement import differing_choices
+from das_hpo.analysis.comparison.agreement import differing_settings
 from das_hpo.analysis.comparison.compare import SideBySide
 from das_hpo.analysis.comparison.subjects import EVALUATIONS, INCUMBENT_TRIALS, Subject
 from das_hpo.analysis.statistics import Comparison, Interval, holm
 from das_hpo.analysis.statistics.significance import WILCOXON
 
-#: Fewer trials than this are called few: intervals of a median are then guesses.
+#: With fewer trials than this the verdict warns that intervals are rough.
 FEW = 10
 
 
 def verdicts(compared: SideBySide) -> list[str]:
-    """One sentence or two for each question the data can be asked; the title's question first."""
+    """One or two sentences for each question. The paper's main question comes first: one-shot or architecture?"""
     by_name = {subject.name: subject for subject in compared.subjects}
     said = _title_question(compared)
     for comparison in compared.comparisons:
@@ -29,7 +29,7 @@ def verdicts(compared: SideBySide) -> list[str]:
 
 
 def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Sequence[float], level: float) -> str:
-    """Whether the trials tell A from B; ``others`` are the p values of the tests that were made besides."""
+    """Whether A or B is better, or the data cannot tell; ``others`` are the p values of the other tests."""
     a, b = by_name[comparison.first], by_name[comparison.second]
     names = f"{a.name} against {b.name}"
     if math.isnan(comparison.p_value):
@@ -44,7 +44,7 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
     if comparison.p_holm < alpha:
         word = "better" if comparison.direction > 0 else "worse"
         return f"{names}: the {a.source} of {a.name} are {word}. {numbers[0].upper()}{numbers[1:]}."
-    # As small as its p could have been, Holm's factor may be another.
+    # With the smallest possible p, Holm's factor may be another one.
     least = holm([smallest_p(comparison, a.summary.trials, b.summary.trials), *others])[0]
     if least >= alpha:
         return (
@@ -71,7 +71,7 @@ def _medians(comparison: Comparison, a: Subject, b: Subject) -> str:
 
 
 def correlation_verdict(subject: Subject) -> str:
-    """Whether the one-shot score says anything of the architecture score."""
+    """Whether one-shot and architecture score are related."""
     word = subject.metric.name
     found = subject.correlation
     over = f"over {found.pairs} {subject.source}"
@@ -94,7 +94,7 @@ def correlation_verdict(subject: Subject) -> str:
 
 
 def smallest_p(comparison: Comparison, first: int, second: int) -> float:
-    """The least two-sided p that samples of these sizes can give, without ties."""
+    """The smallest two-sided p value that samples of these sizes can have, without ties."""
     if comparison.test == WILCOXON:
         return float(2.0 ** (1 - comparison.pairs))
     return 2 / math.comb(first + second, first)
@@ -189,7 +189,7 @@ def _warnings(subjects: Sequence[Subject]) -> list[str]:
     if len(set(budgets.values())) > 1:
         kinds = ", ".join(f"{name} {budget:g}" for name, budget in budgets.items())
         said.append(f"The trials are of different lengths in epochs ({kinds}): longer ones are usually better.")
-    choices = differing_choices({subject.name: subject.frame for subject in subjects})
+    choices = differing_settings({subject.name: subject.frame for subject in subjects})
     if choices:
         said.append(f"The settings differ: {choices}; a difference in PSNR is not one of what is compared alone.")
     for subject in subjects:
@@ -226,7 +226,7 @@ def _test(comparison: Comparison) -> str:
 
 
 def p_text(p: float) -> str:
-    """A p value as it is read: two digits, or that it is very small."""
+    """A p value for people: two digits, or only that it is very small."""
     if math.isnan(p):
         return "no p"
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"

@@ -13,7 +13,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from das_hpo.analysis.figures.style import COLOURS, GREY, new_figure, plain, styled
 from spaces.inverse_1d.architecture import Architecture, cell_states, groups_of
 
-#: Colour, line and short name of each operation: told apart without colour too.
+#: Colour, line and short name of each operation. They differ without the colour, too.
 OPERATIONS: dict[str, tuple[str, Any, str]] = {
     "learnable-gradient": ("#0072B2", "-", "learnable\ngradient"),
     "net": ("#D55E00", (0, (5, 1.5)), "net"),
@@ -24,14 +24,14 @@ OPERATIONS: dict[str, tuple[str, Any, str]] = {
 
 
 def look(operation: str) -> tuple[str, Any, str]:
-    """Colour, line and short name of an operation; one of a plug-in has a colour by its name."""
+    """Colour, line and short name of an operation. The colour of a plug-in's operation follows from its name."""
     if operation in OPERATIONS:
         return OPERATIONS[operation]
     return COLOURS[sum(operation.encode()) % len(COLOURS)], (0, (4, 1, 1, 1, 1, 1)), operation.replace("-", "\n")
 
 
 def architectures(drawn: Sequence[tuple[str, Architecture | str]], *, residual: bool = True) -> Figure:
-    """Each architecture under its title, one below the other; those of a plug-in's search space as text.
+    """Draws architectures one below the other, each under its title. Those of a plug-in's search space are text.
 
     Args:
         drawn: Titles and architectures, or their canonical strings, also of operations that are not registered here.

@@ -1,4 +1,4 @@
-"""Which hyperparameters matter: permutation importance and parallel coordinates."""
+"""Figures of hyperparameters: permutation importance and parallel coordinates."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def importance(result: Importance, value: str, metric: Metric = PSNR) -> Figure:
 def parallel_coordinates(
     frame: pandas.DataFrame, value: str, names: Sequence[str] = HYPERPARAMETERS, metric: Metric = PSNR
 ) -> Figure:
-    """One line per evaluation through its hyperparameters to its score; a diverged one is grey and has none."""
+    """One line per evaluation through its hyperparameters to its score. A diverged one is grey and has no score."""
     with styled():
         figure, (axis,) = new_figure(width=12.0, height=5.0)
         axis.grid(visible=False)
@@ -95,7 +95,7 @@ def parallel_coordinates(
 
 
 def _draw_lines(axis: Axes, scored: FloatArray, diverged: FloatArray, scores: FloatArray, colours: Normalize) -> None:
-    """The lines with a score, in its colour, over those without.
+    """Draws the lines with a score in its colour, above the lines without.
 
     Args:
         axis: Where they are drawn.
@@ -126,7 +126,7 @@ def spaced(name: str) -> str:
 
 
 def _scaled(frame: pandas.DataFrame, axis: HyperparameterAxis, rng: np.random.Generator) -> FloatArray:
-    """A hyperparameter on [0, 1]: within its range, or its category's place, jittered to be seen."""
+    """A hyperparameter's values on [0, 1], by its range or the place of its category; categories are jittered."""
     numbers = axis.numbers(frame)
     if axis.categories:
         return numbers / max(1, len(axis.categories) - 1) + rng.uniform(-0.03, 0.03, len(numbers))

@@ -1,4 +1,4 @@
-"""Inside trials: learning curves, and how alpha chose the operations."""
+"""Figures of what happens in a trial: learning curves, and the mixing weights of the operations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spaces.task import PSNR, Metric
 from spaces.trial import Epoch
 from storage.records import EpochRecord
 
-#: Learning curves in one figure, at most: more cover each other.
+#: The largest number of learning curves in one figure: more would cover each other.
 MOST_CURVES = len(COLOURS)
 
 
@@ -27,12 +27,12 @@ Point: TypeAlias = Epoch | EpochRecord
 
 
 def learning_curves(trials: Mapping[str, Sequence[Point]], metric: Metric = PSNR) -> Figure:
-    """Scores over epochs, losses where there are none, a panel a phase.
+    """Scores over epochs (losses, if there are no scores), with a panel for each phase.
 
     Solid: training batches; dashed: validation batches of the steps on alpha.
     """
     with styled():
-        # In the order in which they happen: what comes before the search, the search, and what comes after it.
+        # In the order in which they happen: pre-training, search, retraining.
         there = sorted({point.phase for points in trials.values() for point in points})
         phases = sorted(there, key=lambda phase: 2 if phase == "retrain" else int(phase == "search"))
         scored = any(point.training_score is not None for points in trials.values() for point in points)
@@ -66,7 +66,7 @@ def learning_curves(trials: Mapping[str, Sequence[Point]], metric: Metric = PSNR
 
 
 def alpha_trajectories(points: Sequence[Point], space: str, operations: str) -> Figure:
-    """softmax(alpha) of every layer or edge over the search's epochs."""
+    """The mixing weights, softmax(alpha), of every layer or edge over the epochs of the search."""
     with styled():
         search = sorted((p for p in points if p.phase == "search" and p.alpha is not None), key=lambda p: p.epoch)
         if not search:
@@ -101,7 +101,7 @@ def alpha_trajectories(points: Sequence[Point], space: str, operations: str) -> 
 
 
 def _shape(space: str, operations: str, edges: int, count: int) -> tuple[Sequence[str], int]:
-    """Names of the candidates, and edges of a cell; numbers, and all edges, for what is not registered here."""
+    """Names of the candidate operations, and edges per cell; numbers, and all edges, if they are not registered."""
     try:
         return candidate_operations(space, operations), SEARCH_SPACES[space].size
     except UnknownNameError:

@@ -1,4 +1,4 @@
-"""Distributions of samples side by side, and the expected best of k."""
+"""Figures of samples side by side: distributions, and the expected best of k."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from das_hpo.analysis.figures.style import (
 from das_hpo.analysis.statistics import Values, best_of_k
 from das_hpo.analysis.statistics.samples import as_values, finite
 
-#: Points of a best-of-k curve: every k up to here, then fewer and fewer.
+#: Up to this k a best-of-k curve has a point for every k.
 DENSE_POINTS = 20
 
 #: With more samples than this, bands would cover each other.
@@ -31,7 +31,7 @@ LEAST_FOR_BOX = 5
 
 
 def distributions(samples: Mapping[str, Values], *, label: str = ARCHITECTURE_LABEL) -> Figure:
-    """Every trial as a point over a box of its quartiles and median, one row a sample, the first on top."""
+    """A row for each sample, the first on top: a point for each trial, over a box of the quartiles and the median."""
     with styled():
         count = max(1, len(samples))
         figure, (axis,) = new_figure(width=8.2, height=0.9 + 0.48 * count)
@@ -93,7 +93,7 @@ def best_of_k_curves(
                 marker="o" if len(points) == 1 else None,
             )  # fmt: skip
             if len(samples) <= MOST_BANDS:
-                # Beyond half of the trials the best of k hangs on one or two values, which no bootstrap can judge.
+                # Beyond half of the trials the best of k depends on one or two values, and a bootstrap is not valid.
                 judged = [point for point in curve.k if point <= total / 2]
                 band = low[: len(judged)], high[: len(judged)]
                 axis.fill_between(judged, *band, color=colour, alpha=0.13, linewidth=0)
@@ -113,7 +113,7 @@ def best_of_k_curves(
 
 
 def curve_points(trials: int) -> list[int]:
-    """Where a curve is evaluated: 1 to the number of trials, ever sparser."""
+    """The values of k at which a curve is computed, from 1 to the number of trials, sparser for larger ones."""
     dense = range(1, min(trials, DENSE_POINTS) + 1)
     if trials <= DENSE_POINTS:
         return list(dense)

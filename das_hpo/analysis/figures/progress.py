@@ -1,4 +1,4 @@
-"""How a run went: best so far over evaluations and time, budgets and rungs, short against long searches."""
+"""Figures of a run's progress: best so far, scores by rung, short against long searches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from das_hpo.analysis.statistics.samples import FloatArray
 
-#: Panels of short against long searches, at most.
+#: The largest number of panels of short against long searches.
 MOST_PAIRS = 6
 
 

@@ -29,7 +29,7 @@ from spaces.task import PSNR, Metric
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Trials of one legend entry; the same trials in the same order in both samples.
+    """The trials of one legend entry: both samples have the same trials in the same order.
 
     Attributes:
         name: Legend.
@@ -44,14 +44,14 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes."""
+    """One plot of the figure."""
 
     title: str
     series: tuple[Series, ...]
 
 
 def scatter(panels: Sequence[Panel], metric: Metric = PSNR) -> Figure:
-    """Scatter plots; each series has its own line and correlation, and all of a panel together a grey one."""
+    """Scatter plots. Each series has its own regression line and correlation; all of a panel have a grey line."""
     with styled():
         rows, columns = grid_of(len(panels))
         figure, axes = new_figure(rows, columns, width=5.8, height=4.5)
@@ -87,7 +87,7 @@ def _draw(axis: Axes, panel: Panel, metric: Metric) -> None:
 
 
 def correlation_text(x: Values, y: Values) -> str:
-    """What a legend says: Pearson's r with its interval, Spearman's, and the number of trials."""
+    """The text of a legend: Pearson's r with its interval, Spearman's rho, and the number of trials."""
     pearson, spearman = correlation(x, y), correlation(x, y, "spearman")
     if np.isnan(pearson.coefficient):
         return f"no correlation, n = {pearson.pairs}"

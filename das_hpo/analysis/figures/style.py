@@ -19,7 +19,7 @@ from spaces.task import PSNR, Metric
 #: Okabe and Ito's palette without its yellow, which is too light for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
-#: Told apart without colour, too.
+#: Markers and lines, so that series differ without colour, too.
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":")
 
@@ -30,7 +30,7 @@ ARCHITECTURE_LABEL = "architecture PSNR (dB)"
 
 
 def label_of(column: str, metric: Metric = PSNR) -> str:
-    """What a column of scores of that metric holds, for an axis."""
+    """The label of an axis that shows a column of scores."""
     return f"{'one-shot' if column.startswith('one_shot') else 'architecture'} {metric}"
 
 
@@ -55,13 +55,13 @@ SETTINGS: dict[str, Any] = {
 
 FORMATS = ("png", "svg")
 
-#: More points than this are drawn as a picture inside the SVG, which would be megabytes of paths otherwise.
+#: More points than this are drawn as an image inside the SVG, which would otherwise have megabytes of paths.
 RASTER_POINTS = 3000
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """das-hpo's settings for what is drawn inside; the caller's are back afterwards."""
+    """Uses das-hpo's settings of matplotlib inside the block, and restores the caller's afterwards."""
     with matplotlib.rc_context(cast(Any, SETTINGS)):
         yield
 
@@ -69,14 +69,14 @@ def styled() -> Iterator[None]:
 def new_figure(
     rows: int = 1, columns: int = 1, *, width: float = 4.6, height: float = 3.6, **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of panels of that size in inches each, and its axes row after row."""
+    """A figure of panels, each of that size in inches, and the axes of the panels, row after row."""
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     return figure, [axis for line in axes for axis in line]
 
 
 def grid_of(panels: int, most: int = 2) -> tuple[int, int]:
-    """Rows and columns for so many panels, at most ``most`` beside each other."""
+    """Rows and columns for so many panels, with at most ``most`` in a row."""
     columns = max(1, min(most, panels))
     return max(1, -(-panels // columns)), columns
 
@@ -88,13 +88,13 @@ def hide_unused(axes: Sequence[Axes], used: int) -> None:
 
 
 def note(axes: Axes, text: str) -> None:
-    """Says in the panel why it is empty."""
+    """Writes into an empty panel why it is empty."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY, wrap=True)
 
 
 def plain(text: object, longest: int = 60) -> str:
-    """A name as matplotlib shows it literally: no mathtext from a user's dollar, no endless line."""
+    """A name that matplotlib shows literally: a dollar begins no formula, and a long name is shortened."""
     name = str(text).replace("$", r"\$")
     return name if len(name) <= longest else name[: longest - 1] + "…"
 
@@ -116,7 +116,7 @@ def render(figure: Figure, name: str = "svg") -> bytes:
     with styled():
         engine = figure.get_layout_engine()
         if engine is not None:
-            # Each drawing would lay out again, from where the one before ended: so every file is of one layout.
+            # Laid out once: each drawing would change the layout again, and PNG and SVG would differ.
             engine.execute(figure)
             figure.set_layout_engine("none")
         figure.savefig(stream, format=name, metadata={"Date": None} if name == "svg" else None)

@@ -1,4 +1,4 @@
-"""Who computed what and when, and which attempts were lost."""
+"""The figure of attempts: which worker computed when, and which attempts were lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from das_hpo.analysis.figures.style import GREY, RASTER_POINTS, new_figure, note, plain, styled
 
-#: Rows of the figure, at most.
+#: The largest number of rows of the figure.
 MOST_WORKERS = 40
 
 
@@ -38,7 +38,7 @@ class Use:
 
 
 def worker_use(attempts: Sequence[Use]) -> Figure:
-    """A row a worker, a bar an attempt, darker for larger budgets; a lost attempt is hatched and crossed."""
+    """A row for each worker and a bar for each attempt, darker for larger budgets; lost attempts are crossed."""
     with styled():
         workers = list(dict.fromkeys(use.worker for use in sorted(attempts, key=lambda use: use.started_at)))
         shown = workers[:MOST_WORKERS]

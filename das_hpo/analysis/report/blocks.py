@@ -36,9 +36,9 @@ class Grid:
 
     Attributes:
         caption: What it shows.
-        columns: Heads.
+        columns: The heads of the columns.
         rows: Cells as text.
-        numeric: Which columns are numbers, to be set right.
+        numeric: Which columns are numbers, which are aligned to the right.
     """
 
     caption: str
@@ -53,7 +53,7 @@ class Picture:
     """A figure.
 
     Attributes:
-        title: What it shows, also for those who do not see it.
+        title: What it shows; also the text for readers who cannot see it.
         caption: How to read it.
         source: The SVG as a data URI: a page that shows it needs no other file.
         width: In CSS pixels.
@@ -93,11 +93,11 @@ def picture(title: str, caption: str, figure: Figure) -> Picture:
 
 
 def grid(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, decibels: Sequence[str] = ()) -> Grid:
-    """A table of values of any builtin type; NaN is a dash, as None is.
+    """A table of builtin values; None and NaN are shown as a dash.
 
     Args:
         caption: What it shows.
-        columns: Heads.
+        columns: The heads of the columns.
         rows: One value a column.
         decibels: Columns whose numbers are in dB, and get two decimals.
     """

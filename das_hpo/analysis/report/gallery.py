@@ -37,7 +37,7 @@ def draw(name: str, runs: Sequence[RunData]) -> Figure:
 
 
 def check(name: str, runs: Sequence[str]) -> None:
-    """Refuses a figure that there is not, or that does not show so many runs; see :func:`draw`."""
+    """Refuses an unknown figure, no run at all, and more runs than the figure shows; see :func:`draw`."""
     if name not in FIGURES:
         raise UnknownNameError("figure", name, FIGURES)
     if not runs:
@@ -59,7 +59,7 @@ def _scatter(runs: Sequence[RunData]) -> Figure:
 
 
 def _column(runs: Sequence[RunData]) -> str:
-    """Whose distribution is shown: that of architecture scores, unless a run has none."""
+    """The scores that are shown: those of architectures, unless a run has none."""
     every = all(run.trials["architecture_score"].notna().any() for run in runs)
     return "architecture_score" if every else "one_shot_score"
 

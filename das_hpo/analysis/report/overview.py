@@ -1,10 +1,10 @@
-"""Sections over all runs of the report: what there is, progress, distributions, comparisons."""
+"""The sections over all runs: their list, progress, distributions and comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from das_hpo.analysis.comparison.agreement import with_choices
+from das_hpo.analysis.comparison.agreement import with_settings
 from das_hpo.analysis.comparison.compare import compare_subjects
 from das_hpo.analysis.comparison.subjects import ComparedRun, run_subject
 from das_hpo.analysis.comparison.verdicts import verdicts
@@ -17,22 +17,22 @@ from das_hpo.analysis.report.run_data import RunData
 from das_hpo.analysis.statistics import Values, summarise
 from spaces.task import PSNR, Metric
 
-#: More subjects than this make more pairs than a page can hold.
+#: More subjects than this would make too many pairs for a page.
 MOST_COMPARED = 8
 
-#: With more pairs than this, the table speaks for them alone.
+#: With more pairs than this, the table alone shows them, and there is no sentence for each.
 MOST_SENTENCES = 6
 
-#: Samples in one figure of distributions.
+#: The largest number of samples in one figure of distributions.
 MOST_SAMPLES = 30
 
 
-def overview(materials: Sequence[RunData]) -> list[Section]:
-    """The sections before the runs' own."""
-    runs = [material for material in materials if material.summary.run.kind == "run"]
-    sections = [Section("runs", "Runs", (_runs(materials),))]
-    # Scores of different tasks do not belong into one picture.
-    tasks = list(dict.fromkeys(material.summary.run.task for material in materials))
+def overview(runs_data: Sequence[RunData]) -> list[Section]:
+    """The sections that come before those of the single runs."""
+    runs = [data for data in runs_data if data.summary.run.kind == "run"]
+    sections = [Section("runs", "Runs", (_runs(runs_data),))]
+    # Scores of different tasks must not be drawn in one figure.
+    tasks = list(dict.fromkeys(data.summary.run.task for data in runs_data))
     caption = "Each run by its own objective. Thick: at its largest budget, where the incumbent is from."
     progress = [
         picture(
@@ -46,7 +46,7 @@ def overview(materials: Sequence[RunData]) -> list[Section]:
     if progress:
         sections.append(Section("progress", "Best so far", tuple(progress)))
     for number, task in enumerate(tasks):
-        found = [material for material in materials if material.summary.run.task == task]
+        found = [data for data in runs_data if data.summary.run.task == task]
         sections += _of_task(found, "" if number == 0 else f"-{number + 1}", _of(task, tasks))
     return sections
 
@@ -55,30 +55,30 @@ def _of(task: str, tasks: Sequence[str]) -> str:
     return f" of {task}" if len(tasks) > 1 else ""
 
 
-def _of_task(materials: Sequence[RunData], anchor: str, of: str) -> list[Section]:
+def _of_task(runs_data: Sequence[RunData], anchor: str, of: str) -> list[Section]:
     """Distributions and comparison of the runs of one task."""
     sections: list[Section] = []
-    metric = materials[0].metric
-    trials = {material.name: material.trials["architecture_score"] for material in materials if len(material.trials)}
+    metric = runs_data[0].metric
+    trials = {data.name: data.trials["architecture_score"] for data in runs_data if len(data.trials)}
     trials = {name: values for name, values in trials.items() if values.notna().any()}
     if trials:
         title = f"Architecture {metric.name} of the trials{of}"
         sections.append(Section(f"distributions{anchor}", title, _distributions(trials, metric)))
     if len(trials) > 1:
-        sections.append(Section(f"comparison{anchor}", f"Comparison{of}", _comparison(materials)))
+        sections.append(Section(f"comparison{anchor}", f"Comparison{of}", _comparison(runs_data)))
     return sections
 
 
-def _runs(materials: Sequence[RunData]) -> Block:
-    metrics = {str(material.metric) for material in materials}
+def _runs(runs_data: Sequence[RunData]) -> Block:
+    metrics = {str(data.metric) for data in runs_data}
     best = f"best {metrics.pop()}" if len(metrics) == 1 else "best score"
     columns = (
         "run", "kind", "objective", "space", "operations", "data", "method", "optimizer", "seed", "status",
         "configurations", "completed", "diverged", "failed", "open", best,
     )  # fmt: skip
     rows = []
-    for material in materials:
-        summary, run, counts = material.summary, material.summary.run, material.summary.counts
+    for data in runs_data:
+        summary, run, counts = data.summary, data.summary.run, data.summary.counts
         rows.append(
             (
                 run.name, run.kind, run.objective, run.space, run.operations, run.data, run.method, run.optimizer,
@@ -132,21 +132,15 @@ def _distributions(trials: Mapping[str, Values], metric: Metric) -> tuple[Block,
     return tuple(blocks)
 
 
-def _comparison(materials: Sequence[RunData]) -> tuple[Block, ...]:
+def _comparison(runs_data: Sequence[RunData]) -> tuple[Block, ...]:
     import pandas
 
-    metric = materials[0].metric
+    metric = runs_data[0].metric
     unit = f" ({metric.unit})" if metric.unit else ""
-    able = [material for material in materials if material.trials["architecture_score"].notna().any()]
-    campaigns = [
-        with_choices(material.frame, material.summary.run)
-        for material in able
-        if material.summary.run.kind == "campaign"
-    ]
+    able = [data for data in runs_data if data.trials["architecture_score"].notna().any()]
+    campaigns = [with_settings(data.frame, data.summary.run) for data in able if data.summary.run.kind == "campaign"]
     pool = pandas.concat(campaigns, ignore_index=True) if campaigns else None
-    subjects = [
-        run_subject(ComparedRun.of(material.summary.run, material.frame), pool) for material in able[:MOST_COMPARED]
-    ]
+    subjects = [run_subject(ComparedRun.of(data.summary.run, data.frame), pool) for data in able[:MOST_COMPARED]]
     compared = compare_subjects(subjects)
     columns = (
         "A", "B", "test", "p", "p (Holm)", "P(A better)", "low", "high", f"median A - B{unit}", f"low{unit}",

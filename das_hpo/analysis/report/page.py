@@ -1,4 +1,4 @@
-"""Sections as one HTML page that needs nothing but itself: no script, no font, no other file."""
+"""The sections as one HTML page, which needs no script, font or other file."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def write_report(url: str, names: Sequence[str], path: Path) -> int:
     """
     from storage.location import locate
 
-    materials = read(url, names)
-    text = render_page(locate(url).name, materials)
+    runs_data = read(url, names)
+    text = render_page(locate(url).name, runs_data)
     write_file(path, lambda draft: draft.write_text(text, encoding="utf-8"))
-    return len(materials)
+    return len(runs_data)
 
 
-def render_page(database: str, materials: Sequence[RunData]) -> str:
+def render_page(database: str, runs_data: Sequence[RunData]) -> str:
     """The page as text.
 
     Args:
         database: What to call the database.
-        materials: The runs.
+        runs_data: The runs.
     """
-    sections = sections_of(materials)
+    sections = sections_of(runs_data)
     environment = Environment(
         loader=PackageLoader("das_hpo", "analysis/report"),
         autoescape=True,
@@ -48,7 +48,7 @@ def render_page(database: str, materials: Sequence[RunData]) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.j2").render(
-        title=f"das-hpo: {len(materials)} {'run' if len(materials) == 1 else 'runs'}",
+        title=f"das-hpo: {len(runs_data)} {'run' if len(runs_data) == 1 else 'runs'}",
         sections=sections,
         database=database,
         version=das_hpo.__version__,
@@ -56,7 +56,7 @@ def render_page(database: str, materials: Sequence[RunData]) -> str:
     )
 
 
-def sections_of(materials: Sequence[RunData]) -> list[Section]:
+def sections_of(runs_data: Sequence[RunData]) -> list[Section]:
     """All sections in the order of the page."""
-    own = [run_section(material, f"run-{number}") for number, material in enumerate(materials, 1)]
-    return [*overview(materials), *own]
+    own = [run_section(data, f"run-{number}") for number, data in enumerate(runs_data, 1)]
+    return [*overview(runs_data), *own]

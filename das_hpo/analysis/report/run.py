@@ -16,42 +16,40 @@ from spaces.trial import to_score
 from storage.entries import ATTEMPT_FAILURES
 from storage.records import AttemptRecord, Incumbent
 
-#: Lost attempts listed one by one.
+#: The largest number of lost attempts that are listed one by one.
 MOST_LOST = 50
 
 
-def run_section(material: RunData, anchor: str) -> Section:
+def run_section(data: RunData, anchor: str) -> Section:
     """Everything about one run, in parts."""
-    run = material.summary.run
-    parts = [Section(f"{anchor}-settings", "Settings", (_settings(material),))]
-    if len(material.finished):
-        parts += [
-            Section(f"{anchor}-{name}", title, tuple(blocks)) for name, title, blocks in _parts(material) if blocks
-        ]
+    run = data.summary.run
+    parts = [Section(f"{anchor}-settings", "Settings", (_settings(data),))]
+    if len(data.finished):
+        parts += [Section(f"{anchor}-{name}", title, tuple(blocks)) for name, title, blocks in _parts(data) if blocks]
     else:
         parts.append(Section(f"{anchor}-empty", "Results", (Text("Nothing is finished yet."),)))
-    if material.attempts:
-        parts.append(Section(f"{anchor}-workers", "Workers and lost attempts", tuple(_workers(material))))
+    if data.attempts:
+        parts.append(Section(f"{anchor}-workers", "Workers and lost attempts", tuple(_workers(data))))
     return Section(anchor, f"{run.kind.capitalize()} {run.name}", (), tuple(parts))
 
 
-def _parts(material: RunData) -> Iterator[tuple[str, str, list[Block]]]:
-    is_run = material.summary.run.kind == "run"
-    yield "incumbents", "Best configurations", _incumbents(material)
+def _parts(data: RunData) -> Iterator[tuple[str, str, list[Block]]]:
+    is_run = data.summary.run.kind == "run"
+    yield "incumbents", "Best configurations", _incumbents(data)
     if is_run:
-        yield "progress", "Best so far, budgets and rungs", _progress(material)
-    yield "scatter", f"One-shot against architecture {material.metric.name}", _scatter(material)
+        yield "progress", "Best so far, budgets and rungs", _progress(data)
+    yield "scatter", f"One-shot against architecture {data.metric.name}", _scatter(data)
     if not is_run:
-        yield "distribution", "Distribution", _distribution(material)
+        yield "distribution", "Distribution", _distribution(data)
     if is_run:
-        yield "budgets", "Is a short search a fair judge of a long one?", _budgets(material)
-        yield "hyperparameters", "Hyperparameters", _hyperparameters(material)
-    yield "curves", "Learning curves and alpha", _curves(material)
-    yield "architectures", "Architectures", _architectures(material)
+        yield "budgets", "Is a short search a fair judge of a long one?", _budgets(data)
+        yield "hyperparameters", "Hyperparameters", _hyperparameters(data)
+    yield "curves", "Learning curves and alpha", _curves(data)
+    yield "architectures", "Architectures", _architectures(data)
 
 
-def _settings(material: RunData) -> Block:
-    run = material.summary.run
+def _settings(data: RunData) -> Block:
+    run = data.summary.run
     rows: list[tuple[str, object]] = [
         ("status", run.state),
         ("created", run.created_at),
@@ -68,11 +66,11 @@ def _settings(material: RunData) -> Block:
     return grid("As the run was started.", ("setting", "value"), rows)
 
 
-def _incumbents(material: RunData) -> list[Block]:
+def _incumbents(data: RunData) -> list[Block]:
     blocks: list[Block] = []
-    metric = material.metric
-    for objective, found in material.incumbents.items():
-        own = ", its own objective" if objective == material.summary.run.objective else ""
+    metric = data.metric
+    for objective, found in data.incumbents.items():
+        own = ", its own objective" if objective == data.summary.run.objective else ""
         facts: dict[str, Callable[[Incumbent], object]] = {
             "configuration": lambda one: str(one.configuration_id),
             "origin": lambda one: one.origin,
@@ -92,38 +90,38 @@ def _incumbents(material: RunData) -> list[Block]:
     return blocks
 
 
-def _progress(material: RunData) -> list[Block]:
-    summary = material.summary
+def _progress(data: RunData) -> list[Block]:
+    summary = data.summary
     rows = [
         (
             budget.budget,
             *(budget.counts.get(status, 0) for status in ("completed", "diverged", "failed")),
             sum(budget.counts.get(status, 0) for status in ("queued", "running")),
-            to_score(budget.best_loss, material.metric.larger_is_better),
+            to_score(budget.best_loss, data.metric.larger_is_better),
         )
         for budget in summary.budgets
     ]
-    columns = ("budget (epochs)", "completed", "diverged", "failed", "open", f"best {material.metric}")
+    columns = ("budget (epochs)", "completed", "diverged", "failed", "open", f"best {data.metric}")
     return [
         picture(
-            f"best so far of {material.name}",
+            f"best so far of {data.name}",
             "Thick: at the largest budget; thin: at any budget.",
-            draw("best-so-far", [material]),
+            draw("best-so-far", [data]),
         ),
         picture(
-            f"budgets and rungs of {material.name}",
+            f"budgets and rungs of {data.name}",
             "Every point is a configuration; lines follow those that were promoted to a longer search.",
-            draw("rungs", [material]),
+            draw("rungs", [data]),
         ),
         grid("Evaluations by budget; the best is by the run's objective.", columns, rows),
     ]
 
 
-def _scatter(material: RunData) -> list[Block]:
-    trials = material.trials
+def _scatter(data: RunData) -> list[Block]:
+    trials = data.trials
     both = trials[trials["one_shot_score"].notna() & trials["architecture_score"].notna()]
     if both.empty:
-        one_shot = material.summary.run.objective == "one-shot"
+        one_shot = data.summary.run.objective == "one-shot"
         hint = "a run retrains for both with --retrain always" if one_shot else "nothing was searched, or all diverged"
         return [Text(f"No trial has both scores: {hint}.")]
     found = correlations(trials["one_shot_score"], trials["architecture_score"])
@@ -133,22 +131,22 @@ def _scatter(material: RunData) -> list[Block]:
     ]
     return [
         picture(
-            f"one-shot against architecture {material.metric.name} of {material.name}",
+            f"one-shot against architecture {data.metric.name} of {data.name}",
             "Every point is a trial at the largest budget, the line is least squares, r is Pearson's and ρ Spearman's.",
-            draw("scatter", [material]),
+            draw("scatter", [data]),
         ),
         grid("Signed correlations with 95 % intervals.", ("kind", "coefficient", "low", "high", "p", "pairs"), rows),
         # Evaluations of an optimisation differ in more than the retraining.
-        *(_variance(material) if material.summary.run.kind == "campaign" else []),
+        *(_variance(data) if data.summary.run.kind == "campaign" else []),
     ]
 
 
-def _variance(material: RunData) -> list[Block]:
-    split = variance_split_frame(material.trials, "architecture_score")
+def _variance(data: RunData) -> list[Block]:
+    split = variance_split_frame(data.trials, "architecture_score")
     if split.share != split.share:
         return []
     ceiling = split.ceiling_interval()
-    metric = material.metric
+    metric = data.metric
     squared = f" {metric.unit}²" if metric.unit else ""
     return [
         Text(
@@ -160,23 +158,23 @@ def _variance(material: RunData) -> list[Block]:
     ]
 
 
-def _distribution(material: RunData) -> list[Block]:
+def _distribution(data: RunData) -> list[Block]:
     return [
         picture(
-            f"distribution of {material.name}",
+            f"distribution of {data.name}",
             "Every point is a trial.",
-            draw("distributions", [material]),
+            draw("distributions", [data]),
         ),
         picture(
-            f"expected best of k trials of {material.name}",
+            f"expected best of k trials of {data.name}",
             "What keeping the best of k trials is expected to give, with its 95 % band.",
-            draw("best-of-k", [material]),
+            draw("best-of-k", [data]),
         ),
     ]
 
 
-def _budgets(material: RunData) -> list[Block]:
-    found = budget_correlations(material.finished, material.value)
+def _budgets(data: RunData) -> list[Block]:
+    found = budget_correlations(data.finished, data.value)
     if not found:
         return [Text("No two budgets share two configurations.")]
     rows = [
@@ -193,25 +191,23 @@ def _budgets(material: RunData) -> list[Block]:
             "Only the best are promoted, which narrows their range: among all of them it is likely higher."
         ),
         picture(
-            f"short against long searches of {material.name}",
+            f"short against long searches of {data.name}",
             "Every point is a configuration.",
-            draw("short-against-long", [material]),
+            draw("short-against-long", [data]),
         ),
         grid("With 95 % intervals.", columns, rows),
     ]
 
 
-def _hyperparameters(material: RunData) -> list[Block]:
-    names, metric = material.hyperparameters, material.metric
-    result = hyperparameter_importance(material.frame, material.value, names, larger_is_better=metric.larger_is_better)
+def _hyperparameters(data: RunData) -> list[Block]:
+    names, metric = data.hyperparameters, data.metric
+    result = hyperparameter_importance(data.frame, data.value, names, larger_is_better=metric.larger_is_better)
     caption = (
         "A random forest (scikit-learn) predicts the score of evaluations it has not seen; a bar is how much worse it "
         "gets when that hyperparameter is shuffled, the line one standard deviation. Where the model explains little, "
         "the bars mean little."
     )
-    shown: Block = picture(
-        f"hyperparameter importance of {material.name}", caption, importance(result, material.value, metric)
-    )
+    shown: Block = picture(f"hyperparameter importance of {data.name}", caption, importance(result, data.value, metric))
     if not result.defined:
         shown = Text(
             f"{result.evaluations} evaluations at one budget are too few to tell which hyperparameters matter."
@@ -219,67 +215,67 @@ def _hyperparameters(material: RunData) -> list[Block]:
     return [
         shown,
         picture(
-            f"parallel coordinates of {material.name}",
+            f"parallel coordinates of {data.name}",
             "One line an evaluation, at all budgets, the best drawn last; rates are on a logarithmic scale.",
-            draw("parallel-coordinates", [material]),
+            draw("parallel-coordinates", [data]),
         ),
     ]
 
 
-def _curves(material: RunData) -> list[Block]:
-    if not material.curves:
+def _curves(data: RunData) -> list[Block]:
+    if not data.curves:
         return []
-    run = material.summary.run
+    run = data.summary.run
     blocks: list[Block] = [
         picture(
-            f"learning curves of {material.name}",
+            f"learning curves of {data.name}",
             "Solid: training batches; dashed: the validation batches of the steps on alpha.",
-            draw("learning-curves", [material]),
+            draw("learning-curves", [data]),
         )
     ]
-    label, points = next(iter(material.curves.items()))
+    label, points = next(iter(data.curves.items()))
     if run.task == DEFAULT_TASK and any(point.alpha is not None for point in points):
         blocks.append(
             picture(
-                f"alpha of {material.name}",
+                f"alpha of {data.name}",
                 f"How the search weighted the operations of each layer or edge ({label}); mind the scale.",
-                draw("alpha", [material]),
+                draw("alpha", [data]),
             )
         )
     return blocks
 
 
-def _architectures(material: RunData) -> list[Block]:
-    _, ranked = material.ranked_architectures()
+def _architectures(data: RunData) -> list[Block]:
+    _, ranked = data.ranked_architectures()
     if not ranked:
         return []
-    count, metric = len(ranked), material.metric
-    if material.summary.run.task != DEFAULT_TASK:  # whose architectures are text of its own
+    count, metric = len(ranked), data.metric
+    if data.summary.run.task != DEFAULT_TASK:  # whose architectures are text of its own
         chosen = {"best": ranked[0]} | ({"worst": ranked[-1]} if count > 1 else {})
         rows = [(which, *one) for which, one in chosen.items()]
         return [grid(f"Of the {count} trials at the largest budget.", ("", str(metric), "architecture"), rows)]
     caption = f"The best and the worst of the {count} trials at the largest budget."
-    return [picture(f"architectures of {material.name}", caption, draw("architectures", [material]))]
+    return [picture(f"architectures of {data.name}", caption, draw("architectures", [data]))]
 
 
-def _workers(material: RunData) -> Iterator[Block]:
+def _workers(data: RunData) -> Iterator[Block]:
     yield picture(
-        f"workers of {material.name}",
+        f"workers of {data.name}",
         "Every bar is an attempt, darker for longer searches.",
-        draw("workers", [material]),
+        draw("workers", [data]),
     )
-    lost = [attempt for attempt in material.attempts if attempt.status in ATTEMPT_FAILURES]
+    lost = [attempt for attempt in data.attempts if attempt.status in ATTEMPT_FAILURES]
     if not lost:
-        yield Text(f"None of {len(material.attempts)} attempts was lost.")
+        yield Text(f"None of {len(data.attempts)} attempts was lost.")
         return
     columns = ("evaluation", "attempt", "how", "worker", "host", "started", "ended", "message")
-    rows = [_lost(material, attempt) for attempt in lost[:MOST_LOST]]
+    rows = [_lost(data, attempt) for attempt in lost[:MOST_LOST]]
     more = "" if len(lost) <= MOST_LOST else f"; the first {MOST_LOST}"
-    yield grid(f"{len(lost)} of {len(material.attempts)} attempts gave no result{more}.", columns, rows)
+    yield grid(f"{len(lost)} of {len(data.attempts)} attempts gave no result{more}.", columns, rows)
 
 
-def _lost(material: RunData, attempt: AttemptRecord) -> tuple[object, ...]:
-    evaluation = material.evaluations[attempt.evaluation_id]
+def _lost(data: RunData, attempt: AttemptRecord) -> tuple[object, ...]:
+    evaluation = data.evaluations[attempt.evaluation_id]
     configuration = str(evaluation.configuration_id)
     return (
         f"{configuration}, trial {evaluation.replicate}, {evaluation.budget:.4g} epochs",

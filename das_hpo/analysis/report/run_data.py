@@ -1,4 +1,4 @@
-"""What the report needs to know of a run, read from storage once."""
+"""What the report needs of a run, read from storage once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from storage.engine import Database
     from storage.records import AttemptRecord, EpochRecord, EvaluationRecord, Incumbent, RunSummary
 
-#: Trials whose learning curves are shown.
+#: The largest number of trials whose learning curves are shown.
 MOST_CURVES = 4
 
 
@@ -31,7 +31,7 @@ class RunData:
         attempts: All attempts.
         evaluations: By the database's id.
         incumbents: The best configurations under each objective that has any.
-        curves: Learning curves of some telling trials, by what they are.
+        curves: Learning curves of the trials that :func:`telling` chooses, by their labels.
     """
 
     summary: RunSummary
@@ -69,7 +69,7 @@ class RunData:
 
     @property
     def trials(self) -> pandas.DataFrame:
-        """The finished rows at the largest budget, one a trial."""
+        """One row for each trial at the largest budget."""
         return at_largest_budget(finished(trials_of(self.frame, self.metric.larger_is_better)))
 
     def ranked_architectures(self) -> tuple[str, list[tuple[float, str]]]:
@@ -89,7 +89,7 @@ def at_largest_budget(done: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def read(url: str, names: Sequence[str]) -> list[RunData]:
-    """Reads runs in the order asked for; all runs, the oldest first, for no names.
+    """Reads the named runs in that order; without names all runs, the oldest first.
 
     Raises:
         StorageError: If there is no such database.
@@ -129,7 +129,7 @@ def _read(database: Database, summary: RunSummary, frame: pandas.DataFrame) -> R
 def telling(
     evaluations: Sequence[EvaluationRecord], objective: str, metric: Metric = PSNR
 ) -> dict[str, EvaluationRecord]:
-    """The best, the median and the worst trial at the largest budget, and a diverged one, by what they are."""
+    """The best, the median and the worst trial at the largest budget, and a diverged one, by their labels."""
     done = [e for e in evaluations if e.status in OUTCOME_STATUSES]
     if not done:
         return {}
@@ -154,7 +154,7 @@ def telling(
 
 
 def title(evaluation: EvaluationRecord, metric: Metric = PSNR) -> str:
-    """An evaluation in few words."""
+    """A label of an evaluation: configuration, trial, budget and score."""
     configuration = str(evaluation.configuration_id)
     found = evaluation.architecture_score
     score = evaluation.one_shot_score if found is None else found

@@ -1,4 +1,4 @@
-"""From the trials of cells to tables and figures beside the published ones; nothing is read or computed here."""
+"""Tables and figures of the cells' trials beside the published ones. Nothing is read from storage or trained here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def table(target: str, frames: Mapping[paper.Cell, pandas.DataFrame], *, reading: bool) -> Table:
-    """A reproduced table: with all numbers, or for people."""
+    """A reproduced table, with all numbers or for people (``reading``)."""
     from das_hpo.analysis.reproduction import tables
 
     rows = tables.rows(target, {cell: tables.sample_of(frame) for cell, frame in frames.items()})
@@ -35,7 +35,7 @@ DRAWS_COLUMNS = (
 
 
 def draws_table(frames: Mapping[paper.Cell, pandas.DataFrame], space: str = "sequential") -> Table:
-    """How many random architectures it takes to beat a DAS median (section 5.2), by ours and by the published one."""
+    """How many random architectures it takes to beat a median of DAS, ours and the published one (section 5.2)."""
     from das_hpo.analysis.statistics import draws_to_beat, summarise
 
     published = {row.cell: row.median for row in paper.published_rows("table1" if space == "sequential" else "table2")}
@@ -109,7 +109,7 @@ def correlation_table(target: str, frames: Mapping[paper.Cell, pandas.DataFrame]
 
 
 def figure(target: str, frames: Mapping[paper.Cell, pandas.DataFrame]) -> Figure:
-    """A figure like the paper's, of whatever trials there are."""
+    """A figure like the paper's, of the trials that are there."""
     from das_hpo.analysis.figures.scatter import Panel, Series, scatter
 
     if target == "figure9":
@@ -150,7 +150,7 @@ VARIANCE_COLUMNS = (
 def variance_table(
     again: Mapping[paper.Cell, pandas.DataFrame], frames: Mapping[paper.Cell, pandas.DataFrame]
 ) -> Table:
-    """What a search can change and what it cannot, beside the correlation that was found.
+    """The variance between architectures and between retrainings of one, beside the correlation that was found.
 
     ``ceiling`` is the largest correlation with one training's PSNR that any predictor could have; ``pearson`` is
     that of the one-shot PSNR over all trials of the cell.
@@ -210,7 +210,7 @@ def bohb_table(found: Mapping[str, Incumbent | None]) -> Table:
 
 
 def turned(table: Table, heads: Sequence[str]) -> Table:
-    """The table with a column for every row, headed by some of its values: for few rows of many columns."""
+    """The transposed table: a column for every row, headed by some of its values; for few rows of many columns."""
     named = [table.columns.index(name) for name in heads]
     places = [place for place in range(len(table.columns)) if place not in named]
     columns = ("", *(", ".join(str(row[place]) for place in named) for row in table.rows))
@@ -218,7 +218,7 @@ def turned(table: Table, heads: Sequence[str]) -> Table:
 
 
 def distribution_figure(target: str, frames: Mapping[paper.Cell, pandas.DataFrame]) -> Figure:
-    """The trials behind a table, one row a cell."""
+    """The distributions of the trials behind a table, with a row for each cell."""
     from das_hpo.analysis.figures.distributions import distributions
 
     rows = [row for row in paper.published_rows(target) if row.cell in frames]

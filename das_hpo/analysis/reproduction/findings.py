@@ -1,7 +1,7 @@
-"""Which of the paper's findings hold in our trials, which do not, and which the data leave open.
+"""Whether each of the paper's findings holds in our trials, fails, or is undecided.
 
-Each finding is put as a question that trials can answer, with a rule fixed before looking: an interval or a
-test at 95 %, never a point estimate alone.
+Each finding has a rule that was fixed before the trials were looked at. A rule is an interval or a test at 95 %,
+never a point estimate alone.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Frames = Mapping[Cell, "pandas.DataFrame"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding of the paper, held against our trials.
+    """One finding of the paper, tested on our trials.
 
     Attributes:
         claim: What the paper says.
@@ -193,7 +193,7 @@ def one_shot_tuning_is_no_better(frames: Frames) -> Finding:
     if not compared:
         return Finding(claim, NO_DATA, "")
     better = [c.direction > 0 and p < ALPHA for c, p in zip(compared, holm([c.p_value for c in compared]), strict=True)]
-    # Not to be better by more than the margin needs intervals that exclude it; absence of a test's verdict does not do.
+    # "No better" needs intervals that exclude a gain above the margin; a test that is not significant shows nothing.
     excluded = all(c.difference_interval.high < MARGIN for c in compared)
     evidence = "; ".join(
         f"{name} {c.difference:+.2f} dB {c.difference_interval:+.2f}" for name, c in zip(names, compared, strict=True)
@@ -234,7 +234,7 @@ RULES: tuple[Callable[[Frames], Finding], ...] = (
 
 
 def _pairwise(claim: str, frames: Frames, pairs: list[tuple[Cell, Cell]]) -> Finding:
-    """Holds if the first is better in every pair, fails if it is worse in one; open while a pair is not there."""
+    """Holds if the first is better in every pair, and fails if it is worse in one; undecided if a pair is missing."""
     there = [(a, b) for a, b in pairs if a in frames and b in frames]
     compared = [_compare(frames, a, b) for a, b in there]
     corrected = holm([c.p_value for c in compared])

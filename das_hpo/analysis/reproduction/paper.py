@@ -17,7 +17,7 @@ from spaces.errors import UnknownNameError
 #: Methods that train given architectures and search nothing (section 5.2).
 BASELINES = ("learnable-gradient-only", "net-only", "random", "random-search")
 
-#: Random architectures in the time of one DAS run, by the paper's clock (section 5.2).
+#: Random architectures that the paper trained in the time of one DAS run (section 5.2).
 RANDOM_SEARCH_DRAWS = 5
 
 TABLES = ("table1", "table2", "table3", "table4")
@@ -45,7 +45,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """A name of at most 58 characters of those a run's name may have."""
+        """A name of at most 58 characters that a run's name may contain."""
         return f"{self.space}-{self.operations}-{self.data}-{self.method}-{self.preset}"
 
     @property
@@ -104,8 +104,8 @@ class Campaign:
     Attributes:
         preset: The preset the paper found by it.
         space: ``sequential`` or ``cell``.
-        operations: Open in the paper: the good ones, since Table 3's BOHB-Blur leads there and falls to 8 dB
-            on all; all for DAS-single, which Figure 5 shows on all.
+        operations: The paper does not say which. ``good``, as BOHB-Blur of Table 3 is the best there and falls to
+            8 dB on ``all``; ``all`` for DAS-single, which Figure 5 shows on ``all``.
         data: ``blur`` or ``downsampling``.
         method: ``das`` or ``das-single``.
         objective: ``one-shot`` or ``architecture``.
@@ -176,10 +176,10 @@ FIGURE9: tuple[Cell, ...] = (Cell("cell", "all", "blur"), Cell("cell", "good", "
 #: The presets of Table 3.
 TABLE3_PRESETS = ("H1", "H2", "BOHB-one-shot-Blur", "BOHB-one-shot-DS", "BOHB-Blur")
 
-#: Whose architectures are trained again, to part what a search finds from what a training makes of it.
+#: The cells whose architectures are trained again, to tell the variance of the search from that of the retraining.
 VARIANCE_CELLS: tuple[Cell, ...] = tuple(Cell("sequential", o, d) for o in OPERATIONS for d in DATA)
 
-#: What the paper's findings are held against (das_hpo/analysis/reproduction/findings.py).
+#: The cells on which the paper's findings are tested (das_hpo/analysis/reproduction/findings.py).
 FINDINGS_CELLS: tuple[Cell, ...] = (
     *(Cell("sequential", o, d, "das", preset) for preset in TABLE3_PRESETS for o in OPERATIONS for d in DATA),
     *(Cell("sequential", o, d, "random") for o in OPERATIONS for d in DATA),
@@ -205,7 +205,7 @@ def published_rows(table: str) -> tuple[PublishedRow, ...]:
     """The rows of a published table, each once per data formation, in the paper's order.
 
     Raises:
-        UnknownNameError: For what is no table of PSNRs.
+        UnknownNameError: If there is no such table of PSNRs.
     """
     if table not in TABLES:
         raise UnknownNameError("table", table, TABLES)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from storage.records import Incumbent, RunRecord
 
-#: What the paper's trials are, and what a quick look makes of them.
+#: Epochs and number of the paper's trials, and those of ``--quick``.
 EPOCHS, TRIALS = 50.0, 75
 QUICK_EPOCHS, QUICK_TRIALS = 5.0, 5
 QUICK_ITERATIONS = 3
 
-#: Of ``variance``: how many architectures of a cell are trained again, and how often.
+#: For ``variance``: how many architectures of a cell are trained again, and how often each.
 RETRAINED = 15
 RETRAININGS = 4
 
@@ -37,14 +37,14 @@ _MAY_DIFFER = ("label", "trials", "architectures", "time_limit_s", "evaluation_t
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the trials of all cells are made.
+    """How the campaigns of all cells are made.
 
     Attributes:
-        trials: Trials a cell.
+        trials: Trials of each cell.
         epochs: Epochs of a search and of a retraining.
         prefix: The names of new campaigns begin with it.
         seed: Of all campaigns: trial r of every cell has the same seed.
-        choices: What the paper leaves open.
+        choices: Settings that the paper does not fix.
         iterations: Brackets of each optimisation of ``bohb``.
     """
 
@@ -108,7 +108,7 @@ def cells_of(targets: Sequence[str]) -> tuple[paper.Cell, ...]:
 def campaigns_for(
     plan: Plan, cells: Sequence[paper.Cell], stored: Sequence[CampaignSettings]
 ) -> dict[paper.Cell, CampaignSettings]:
-    """What is asked for each cell: a stored campaign of these settings, extended if it is short, else a new one.
+    """The campaign of each cell: a stored one with these settings, extended if it is short of trials, else a new one.
 
     Whatever its name, so that nothing is computed twice.
     """
@@ -131,7 +131,7 @@ def records_of(url: str) -> dict[str, RunRecord]:
 
 
 def stored_campaigns(url: str) -> list[CampaignSettings]:
-    """All campaigns of the database that can be counted on."""
+    """All campaigns of the database whose trials can be used."""
     return readable_campaigns(records_of(url).values())
 
 

@@ -15,7 +15,7 @@ from das_hpo.output import Table, decibels, signed
 if TYPE_CHECKING:
     import pandas
 
-#: What a text says of the columns, for whoever prints the table.
+#: Explains the columns, below a printed table.
 LEGEND = (
     "PSNR in dB of the retrained architecture; 'paper' is the published number, 'diff' ours minus it, intervals are "
     "95 % (BCa bootstrap) of our trials alone. A maximum grows with the number of trials and has no interval."
@@ -28,8 +28,8 @@ class Row:
 
     Attributes:
         published: The paper's row.
-        trials: Our trials, the diverged among them.
-        diverged: Trials without a PSNR, which are in no other number.
+        trials: Number of our trials, including those that diverged.
+        diverged: Number of trials without a PSNR, which no other number includes.
         maximum: In dB.
         mean: In dB.
         mean_interval: Of our mean.

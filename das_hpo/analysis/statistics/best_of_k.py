@@ -60,7 +60,7 @@ class DrawsToBeat:
             InvalidValueError: For a probability outside (0, 1).
         """
         if not 0 < probability < 1:
-            raise InvalidValueError(f"a probability lies between 0 and 1, {probability} came")
+            raise InvalidValueError(f"a probability lies between 0 and 1, got {probability}")
         if self.trials == 0:
             return math.nan
         share = self.beating / self.trials
@@ -177,7 +177,7 @@ def draws_to_beat(values: Values, threshold: float, *, level: float = 0.95) -> D
     """
     check_level(level)
     if not math.isfinite(threshold):
-        raise InvalidValueError(f"the PSNR to beat is a finite number of dB, {threshold} came")
+        raise InvalidValueError(f"the PSNR to beat is a finite number of dB, got {threshold}")
     sample = as_values(values)
     beating = int((sample > threshold).sum())
     if len(sample) == 0:
@@ -203,4 +203,4 @@ def _log_choose(n: FloatArray | np.float64, k: FloatArray) -> FloatArray:
 def _check_k(points: Sequence[int], trials: int) -> None:
     for point in points:
         if not 1 <= point <= trials:
-            raise InvalidValueError(f"k must be between 1 and the {trials} trials, {point} came")
+            raise InvalidValueError(f"k must be between 1 and the {trials} trials, got {point}")

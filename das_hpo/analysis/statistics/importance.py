@@ -15,7 +15,7 @@ from spaces.hyperparameters import CATEGORIES, HYPERPARAMETERS, RANGES
 if TYPE_CHECKING:
     import pandas
 
-#: Fewer evaluations at one budget say nothing of eight hyperparameters.
+#: With fewer evaluations at one budget, no importance of eight hyperparameters is computed.
 LEAST_EVALUATIONS = 20
 FOLDS = 5
 
@@ -24,7 +24,7 @@ LOG_FROM = 100.0
 REPEATS = 5
 TREES = 50
 
-#: A forest of more rows takes long and says the same.
+#: A forest of more rows would take long and not change the result.
 MOST_EVALUATIONS = 4000
 
 

@@ -78,7 +78,7 @@ def bootstrap_intervals(
         raise InvalidValueError("a bootstrap needs at least one sample")
     sizes = [len(sample) for sample in samples]
     if paired and len(set(sizes)) > 1:
-        raise InvalidValueError(f"pairs need equal lengths, {' and '.join(map(str, sizes))} came")
+        raise InvalidValueError(f"pairs need equal lengths, got {' and '.join(map(str, sizes))}")
     if min(sizes) < 2:
         count = 1 if min(sizes) == 0 else len(statistic(*samples, axis=-1))
         nothing = np.full(count, np.nan)

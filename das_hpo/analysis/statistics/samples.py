@@ -76,9 +76,9 @@ def as_values(values: Values) -> FloatArray:
     except (TypeError, ValueError):
         raise InvalidValueError("a sample is a list of numbers (None or NaN for a diverged trial)") from None
     if array.ndim != 1:
-        raise InvalidValueError(f"a sample has one dimension, {array.ndim} came")
+        raise InvalidValueError(f"a sample has one dimension, got {array.ndim}")
     if np.isinf(array).any():
-        raise InvalidValueError("a sample is finite (NaN for a diverged trial), an infinity came")
+        raise InvalidValueError("a sample is finite (NaN for a diverged trial), got an infinity")
     return array
 
 
@@ -96,7 +96,7 @@ def finite_pairs(x: Values, y: Values) -> tuple[FloatArray, FloatArray]:
     """
     first, second = as_values(x), as_values(y)
     if len(first) != len(second):
-        raise InvalidValueError(f"pairs need equal lengths, {len(first)} and {len(second)} came")
+        raise InvalidValueError(f"pairs need equal lengths, got {len(first)} and {len(second)}")
     both = ~(np.isnan(first) | np.isnan(second))
     return first[both], second[both]
 
@@ -114,7 +114,7 @@ def check_level(level: float) -> float:
         InvalidValueError: If it is not between 0 and 1.
     """
     if not 0 < level < 1:
-        raise InvalidValueError(f"a confidence level lies between 0 and 1, {level} came")
+        raise InvalidValueError(f"a confidence level lies between 0 and 1, got {level}")
     return level
 
 

@@ -144,7 +144,7 @@ def paired_wilcoxon(a: Values, b: Values) -> tuple[float, float]:
     """
     first, second = worst_last(a), worst_last(b)
     if len(first) != len(second):
-        raise InvalidValueError(f"pairs need equal lengths, {len(first)} and {len(second)} came")
+        raise InvalidValueError(f"pairs need equal lengths, got {len(first)} and {len(second)}")
     if len(first) == 0:
         return math.nan, math.nan
     difference = _differences(first, second)
@@ -256,7 +256,7 @@ def median_difference(
     first, second = as_values(a), as_values(b)
     if paired:
         if len(first) != len(second):
-            raise InvalidValueError(f"pairs need equal lengths, {len(first)} and {len(second)} came")
+            raise InvalidValueError(f"pairs need equal lengths, got {len(first)} and {len(second)}")
         both = ~(np.isnan(first) | np.isnan(second))
         first, second = first[both], second[both]
     else:

@@ -113,5 +113,5 @@ def variance_split_frame(
 
 def _ceiling(share: float, retrainings: int) -> float:
     if retrainings < 1:
-        raise InvalidValueError(f"retrainings must be 1 or more, {retrainings} came")
+        raise InvalidValueError(f"retrainings must be 1 or more, got {retrainings}")
     return math.sqrt(retrainings * share / (1 + (retrainings - 1) * share))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from das_hpo.analysis.comparison.agreement import (
-    CHOICE,
+    SETTING,
     agreeing,
     criteria_in,
     differing,
-    differing_choices,
+    differing_settings,
     option,
     options,
 )
@@ -29,12 +29,12 @@ def test_what_differs_is_said_with_who_has_it() -> None:
     """Each value with the samples that have it; nothing if all agree."""
     a, b = frames.campaign("a", [1.0]), frames.campaign("b", [1.0])
     assert differing({"a": a, "b": b}) == ""
-    a[f"{CHOICE}channels"], b[f"{CHOICE}channels"] = 8, 4
+    a[f"{SETTING}channels"], b[f"{SETTING}channels"] = 8, 4
     b["budget"] = 5.0
     said = "--epochs 50 (a) or --epochs 5 (b); --set channels=8 (a) or --set channels=4 (b)"
     assert differing({"a": a, "b": b}) == said
-    assert differing_choices({"a": a, "b": b}) == "--set channels=8 (a) or --set channels=4 (b)"
-    assert criteria_in(a) == ["task", "space", "operations", "data", "method", "budget", f"{CHOICE}channels"]
+    assert differing_settings({"a": a, "b": b}) == "--set channels=8 (a) or --set channels=4 (b)"
+    assert criteria_in(a) == ["task", "space", "operations", "data", "method", "budget", f"{SETTING}channels"]
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_what_differs_is_said_with_who_has_it() -> None:
     [
         ("budget", 50.0, "--epochs 50"),
         ("data", "blur", "--data blur"),
-        (f"{CHOICE}residual", True, "--set residual=true"),
-        (f"{CHOICE}tau", 0.5, "--set tau=0.5"),
+        (f"{SETTING}residual", True, "--set residual=true"),
+        (f"{SETTING}tau", 0.5, "--set tau=0.5"),
     ],
 )
 def test_a_value_is_named_by_its_option(column: str, value: object, said: str) -> None:
@@ -54,5 +54,5 @@ def test_a_value_is_named_by_its_option(column: str, value: object, said: str) -
 def test_choices_at_their_defaults_need_no_option() -> None:
     """They are what is meant without one."""
     channels = Choices().channels
-    assert options({"data": "blur", f"{CHOICE}channels": channels}) == "--data blur"
-    assert options({f"{CHOICE}channels": channels + 1}) == f"--set channels={channels + 1}"
+    assert options({"data": "blur", f"{SETTING}channels": channels}) == "--data blur"
+    assert options({f"{SETTING}channels": channels + 1}) == f"--set channels={channels + 1}"

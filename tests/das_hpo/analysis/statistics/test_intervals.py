@@ -67,7 +67,7 @@ def test_large_samples_take_percentiles() -> None:
 
 def test_wrong_arguments_are_refused() -> None:
     """Levels outside (0, 1), unequal pairs and no sample at all are errors."""
-    with pytest.raises(InvalidValueError, match="between 0 and 1, 95 came"):
+    with pytest.raises(InvalidValueError, match="between 0 and 1, got 95"):
         bootstrap_interval(SAMPLE, statistic=np.mean, level=95)
     with pytest.raises(InvalidValueError, match="equal lengths"):
         bootstrap_interval(SAMPLE, SAMPLE[1:], statistic=np.mean, paired=True)

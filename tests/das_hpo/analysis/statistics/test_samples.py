@@ -46,7 +46,7 @@ def test_pairs_need_both_values() -> None:
     x, y = finite_pairs([1, None, 3, 4], [5, 6, math.nan, 8])
     assert x.tolist() == [1, 4]
     assert y.tolist() == [5, 8]
-    with pytest.raises(InvalidValueError, match="equal lengths, 1 and 2"):
+    with pytest.raises(InvalidValueError, match="equal lengths, got 1 and 2"):
         finite_pairs([1], [1, 2])
 
 

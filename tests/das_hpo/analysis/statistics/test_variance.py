@@ -105,5 +105,5 @@ def test_diverged_retrainings_are_left_out() -> None:
         }
     )
     assert variance_split_frame(frame) == expected
-    with pytest.raises(InvalidValueError, match="1 or more, 0 came"):
+    with pytest.raises(InvalidValueError, match="1 or more, got 0"):
         expected.ceiling(0)
