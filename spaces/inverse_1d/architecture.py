@@ -15,18 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spaces.errors import InvalidValueError, UnknownPartError
-from spaces.inverse_1d.registries import OPERATION_SETS, OPERATIONS, SEARCH_SPACES, entry
-
-
-def candidate_operations(space: str, operations: str) -> tuple[str, ...]:
-    """The operations a layer or edge chooses from, in the order of alpha's last axis.
-
-    Raises:
-        UnknownPartError: For an unknown space or operation set.
-    """
-    extra = entry("space", SEARCH_SPACES, space).extra_operations
-    chosen = entry("operations", OPERATION_SETS, operations)
-    return tuple(dict.fromkeys(chosen + extra))
+from spaces.inverse_1d.registries import (
+    OPERATION_SETS,
+    OPERATIONS,
+    SEARCH_SPACES,
+    candidate_operations,
+    edge_count,
+    entry,
+)
 
 
 def groups_of(text: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
@@ -39,12 +35,6 @@ def groups_of(text: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
     if not colon:
         raise InvalidValueError(f"{text!r} is no architecture: write SPACE:OPERATION,OPERATION,...")
     return space, tuple(tuple(group.split(",")) for group in body.split("|"))
-
-
-def edge_count(space: str) -> int:
-    """Layers or edges of a network of the space, all groups together."""
-    shape = entry("space", SEARCH_SPACES, space)
-    return shape.groups * shape.size
 
 
 def cell_states(edges: int) -> int:

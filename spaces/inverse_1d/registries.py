@@ -152,6 +152,10 @@ class OwnHyperparameter:
         """The largest value of a number."""
         return float(self.high or 0.0)
 
+    def as_number(self, value: float | bool | str) -> float:
+        """A number as it is, true and false as 1 and 0, text as its place among the values."""
+        return float(self.values.index(value)) if isinstance(value, str) else float(value)
+
     def check(self, name: str, value: object) -> None:
         """Refuses what is no value of it; a number may lie outside the range, which only says where a run searches.
 
@@ -271,6 +275,23 @@ def entry(noun: str, registry: Mapping[str, Entry], name: str) -> Entry:
     return registry[name]
 
 
+def candidate_operations(space: str, operations: str) -> tuple[str, ...]:
+    """The operations a layer or edge chooses from, in the order of alpha's last axis.
+
+    Raises:
+        UnknownPartError: For an unknown space or operation set.
+    """
+    extra = entry("space", SEARCH_SPACES, space).extra_operations
+    chosen = entry("operations", OPERATION_SETS, operations)
+    return tuple(dict.fromkeys(chosen + extra))
+
+
+def edge_count(space: str) -> int:
+    """Layers or edges of a network of the space, all groups together."""
+    shape = entry("space", SEARCH_SPACES, space)
+    return shape.groups * shape.size
+
+
 def parts(space: str, operations: str, data: str, method: str) -> list[tuple[str, str]]:
     """What the settings of a task name, directly or by a set: keys of :data:`REGISTRIES` with a name each.
 
@@ -279,8 +300,7 @@ def parts(space: str, operations: str, data: str, method: str) -> list[tuple[str
     """
     entry("data formation", DATA_FORMATIONS, data)
     entry("method", METHODS, method)
-    names = (*entry("operations", OPERATION_SETS, operations), *entry("space", SEARCH_SPACES, space).extra_operations)
-    named = [("operation", name) for name in names]
+    named = [("operation", name) for name in candidate_operations(space, operations)]
     return [("space", space), ("operations", operations), *named, ("data formation", data), ("method", method)]
 
 

@@ -17,6 +17,7 @@ from workers.methods.pieces import Start
 from workers.methods.pretrained import pretrained_weights
 from workers.trials.batches import Batches
 from workers.trials.curves import Curves
+from workers.trials.group import TrialGroup
 from workers.trials.search import discretise, initial_alpha, search
 from workers.trials.training import initial_weights
 
@@ -38,7 +39,7 @@ def test_search_is_the_plain_bilevel_loop(space: str, optimizer: str) -> None:
     one = spec(space=space, operations="all", hyperparameters=dataclasses.replace(POINT, alpha_optimizer=optimizer))
     formation = data_formation("blur", CHOICES)
     curves = Curves(1)
-    found = search([one], formation, curves, kernel="torch")
+    found = search(TrialGroup([one], formation, curves, kernel="torch"))
 
     network = relaxed_network(space, "all", formation, CHOICES)
     layout, edges = network.layout, len(network.layout.edges)
@@ -74,7 +75,7 @@ def test_das_single_freezes_pretrained_weights() -> None:
     formation = data_formation("blur", CHOICES)
     layout = relaxed_network("sequential", "all", formation, CHOICES).layout
     curves = Curves(1)
-    weights, buffers = pretrained_weights(Start([one], layout, formation, curves, "cpu", "torch"))
+    weights, buffers = pretrained_weights(Start(TrialGroup([one], formation, curves, "cpu", "torch"), layout))
     assert [epoch.phase for epoch in curves.epochs[0]] == ["pretrain-learnable-gradient", "pretrain-net"]
     parts = layout.views(weights)
     assert bool((parts.gamma != 1).any(dim=2).all())  # every map of both kinds has been trained
@@ -84,7 +85,7 @@ def test_das_single_freezes_pretrained_weights() -> None:
     assert float((parts.conv1[0, 1::2] - before).abs().max()) < 0.02  # ten steps of 0.001 from where net started
 
     again = Curves(1)
-    found = search([one], formation, again, kernel="torch")
+    found = search(TrialGroup([one], formation, again, kernel="torch"))
     phases = [(epoch.phase, epoch.training_loss is None) for epoch in again.epochs[0]]
     assert phases == [("pretrain-learnable-gradient", False), ("pretrain-net", False), ("search", True)]
     assert again.epochs[0][:2] == curves.epochs[0]
