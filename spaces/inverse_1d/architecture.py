@@ -1,7 +1,7 @@
 """Architectures: the chosen operation of every layer or edge, with one canonical string.
 
     sequential:net,learnable-gradient,roll,...          one operation a layer, first layer first
-    cell:net,zero,...|learnable-gradient,net,...        one operation an edge, cells parted by '|'
+    cell:net,zero,...|learnable-gradient,net,...        one operation an edge, cells separated by '|'
 
 The edges of a cell are ordered by the state they lead to, then by the state they come from, the
 cell's input first (15 edges for 5 states: 1 + 2 + 3 + 4 + 5; section 4.2).
@@ -26,7 +26,7 @@ from spaces.inverse_1d.registries import (
 
 
 def groups_of(text: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
-    """The space and the groups of a canonical string, of which nothing has to be registered.
+    """The space and the groups of a canonical string; its names need not be registered.
 
     Raises:
         InvalidValueError: If the text has another form.
@@ -41,7 +41,7 @@ def cell_states(edges: int) -> int:
     """States of a cell, its input not counted: n states have 1 + 2 + ... + n edges.
 
     Raises:
-        InvalidValueError: If no cell has so many edges.
+        InvalidValueError: If no cell has this number of edges.
     """
     states = (math.isqrt(8 * edges + 1) - 1) // 2
     if states < 1 or states * (states + 1) // 2 != edges:

@@ -1,7 +1,7 @@
 """The parts that the problem inverse-1d is made of: one literal dict for each kind of part.
 
 These dicts are the only authority: a name that they hold can be asked for everywhere, any other is refused. A plug-in
-(see docs/plugins.md) adds entries of its own; whatever can be derived from an entry is derived where it is needed.
+(see docs/plugins.md) adds entries of its own; what can be derived from an entry is computed where it is needed.
 
     OPERATIONS         what a layer or an edge does to a state
     OPERATION_SETS     which operations a search chooses from
@@ -76,7 +76,7 @@ class SearchSpace:
     """How layers or edges make a network.
 
     Attributes:
-        groups: Groups of operations in an architecture (cells); architecture strings part them by a bar.
+        groups: Groups of operations in an architecture (cells); architecture strings separate them by a bar.
         size: Layers or edges of a group.
         network: The class of the network, a :class:`spaces.inverse_1d.network.Network`.
         extra_operations: What is added to every set of operations.

@@ -78,7 +78,7 @@ class SearchState:
 
     @property
     def loss_scale(self) -> float:
-        """The loss is so many times the mean squared error."""
+        """The factor by which the loss is larger than the mean squared error."""
         return self.specs[0].choices.loss_scale
 
     def mix(self) -> Float[Tensor, "T E O"]:

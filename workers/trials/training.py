@@ -35,7 +35,7 @@ GRADUAL_EPOCHS = 10
 
 
 def _per_trial(values: Float[Tensor, " T"], like: Float[Tensor, "T ..."]) -> Float[Tensor, "T ..."]:
-    """[T] as [T, 1, ...], to multiply what is shaped like ``like``."""
+    """Values [T] as [T, 1, ...], so that they can be multiplied by a tensor of the shape of ``like``."""
     return values.view(-1, *[1] * (like.dim() - 1))
 
 
@@ -169,7 +169,7 @@ def decays(specs: Sequence[InverseTrial], name: str, device: str) -> Float32[Ten
 
 
 def epoch_lengths(steps: int) -> Iterator[int]:
-    """The steps of each epoch: 19, and what is left in the last."""
+    """The number of steps of each epoch: 19, and the remaining ones in the last epoch."""
     for start in range(0, steps, BATCHES_PER_EPOCH):
         yield min(BATCHES_PER_EPOCH, steps - start)
 
