@@ -11,11 +11,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from spaces.inverse_1d.architecture import Architecture, cell_states, edge_count
-from spaces.inverse_1d.architecture import candidate_operations as candidates_of
+from spaces.inverse_1d.architecture import Architecture, cell_states
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation
-from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, NOISE, ROLL, ZERO
+from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, NOISE, ROLL, ZERO, edge_count
+from spaces.inverse_1d.registries import candidate_operations as candidates_of
 
 
 def learned_map(channels: int) -> nn.Module:

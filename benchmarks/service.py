@@ -3,7 +3,7 @@
     python -m benchmarks.service [throughput] [whole] [stock] [thousand]
 
 Workers are processes of their own with a computation that takes no time; between them and the SQLite
-file lie the real nameserver, dispatcher, and one commit with fsync per report. The master is a process
+file lie the real nameserver, dispatcher, and one commit with fsync per report. The dispatcher is a process
 of its own as well, whose CPU time is measured.
 """
 
@@ -149,7 +149,7 @@ def throughput(count: int, workers: int, directory: Path) -> float:
 
 
 def whole_run(optimizer: str, iterations: int, workers: int, directory: Path) -> dict[str, float]:
-    """A whole run: the real master, recorder, database, and local workers; measured while all workers are there."""
+    """A whole run: the real dispatcher, recorder, database, and local workers; measured while all workers are there."""
     from das_hpo.execution import execute
     from das_hpo.launching.cluster import Service
     from das_hpo.settings import RunSettings
@@ -177,7 +177,7 @@ def whole_run(optimizer: str, iterations: int, workers: int, directory: Path) ->
     measured = [at for at in finished if at >= joined]
     return {
         "evaluations/s": (len(measured) - 1) / (last - measured[0]),
-        "ms of the master": 1000 * (cpu[-1][1] - cpu[0][1]) / between,
+        "ms of the dispatcher": 1000 * (cpu[-1][1] - cpu[0][1]) / between,
         "measured": len(measured),
     }
 
@@ -316,12 +316,12 @@ def thousand(busy: bool, directory: Path, workers: int = 1000, seconds: float = 
     return {
         "workers that joined": joined,
         "workers served": sum(served for served, _ in found),
-        "cores of the master": load,
+        "cores of the dispatcher": load,
         "calls a second": len(waits) / seconds,
         "median answer, ms": 1000 * statistics.median(waits),
         "99th percentile, ms": 1000 * waits[int(0.99 * len(waits))],
         "leases lost": queue.lost_count,
-        "memory of the master, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory of the dispatcher, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 

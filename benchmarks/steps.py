@@ -21,11 +21,11 @@ import torch
 
 from benchmarks.plain import PlainTraining
 from spaces.hyperparameters import preset
-from spaces.inverse_1d.architecture import Architecture, edge_count
+from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import POSITIONS, data_formation
 from spaces.inverse_1d.networks import discrete_network, relaxed_network
-from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, SEARCH_SPACES
+from spaces.inverse_1d.registries import LEARNABLE_GRADIENT, NET, SEARCH_SPACES, edge_count
 from spaces.inverse_1d.trial import InverseTrial
 from workers.kernels import forward_for
 from workers.methods.alternating import AlternatingFirstOrder
@@ -33,6 +33,7 @@ from workers.methods.softmax import Softmax
 from workers.methods.state import SearchState
 from workers.trials.batches import Batches
 from workers.trials.curves import Curves
+from workers.trials.group import TrialGroup
 from workers.trials.search import initial_alpha, learn
 from workers.trials.training import initial_weights, train
 
@@ -104,10 +105,8 @@ def steps(space: str, channels: int) -> Iterator[tuple[str, Callable[[], int], C
     plain_discrete = PlainTraining(space, str(architecture), formation, choices)
 
     def retrain() -> int:
-        curves = Curves(1)
-        train(
-            [spec], discrete.layout, discrete_forward, discrete_weights, None, batches("batches", 0), curves, "", "cpu"
-        )
+        group = TrialGroup([spec], formation, Curves(1))
+        train(group, discrete.layout, discrete_forward, discrete_weights, None, batches("batches", 0), "")
         return spec.steps
 
     flops = unit * len(discrete.layout.maps) * (FORWARD + BACKWARD + CONV2)

@@ -1,7 +1,7 @@
 """The exception tree of das-hpo.
 
-    DasHpoError                     exit status 1: something outside the user's wording is wrong
-    ├── UsageError                  exit status 2: what the user asked for cannot be asked for
+    DasHpoError                     exit status 1: the request was valid, but could not be carried out
+    ├── UsageError                  exit status 2: the user asked for something that is not valid
     │   ├── UnknownNameError        a name that no registry holds
     │   │   └── UnknownPartError    of a part of a problem, which a plug-in may register
     │   ├── InvalidValueError       a value outside what is valid
@@ -11,8 +11,8 @@
     │   └── RunMissingError         no run of that name
     ├── StorageError                the database cannot be used
     │   ├── DatabaseMissingError    there is no database at that URL
-    │   ├── DatabaseUnusableError   it is there and is no (writable) das-hpo database
-    │   ├── DatabaseBusyError       it cannot be used at present: locked, disk full, server away
+    │   ├── DatabaseUnusableError   it exists, and is no (writable) das-hpo database
+    │   ├── DatabaseBusyError       it cannot be used now: locked, disk full, server away
     │   └── SchemaError             its schema is not the one of this das-hpo
     ├── ClusterError                nameserver, dispatcher or worker cannot be reached or trusted
     │   ├── UnreachableError        nobody answers at that address
@@ -21,7 +21,7 @@
     │   └── WireError               a message that is not of the agreed form
     └── DeviceError                 the device asked for is not on this machine
 
-A message says, in one line, what came, what is valid and what to do. :func:`may_pass` tells what is worth trying again.
+A message says, in one line, what was given, what is valid and what to do. :func:`may_pass` says whether to try again.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class DasHpoError(Exception):
 
     exit_status = 1
     may_pass = False
-    """Whether the same may succeed when it is tried again."""
+    """Whether the same operation may succeed later."""
 
 
 class UsageError(DasHpoError):
-    """What the user asked for cannot be asked for."""
+    """The user asked for something that is not valid."""
 
     exit_status = 2
 
@@ -89,11 +89,11 @@ class DatabaseMissingError(StorageError):
 
 
 class DatabaseUnusableError(StorageError):
-    """The database is there, but is none of das-hpo's or cannot be written.
+    """The database exists, but is not one of das-hpo, or cannot be written.
 
     Args:
-        message: What came, what is valid, what to do.
-        may_pass: Whether somebody may put it right while a run goes on: the file put back, rights given again.
+        message: What was found, what is valid, what to do.
+        may_pass: Whether somebody may repair it during a run, by restoring the file or its permissions.
     """
 
     def __init__(self, message: str, *, may_pass: bool = False) -> None:
@@ -102,7 +102,7 @@ class DatabaseUnusableError(StorageError):
 
 
 class DatabaseBusyError(StorageError):
-    """The database cannot be used at present: locked, its disk full, its server away. It may pass."""
+    """The database cannot be used now: it is locked, its disk is full, or its server is away. Trying again may help."""
 
     may_pass = True
 
@@ -121,7 +121,7 @@ class UnreachableError(ClusterError):
     """Nobody answers at that address.
 
     Attributes:
-        refused: The machine there answered that nobody listens, so that whoever did has ended.
+        refused: The machine answered that no process listens at the port: the process that did has ended.
     """
 
     def __init__(self, message: str, *, refused: bool = False) -> None:
@@ -148,5 +148,5 @@ class DeviceError(DasHpoError):
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the same may succeed when it is tried again: only errors that are known to pass may pass."""
+    """Whether the same operation may succeed later; True only for errors that are known to be temporary."""
     return isinstance(error, OSError | MemoryError) or (isinstance(error, DasHpoError) and error.may_pass)

@@ -10,7 +10,7 @@ class ConfigurationId(NamedTuple):
 
     Attributes:
         iteration: Number of the bracket, from 0.
-        stage: Rung of the bracket at which the configuration came in; above 0 it fills the place of a failed one.
+        stage: Rung of the bracket at which the configuration joined it; above 0 it replaces a failed configuration.
         number: Counted from 0 within bracket and stage.
     """
 

@@ -18,7 +18,7 @@ from spaces.hyperparameters import check_methods
 from spaces.inverse_1d.registries import REGISTRIES, check_registries
 from spaces.sources import fingerprint_of, sources
 
-#: Names plug-ins, parted by commas, for processes whose command line names none.
+#: Names plug-ins, separated by commas, for processes whose command line names none.
 ENVIRONMENT = "DAS_HPO_PLUGINS"
 
 #: Packages whose source is in the fingerprint of every run of inverse-1d.
@@ -29,7 +29,7 @@ _registered: dict[tuple[str, str], str] = {}
 
 
 def named(options: Iterable[str] | None) -> tuple[str, ...]:
-    """The plug-ins that a process is to import: those of its options, then those of its environment, each once."""
+    """The plug-ins that a process imports: first those of its options, then those of its environment, each once."""
     environment = (name.strip() for name in os.environ.get(ENVIRONMENT, "").split(","))
     return tuple(dict.fromkeys(name for name in (*(options or ()), *environment) if name))
 

@@ -22,7 +22,7 @@ WORST_LOSS = 1e9
 COMPLETED = "completed"
 DIVERGED = "diverged"
 
-#: How a trial ends that says something of its configuration; whatever else ends is a failure of the infrastructure.
+#: The two ways in which a trial can end; every other end of an evaluation is a failure of the infrastructure.
 OUTCOME_STATUSES = (COMPLETED, DIVERGED)
 
 #: What differs between trials of equal shape.

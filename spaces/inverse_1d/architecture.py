@@ -1,7 +1,7 @@
 """Architectures: the chosen operation of every layer or edge, with one canonical string.
 
     sequential:net,learnable-gradient,roll,...          one operation a layer, first layer first
-    cell:net,zero,...|learnable-gradient,net,...        one operation an edge, cells parted by '|'
+    cell:net,zero,...|learnable-gradient,net,...        one operation an edge, cells separated by '|'
 
 The edges of a cell are ordered by the state they lead to, then by the state they come from, the
 cell's input first (15 edges for 5 states: 1 + 2 + 3 + 4 + 5; section 4.2).
@@ -15,22 +15,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spaces.errors import InvalidValueError, UnknownPartError
-from spaces.inverse_1d.registries import OPERATION_SETS, OPERATIONS, SEARCH_SPACES, entry
-
-
-def candidate_operations(space: str, operations: str) -> tuple[str, ...]:
-    """The operations a layer or edge chooses from, in the order of alpha's last axis.
-
-    Raises:
-        UnknownPartError: For an unknown space or operation set.
-    """
-    extra = entry("space", SEARCH_SPACES, space).extra_operations
-    chosen = entry("operations", OPERATION_SETS, operations)
-    return tuple(dict.fromkeys(chosen + extra))
+from spaces.inverse_1d.registries import (
+    OPERATION_SETS,
+    OPERATIONS,
+    SEARCH_SPACES,
+    candidate_operations,
+    edge_count,
+    entry,
+)
 
 
 def groups_of(text: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
-    """The space and the groups of a canonical string, of which nothing has to be registered.
+    """The space and the groups of a canonical string; its names need not be registered.
 
     Raises:
         InvalidValueError: If the text has another form.
@@ -41,17 +37,11 @@ def groups_of(text: str) -> tuple[str, tuple[tuple[str, ...], ...]]:
     return space, tuple(tuple(group.split(",")) for group in body.split("|"))
 
 
-def edge_count(space: str) -> int:
-    """Layers or edges of a network of the space, all groups together."""
-    shape = entry("space", SEARCH_SPACES, space)
-    return shape.groups * shape.size
-
-
 def cell_states(edges: int) -> int:
     """States of a cell, its input not counted: n states have 1 + 2 + ... + n edges.
 
     Raises:
-        InvalidValueError: If no cell has so many edges.
+        InvalidValueError: If no cell has this number of edges.
     """
     states = (math.isqrt(8 * edges + 1) - 1) // 2
     if states < 1 or states * (states + 1) // 2 != edges:

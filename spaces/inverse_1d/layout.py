@@ -29,7 +29,7 @@ from torch import Tensor
 from spaces.inverse_1d.registries import OPERATIONS, Operation, entry
 from spaces.references import resolve
 
-#: The parts of the weights that belong to a learned map, the first so many.
+#: How many of the parts of the weights, from the first, belong to the learned maps.
 MAP_PARTS = 5
 
 
@@ -78,7 +78,7 @@ class Layout:
                 entry("operation", OPERATIONS, name)
 
     def entries(self, belongs: Callable[[Operation], bool]) -> tuple[tuple[int, str], ...]:
-        """Edge and name of each operation of that sort; those of an edge in the order of the registry."""
+        """Edge and name of each operation for which ``belongs`` is true, by edge and by the order of the registry."""
         names = [name for name, operation in OPERATIONS.items() if belongs(operation)]
         return tuple((edge, name) for edge, there in enumerate(self.edges) for name in names if name in there)
 

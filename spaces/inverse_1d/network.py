@@ -136,11 +136,9 @@ class Pass:
     def learned(self, u: Float[Tensor, "T B N"], maps: tuple[int, ...]) -> Float[Tensor, "T K B N"]:
         """The K learned maps of those indices; updates their running statistics."""
         index = self.network.index(maps)
-        learned, batch_mean, batch_var = ops.learned_maps(
-            u,
-            self._training,
-            *(tensor.index_select(1, index) for tensor in (*self.parts[:MAP_PARTS], *self.buffers)),
-        )
+        weights = ops.MapWeights(*(part.index_select(1, index) for part in self.parts[:MAP_PARTS]))
+        mean, variance = (buffer.index_select(1, index) for buffer in self.buffers)
+        learned, batch_mean, batch_var = ops.learned_maps(u, weights, mean, variance, self._training)
         if self._training:
             with torch.no_grad():
                 for buffer, batch in zip(self.buffers, (batch_mean, batch_var), strict=True):

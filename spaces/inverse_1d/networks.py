@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from spaces.inverse_1d.architecture import Architecture, candidate_operations, edge_count
+from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation
 from spaces.inverse_1d.layout import Layout
 from spaces.inverse_1d.network import Network
-from spaces.inverse_1d.registries import SEARCH_SPACES, entry
+from spaces.inverse_1d.registries import SEARCH_SPACES, candidate_operations, edge_count, entry
 from spaces.references import resolve
 
 

@@ -100,16 +100,30 @@ def neighbours(u: Float[Tensor, "T B N"]) -> Float[Tensor, "T B*N 3"]:
     return stacked.flatten(1, 2)
 
 
+class MapWeights(NamedTuple):
+    """The weights of K learned maps.
+
+    Attributes:
+        conv1: The first convolution, 1 -> C channels.
+        gamma: Batch norm's scale.
+        beta: Batch norm's offset.
+        conv2: The second convolution, C -> 1.
+        bias: Its bias.
+    """
+
+    conv1: Float[Tensor, "T K C 3"]
+    gamma: Float[Tensor, "T K C"]
+    beta: Float[Tensor, "T K C"]
+    conv2: Float[Tensor, "T K C 3"]
+    bias: Float[Tensor, "T K"]
+
+
 def learned_maps(
     u: Float[Tensor, "T B N"],
-    training: bool,
-    conv1: Float[Tensor, "T K C 3"],
-    gamma: Float[Tensor, "T K C"],
-    beta: Float[Tensor, "T K C"],
-    conv2: Float[Tensor, "T K C 3"],
-    bias: Float[Tensor, "T K"],
+    weights: MapWeights,
     running_mean: Float[Tensor, "T K C"],
     running_var: Float[Tensor, "T K C"],
+    training: bool,
 ) -> tuple[Float[Tensor, "T K B N"], Float[Tensor, "T K C"], Float[Tensor, "T K C"]]:
     """The maps n(u) = conv2(relu(batchnorm(conv1(u)))) of K operations that share their input.
 
@@ -119,18 +133,15 @@ def learned_maps(
 
     Args:
         u: The state.
-        training: Whether to normalise by the batch's statistics.
-        conv1: The first convolution, 1 -> C channels.
-        gamma: Batch norm's scale.
-        beta: Batch norm's offset.
-        conv2: The second convolution, C -> 1.
-        bias: Its bias.
+        weights: The maps'.
         running_mean: Used where not ``training``.
         running_var: Used where not ``training``.
+        training: Whether to normalise by the batch's statistics.
 
     Returns:
         The maps, and the batch's mean and unbiased variance (the running ones where not ``training``).
     """
+    conv1, gamma, beta, conv2, bias = weights
     trials, samples, positions = u.shape
     maps, channels = gamma.shape[1:]
     p = neighbours(u)  # [T, B * N, 3]

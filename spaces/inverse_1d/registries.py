@@ -1,7 +1,7 @@
 """The parts that the problem inverse-1d is made of: one literal dict for each kind of part.
 
 These dicts are the only authority: a name that they hold can be asked for everywhere, any other is refused. A plug-in
-(see docs/plugins.md) adds entries of its own; whatever can be derived from an entry is derived where it is needed.
+(see docs/plugins.md) adds entries of its own; what can be derived from an entry is computed where it is needed.
 
     OPERATIONS         what a layer or an edge does to a state
     OPERATION_SETS     which operations a search chooses from
@@ -76,7 +76,7 @@ class SearchSpace:
     """How layers or edges make a network.
 
     Attributes:
-        groups: Groups of operations in an architecture (cells); architecture strings part them by a bar.
+        groups: Groups of operations in an architecture (cells); architecture strings separate them by a bar.
         size: Layers or edges of a group.
         network: The class of the network, a :class:`spaces.inverse_1d.network.Network`.
         extra_operations: What is added to every set of operations.
@@ -151,6 +151,10 @@ class OwnHyperparameter:
     def most(self) -> float:
         """The largest value of a number."""
         return float(self.high or 0.0)
+
+    def as_number(self, value: float | bool | str) -> float:
+        """A number as it is, true and false as 1 and 0, text as its place among the values."""
+        return float(self.values.index(value)) if isinstance(value, str) else float(value)
 
     def check(self, name: str, value: object) -> None:
         """Refuses what is no value of it; a number may lie outside the range, which only says where a run searches.
@@ -271,6 +275,23 @@ def entry(noun: str, registry: Mapping[str, Entry], name: str) -> Entry:
     return registry[name]
 
 
+def candidate_operations(space: str, operations: str) -> tuple[str, ...]:
+    """The operations a layer or edge chooses from, in the order of alpha's last axis.
+
+    Raises:
+        UnknownPartError: For an unknown space or operation set.
+    """
+    extra = entry("space", SEARCH_SPACES, space).extra_operations
+    chosen = entry("operations", OPERATION_SETS, operations)
+    return tuple(dict.fromkeys(chosen + extra))
+
+
+def edge_count(space: str) -> int:
+    """Layers or edges of a network of the space, all groups together."""
+    shape = entry("space", SEARCH_SPACES, space)
+    return shape.groups * shape.size
+
+
 def parts(space: str, operations: str, data: str, method: str) -> list[tuple[str, str]]:
     """What the settings of a task name, directly or by a set: keys of :data:`REGISTRIES` with a name each.
 
@@ -279,8 +300,7 @@ def parts(space: str, operations: str, data: str, method: str) -> list[tuple[str
     """
     entry("data formation", DATA_FORMATIONS, data)
     entry("method", METHODS, method)
-    names = (*entry("operations", OPERATION_SETS, operations), *entry("space", SEARCH_SPACES, space).extra_operations)
-    named = [("operation", name) for name in names]
+    named = [("operation", name) for name in candidate_operations(space, operations)]
     return [("space", space), ("operations", operations), *named, ("data formation", data), ("method", method)]
 
 

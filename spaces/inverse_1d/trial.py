@@ -9,9 +9,9 @@ from typing import Any
 
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import Hyperparameters
-from spaces.inverse_1d.architecture import Architecture, candidate_operations
+from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
-from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, entry, parts
+from spaces.inverse_1d.registries import DATA_FORMATIONS, METHODS, candidate_operations, entry, parts
 from spaces.plugins import plugins_of
 from spaces.trial import TrialSpec
 
@@ -74,6 +74,17 @@ class InverseTrial:
             raise InvalidValueError(f"{self.method} needs the {' or '.join(spaces)} space, got {self.space}")
         if self.architecture is not None and Architecture.parse(self.architecture).space != self.space:
             raise InvalidValueError(f"the architecture {self.architecture!r} is none of the {self.space} space")
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The operations that each layer or edge chooses from, in the order of alpha's last axis."""
+        return candidate_operations(self.space, self.operations)
+
+    @property
+    def own_numbers(self) -> dict[str, float]:
+        """The hyperparameters that the method adds, as numbers."""
+        added = entry("method", METHODS, self.method).hyperparameters
+        return {name: added[name].as_number(value) for name, value in self.hyperparameters.own.items()}
 
     @property
     def steps(self) -> int:

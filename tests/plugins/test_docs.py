@@ -18,6 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
         ("--operations", "mine", "--data", "projections"),
         ("--space", "skip", "--method", "sigmoid", "--operations", "mine"),
         ("--space", "cell", "--method", "sigmoid"),
+        ("--method", "tempered"),
     ],
     ids=" ".join,
 )

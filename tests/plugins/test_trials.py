@@ -13,11 +13,19 @@ import torch
 
 from spaces.errors import InvalidValueError, UnknownNameError
 from spaces.hyperparameters import PRESETS
-from spaces.inverse_1d.architecture import Architecture, candidate_operations, edge_count
+from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import data_formation
 from spaces.inverse_1d.networks import discrete_network, relaxed_network
-from spaces.inverse_1d.registries import METHODS, OPERATION_SETS, OPERATIONS, REGISTRIES, Operation
+from spaces.inverse_1d.registries import (
+    METHODS,
+    OPERATION_SETS,
+    OPERATIONS,
+    REGISTRIES,
+    Operation,
+    candidate_operations,
+    edge_count,
+)
 from spaces.inverse_1d.trial import InverseTrial
 from spaces.plugins import load_plugins
 from tests.plugins.isolation import registries_as_they_are

@@ -127,7 +127,7 @@ def banded(matrix: Array) -> Array:
     return band
 
 
-class Run(NamedTuple):
+class ForwardPass(NamedTuple):
     """A forward pass of one trial, for its backward pass.
 
     Attributes:
@@ -184,7 +184,7 @@ class FusedForward(Direct):
         y: Float32[Tensor, "T B n"],
         noise: Float32[Tensor, "T E_noise B N"] | None,
         training: bool,
-    ) -> tuple[Float32[Tensor, "T B N"], list[Run]]:
+    ) -> tuple[Float32[Tensor, "T B N"], list[ForwardPass]]:
         """x_hat, and of each trial what its backward pass takes."""
         forward = compiled().forward
         x_hat = torch.empty(len(y), len(self.band), y.shape[1])
@@ -194,7 +194,7 @@ class FusedForward(Direct):
         for trial in range(len(y)):
             u0 = torch.mm(self._adjoint, y[trial].T)  # [N, B]
             workspace = self._take(u0.shape[1])
-            run = Run(
+            run = ForwardPass(
                 (
                     self._graph.edges,
                     self._graph.merges,
@@ -242,7 +242,7 @@ class FusedForward(Direct):
         return errors, grad_mix if to_mix else grad_weights
 
     def backward(
-        self, runs: list[Run], grad: Float32[Tensor, "T N B"], to_weights: bool, to_mix: bool
+        self, runs: list[ForwardPass], grad: Float32[Tensor, "T N B"], to_weights: bool, to_mix: bool
     ) -> tuple[Float32[Tensor, "T P"], Float32[Tensor, "T E O"]]:
         """The gradients of the weights and of the mix, where asked; grad is dL/dx_hat."""
         arguments = runs[0].arguments
@@ -267,7 +267,7 @@ class FusedForward(Direct):
         free = self._free.setdefault(samples, [])
         return free.pop() if free else Workspace(self._graph, self._maps, self._channels, samples, len(self.band))
 
-    def give_back(self, runs: list[Run]) -> None:
+    def give_back(self, runs: list[ForwardPass]) -> None:
         """Offers their workspaces to the next passes."""
         for run in runs:
             self._free[run.samples].append(run.workspace)

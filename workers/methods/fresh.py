@@ -12,5 +12,6 @@ from workers.trials.training import initial_weights
 
 def fresh_weights(start: Start) -> tuple[Float[Tensor, "T P"], Buffers]:
     """Weights as torch's layers draw them, and the running statistics of batch norm that belong to them."""
-    weights = initial_weights(start.specs, start.layout, "search-weights", start.device)
-    return weights, start.layout.initial_buffers(len(start.specs), start.device)
+    group, layout = start.group, start.layout
+    weights = initial_weights(group.specs, layout, "search-weights", group.device)
+    return weights, layout.initial_buffers(len(group), group.device)

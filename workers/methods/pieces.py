@@ -22,11 +22,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from spaces.inverse_1d.data_formation import DataFormation
 from spaces.inverse_1d.layout import Layout
-from spaces.inverse_1d.trial import InverseTrial
 from workers.trials.batches import Batch
-from workers.trials.curves import Curves
+from workers.trials.group import TrialGroup
 
 
 class Moment(NamedTuple):
@@ -106,17 +104,9 @@ class Start:
     """What the weights of a search are made from.
 
     Attributes:
-        specs: Trials of equal shape.
+        group: The trials, with their data formation, learning curves and device.
         layout: The relaxed network's.
-        formation: The data formation, on ``device``.
-        curves: Takes learning curves, and who diverges.
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        kernel: ``auto``, ``torch`` or ``fused``.
     """
 
-    specs: Sequence[InverseTrial]
+    group: TrialGroup
     layout: Layout
-    formation: DataFormation
-    curves: Curves
-    device: str
-    kernel: str

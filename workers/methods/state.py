@@ -10,7 +10,6 @@ from torch import Tensor
 
 from spaces.inverse_1d.layout import Buffers
 from spaces.inverse_1d.network import Forward, Network
-from spaces.inverse_1d.registries import METHODS, entry
 from spaces.inverse_1d.trial import InverseTrial
 from workers.methods.pieces import Moment, Relaxation
 from workers.trials.batches import Batch, Batches, generators
@@ -79,7 +78,7 @@ class SearchState:
 
     @property
     def loss_scale(self) -> float:
-        """The loss is so many times the mean squared error."""
+        """The factor by which the loss is larger than the mean squared error."""
         return self.specs[0].choices.loss_scale
 
     def mix(self) -> Float[Tensor, "T E O"]:
@@ -125,9 +124,8 @@ class SearchState:
 
 def own_hyperparameters(specs: Sequence[InverseTrial], device: str) -> dict[str, Float32[Tensor, "T 1 1"]]:
     """What the method of the trials adds to the hyperparameters, as numbers; see :class:`Moment`."""
-    found = {}
-    for name, own in entry("method", METHODS, specs[0].method).hyperparameters.items():
-        values = [spec.hyperparameters.own[name] for spec in specs]
-        numbers = [own.values.index(value) if isinstance(value, str) else float(value) for value in values]
-        found[name] = torch.tensor(numbers, dtype=torch.float32, device=device).view(-1, 1, 1)
-    return found
+    trials = [spec.own_numbers for spec in specs]
+    return {
+        name: torch.tensor([numbers[name] for numbers in trials], dtype=torch.float32, device=device).view(-1, 1, 1)
+        for name in trials[0]
+    }

@@ -69,7 +69,7 @@ class Replayed:
         return errors
 
     def _record(self, batch: Batch, rate: Float[Tensor, " T"]) -> None:
-        """Records the step; nothing is computed. Without success the steps go on without a graph."""
+        """Records the step, which computes nothing. If that fails, the steps are made without a graph."""
         graph = torch.cuda.CUDAGraph()
         # The noise has one tensor for all batches (see Batch); signals and rates are new ones every time.
         kept = Batch(batch.x.clone(), batch.y.clone(), batch.noise)

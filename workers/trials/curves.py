@@ -44,11 +44,11 @@ class Curves:
 
     @property
     def all_diverged(self) -> bool:
-        """Whether no trial is left to go on with."""
+        """Whether every trial has diverged."""
         return all(message is not None for message in self.messages)
 
     def part(self, trials: list[int]) -> Curves:
-        """The curves of some of the trials, to go on with."""
+        """The curves of some of the trials; :meth:`put` takes them back when more epochs were added."""
         part = Curves(len(trials))
         part.epochs = [self.epochs[trial] for trial in trials]
         part.messages = [self.messages[trial] for trial in trials]

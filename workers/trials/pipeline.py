@@ -10,12 +10,10 @@ import torch
 
 from spaces.errors import DeviceError, InvalidValueError
 from spaces.inverse_1d.architecture import Architecture
-from spaces.inverse_1d.data_formation import data_formation
-from spaces.inverse_1d.networks import discrete_network
 from spaces.inverse_1d.trial import InverseTrial
 from spaces.trial import COMPLETED, DIVERGED, TrialOutcome
 from workers.kernels import kernel_of
-from workers.trials.curves import Curves
+from workers.trials.group import TrialGroup
 from workers.trials.retrain import retrain
 from workers.trials.search import search
 
@@ -57,9 +55,8 @@ def run_trials(specs: Sequence[InverseTrial], *, device: str = "cpu", kernel: st
 
 def _outcomes(specs: Sequence[InverseTrial], name: str, device: str, kernel: str) -> list[TrialOutcome]:
     """:func:`run_trials` of at least one trial, on a device that exists and is the current one."""
-    first = specs[0]
-    formation = data_formation(first.data, first.choices, device)
-    curves = Curves(len(specs))
+    group, first = TrialGroup.of(specs, device, kernel), specs[0]
+    curves = group.curves
     one_shot: list[float | None] = [None] * len(specs)
     extras: list[dict[str, float]] = [{} for _ in specs]
     architectures: list[Architecture | None]
@@ -69,7 +66,7 @@ def _outcomes(specs: Sequence[InverseTrial], name: str, device: str, kernel: str
     if first.architecture is not None:
         architectures = [Architecture.parse(first.architecture)] * len(specs)
     else:
-        found = search(specs, formation, curves, device, kernel)
+        found = search(group)
         one_shot, architectures, extras = found.one_shot_score, found.architecture, found.extras
         kernels.append(found.kernel)
         search_s = (time.perf_counter() - start) / len(specs)
@@ -78,10 +75,9 @@ def _outcomes(specs: Sequence[InverseTrial], name: str, device: str, kernel: str
     retrained: list[float | None] = [None] * len(specs)
     going = [trial for trial, architecture in enumerate(architectures) if architecture is not None]
     if going and (first.retrain or first.architecture is not None):
-        part = curves.part(going)
-        chosen = [architecture for architecture in architectures if architecture is not None]
-        result = retrain([specs[trial] for trial in going], chosen, formation, part, device, kernel)
-        curves.put(going, part)
+        part = group.part(going)
+        result = retrain(part, [architecture for architecture in architectures if architecture is not None])
+        curves.put(going, part.curves)
         kernels.append(result.kernel)
         for trial, psnr_db in zip(going, result.architecture_score, strict=True):
             retrained[trial] = psnr_db
@@ -91,7 +87,7 @@ def _outcomes(specs: Sequence[InverseTrial], name: str, device: str, kernel: str
     for trial, architecture in enumerate(architectures):
         size = None
         if architecture is not None:
-            size = discrete_network(architecture, formation, first.choices).layout.size
+            size = group.discrete(architecture).layout.size
         outcomes.append(
             TrialOutcome(
                 status=COMPLETED if curves.messages[trial] is None else DIVERGED,

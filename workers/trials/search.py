@@ -11,18 +11,16 @@ from jaxtyping import Float32, Int
 from torch import Tensor
 
 from spaces.errors import InvalidValueError
-from spaces.inverse_1d.architecture import Architecture, candidate_operations, edge_count
-from spaces.inverse_1d.data_formation import DataFormation
+from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.layout import Layout
-from spaces.inverse_1d.networks import relaxed_network
-from spaces.inverse_1d.registries import METHODS, Method, entry
+from spaces.inverse_1d.registries import METHODS, Method, edge_count, entry
 from spaces.inverse_1d.trial import InverseTrial
 from spaces.references import resolve
-from workers.kernels import forward_for
 from workers.methods.pieces import Start, Update
 from workers.methods.state import SearchState
 from workers.trials.batches import Batches, generators
 from workers.trials.curves import Curves, Meter
+from workers.trials.group import TrialGroup
 from workers.trials.training import epoch_lengths
 from workers.trials.validation import validate
 
@@ -44,46 +42,34 @@ class Found:
     extras: list[dict[str, float]]
 
 
-def search(
-    specs: Sequence[InverseTrial], formation: DataFormation, curves: Curves, device: str = "cpu", kernel: str = "auto"
-) -> Found:
-    """Searches an architecture for every trial of a batch; what diverges is marked in ``curves``.
-
-    Args:
-        specs: Trials of equal ``shape``.
-        formation: Their data formation, on ``device``.
-        curves: Takes the learning curves.
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        kernel: ``auto``, ``torch`` or ``fused``.
-    """
-    first, trials = specs[0], len(specs)
+def search(group: TrialGroup) -> Found:
+    """Searches an architecture for every trial; what diverges is marked in the group's curves."""
+    first, curves = group.first, group.curves
     method = entry("method", METHODS, first.method)
-    network = relaxed_network(first.space, first.operations, formation, first.choices)
-    layout = network.layout
-    forward, used = forward_for(network, trials, device, kernel)
-    seeds = [spec.seed for spec in specs]
-    slots = len(layout.noise_index)
+    network = group.relaxed()
+    forward, used = group.forward_of(network)
+    alpha = initial_alpha(group.specs, network.layout).to(group.device)
+    weights = resolve(method.weights)(Start(group, network.layout))
 
     def batches(name: str) -> Batches:
-        return Batches(formation, seeds, name, first.choices.batch_size, [range(slots)] * trials, slots, device)
+        return group.batches(name, network.layout)
 
-    alpha = initial_alpha(specs, layout).to(device)
-    weights = resolve(method.weights)(Start(specs, layout, formation, curves, device, kernel))
     relaxation = resolve(method.relaxation)()
-    state = SearchState(specs, (network, forward), relaxation, weights, alpha, batches, device)
+    state = SearchState(group.specs, (network, forward), relaxation, weights, alpha, batches, group.device)
     if not curves.all_diverged:
         learn(state, resolve(method.update)(state), curves)
-    scores = [float("nan")] * trials
+    scores = [float("nan")] * len(group)
     if not curves.all_diverged:
         scores = validate(forward, state.weights, state.buffers, state.mix(), batches("one-shot-validation"))
     curves.check(scores, "one-shot validation")
     alive = [message is None for message in curves.messages]
-    chosen = discretise(first, resolve(method.selection)(state)) if any(alive) else [None] * trials
+    chosen = discretise(first, resolve(method.selection)(state)) if any(alive) else [None] * len(group)
+    extras = further_numbers(method, state) if any(alive) else [{} for _ in alive]
     return Found(
         [score if ok else None for score, ok in zip(scores, alive, strict=True)],
         [architecture if ok else None for architecture, ok in zip(chosen, alive, strict=True)],
         used,
-        [numbers if ok else {} for numbers, ok in zip(further_numbers(method, state), alive, strict=True)],
+        [numbers if ok else {} for numbers, ok in zip(extras, alive, strict=True)],
     )
 
 
@@ -146,7 +132,7 @@ def discretise(spec: InverseTrial, chosen: Int[Tensor, "T E"]) -> list[Architect
     Raises:
         InvalidValueError: If there is not one candidate for each edge.
     """
-    candidates, edges = candidate_operations(spec.space, spec.operations), edge_count(spec.space)
+    candidates, edges = spec.candidates, edge_count(spec.space)
     rows = chosen.tolist()
     if any(len(row) != edges or not all(0 <= index < len(candidates) for index in row) for row in rows):
         raise InvalidValueError(

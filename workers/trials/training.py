@@ -18,8 +18,9 @@ from spaces.inverse_1d.network import Forward
 from spaces.inverse_1d.trial import BATCHES_PER_EPOCH, InverseTrial
 from workers.trials.batches import Batch, Batches, generators
 from workers.trials.cuda_graphs import replayed
-from workers.trials.curves import Curves, Meter
+from workers.trials.curves import Meter
 from workers.trials.gradients import weight_gradient
+from workers.trials.group import TrialGroup
 
 #: Adam's decay rates and epsilon: torch.optim.Adam's defaults.
 BETAS = (0.9, 0.999)
@@ -34,7 +35,7 @@ GRADUAL_EPOCHS = 10
 
 
 def _per_trial(values: Float[Tensor, " T"], like: Float[Tensor, "T ..."]) -> Float[Tensor, "T ..."]:
-    """[T] as [T, 1, ...], to multiply what is shaped like ``like``."""
+    """Values [T] as [T, 1, ...], so that they can be multiplied by a tensor of the shape of ``like``."""
     return values.view(-1, *[1] * (like.dim() - 1))
 
 
@@ -168,31 +169,39 @@ def decays(specs: Sequence[InverseTrial], name: str, device: str) -> Float32[Ten
 
 
 def epoch_lengths(steps: int) -> Iterator[int]:
-    """The steps of each epoch: 19, and what is left in the last."""
+    """The number of steps of each epoch: 19, and the remaining ones in the last epoch."""
     for start in range(0, steps, BATCHES_PER_EPOCH):
         yield min(BATCHES_PER_EPOCH, steps - start)
 
 
 def train(
-    specs: Sequence[InverseTrial],
+    group: TrialGroup,
     layout: Layout,
     forward: Forward,
     weights: Float[Tensor, "T P"],
     mix: Float[Tensor, "T E O"] | None,
     batches: Batches,
-    curves: Curves,
     phase: str,
-    device: str,
 ) -> Buffers:
     """Trains the weights in place with Adam, from fresh batch-norm statistics, over the trials' budget.
 
+    Args:
+        group: The trials; those that diverge are marked in its curves.
+        layout: The network's.
+        forward: The network's forward pass.
+        weights: Where the training begins.
+        mix: Constant mixing weights; None for a discrete network.
+        batches: The training samples.
+        phase: What the learning curves call this training.
+
     Returns:
-        The running statistics of batch norm. Trials that diverge are marked in ``curves``.
+        The running statistics of batch norm.
     """
+    specs, device = group.specs, group.device
     buffers = layout.initial_buffers(len(specs), device)
     optimizer = Adam(weights)
     rates, decay = weight_rates(specs, device), decays(specs, "parameter_weight_decay", device)
-    scale = specs[0].choices.loss_scale
+    scale = group.choices.loss_scale
 
     def weight_step(batch: Batch, rate: Float[Tensor, " T"]) -> Float[Tensor, "T B"]:
         errors, gradient = weight_gradient(forward, weights, buffers, mix, batch, scale)
@@ -202,14 +211,14 @@ def train(
 
     take_step = replayed(weight_step, device)
     step = 0
-    for epoch, length in enumerate(epoch_lengths(specs[0].steps), start=1):
-        meter = Meter(len(specs), device)
+    for epoch, length in enumerate(epoch_lengths(group.steps), start=1):
+        meter = Meter(len(group), device)
         for batch in batches.draw(length):
             errors = take_step(batch, rates[step])
             meter.add(scale * errors.mean(dim=1), errors)
             step += 1
-        curves.add(phase, epoch, training=meter)
-        if curves.all_diverged:
+        group.curves.add(phase, epoch, training=meter)
+        if group.curves.all_diverged:
             break
     return buffers
 

@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from das_hpo.analysis.figures.architectures import cell_edges, look
 from das_hpo.analysis.figures.style import COLOURS, LINES, new_figure, note, plain, styled
 from spaces.errors import UnknownNameError
-from spaces.inverse_1d.architecture import candidate_operations, cell_states
-from spaces.inverse_1d.registries import SEARCH_SPACES
+from spaces.inverse_1d.architecture import cell_states
+from spaces.inverse_1d.registries import SEARCH_SPACES, candidate_operations
 from spaces.task import PSNR, Metric
 from spaces.trial import Epoch
 from storage.records import EpochRecord

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaces.errors import InvalidValueError, UnknownNameError
-from spaces.inverse_1d.architecture import Architecture, candidate_operations
-from spaces.inverse_1d.registries import OPERATION_SETS, SEARCH_SPACES
+from spaces.inverse_1d.architecture import Architecture
+from spaces.inverse_1d.registries import OPERATION_SETS, SEARCH_SPACES, candidate_operations
 
 
 @given(space=st.sampled_from(list(SEARCH_SPACES)), operations=st.sampled_from(list(OPERATION_SETS)), seed=st.integers())

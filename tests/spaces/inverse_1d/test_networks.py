@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spaces.inverse_1d.architecture import Architecture, candidate_operations, edge_count
+from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
 from spaces.inverse_1d.data_formation import DataFormation, data_formation
 from spaces.inverse_1d.layout import Buffers
 from spaces.inverse_1d.network import Network
 from spaces.inverse_1d.networks import discrete_network, relaxed_network, shared_network
-from spaces.inverse_1d.registries import OPERATION_SETS
+from spaces.inverse_1d.registries import OPERATION_SETS, candidate_operations, edge_count
 
 SAMPLES = 5
 CHOICES = Choices(channels=3, tau=0.3, layer_noise_sigma=0.2, merge_kernel_size=3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spaces.inverse_1d.operations import EPSILON, MOMENTUM, learned_maps, neighbours, roll
+from spaces.inverse_1d.operations import EPSILON, MOMENTUM, MapWeights, learned_maps, neighbours, roll
 
 
 def reference(u: Tensor, parts: dict[str, Tensor]) -> tuple[Tensor, nn.BatchNorm1d]:
@@ -34,7 +34,7 @@ def test_statistics_survive_size_and_offset(size: float, offset: float) -> None:
     parts = random_parts(2, 5)
     arguments = [part[None, None] for part in parts.values()]
     running = [torch.zeros(1, 1, 5), torch.ones(1, 1, 5)]
-    out, mean, variance = learned_maps(u[None], True, *arguments, *running)
+    out, mean, variance = learned_maps(u[None], MapWeights(*arguments), *running, True)
     expected, norm = reference(u, parts)
     # With an offset, zero padding makes two positions outliers, and rounding is relative to them.
     tolerance = 1e-4 * max(1.0, offset / 10)
@@ -57,7 +57,7 @@ def test_constant_signals_have_finite_maps_and_gradients(value: float) -> None:
     """A state without variance (all-zero inputs) or of absurd size gives finite numbers in both directions."""
     parts = [part[None, None].requires_grad_() for part in random_parts(3, 4).values()]
     u = torch.full((1, 8, 50), value, requires_grad=True)
-    out, _, _ = learned_maps(u, True, *parts, torch.zeros(1, 1, 4), torch.ones(1, 1, 4))
+    out, _, _ = learned_maps(u, MapWeights(*parts), torch.zeros(1, 1, 4), torch.ones(1, 1, 4), True)
     out.sum().backward()
     for tensor in (out, u.grad, *(part.grad for part in parts)):
         assert tensor is not None

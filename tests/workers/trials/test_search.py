@@ -7,16 +7,13 @@ import pytest
 import torch
 
 from spaces.hyperparameters import preset
-from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.choices import Choices
-from spaces.inverse_1d.data_formation import DataFormation, data_formation
-from spaces.inverse_1d.layout import Layout
-from spaces.inverse_1d.networks import discrete_network, relaxed_network
+from spaces.inverse_1d.data_formation import data_formation
+from spaces.inverse_1d.networks import relaxed_network
 from spaces.inverse_1d.trial import InverseTrial
-from workers.methods.pieces import Start
-from workers.methods.pretrained import pretrained_weights
 from workers.trials.batches import Batches
 from workers.trials.curves import Curves
+from workers.trials.group import TrialGroup
 from workers.trials.search import discretise, initial_alpha, search
 from workers.trials.training import initial_weights
 
@@ -38,7 +35,7 @@ def test_search_is_the_plain_bilevel_loop(space: str, optimizer: str) -> None:
     one = spec(space=space, operations="all", hyperparameters=dataclasses.replace(POINT, alpha_optimizer=optimizer))
     formation = data_formation("blur", CHOICES)
     curves = Curves(1)
-    found = search([one], formation, curves, kernel="torch")
+    found = search(TrialGroup([one], formation, curves, kernel="torch"))
 
     network = relaxed_network(space, "all", formation, CHOICES)
     layout, edges = network.layout, len(network.layout.edges)
@@ -66,37 +63,6 @@ def test_search_is_the_plain_bilevel_loop(space: str, optimizer: str) -> None:
     (epoch,) = curves.epochs[0]
     torch.testing.assert_close(torch.tensor(epoch.alpha), alpha.detach()[0], rtol=1e-4, atol=1e-5)
     assert found.one_shot_score[0] == pytest.approx(float(torch.stack(scores).mean()), abs=1e-3)
-
-
-def test_das_single_freezes_pretrained_weights() -> None:
-    """The relaxed network holds the weights of the two pre-trained ones; the search changes alpha alone."""
-    one = spec(method="das-single", operations="all")
-    formation = data_formation("blur", CHOICES)
-    layout = relaxed_network("sequential", "all", formation, CHOICES).layout
-    curves = Curves(1)
-    weights, buffers = pretrained_weights(Start([one], layout, formation, curves, "cpu", "torch"))
-    assert [epoch.phase for epoch in curves.epochs[0]] == ["pretrain-learnable-gradient", "pretrain-net"]
-    parts = layout.views(weights)
-    assert bool((parts.gamma != 1).any(dim=2).all())  # every map of both kinds has been trained
-    assert bool((buffers.running_var != 1).any(dim=2).all())
-    net = initial_weights([one], net_layout(formation), "pretrain-net-weights", "cpu")
-    before = net_layout(formation).views(net).conv1[0]
-    assert float((parts.conv1[0, 1::2] - before).abs().max()) < 0.02  # ten steps of 0.001 from where net started
-
-    again = Curves(1)
-    found = search([one], formation, again, kernel="torch")
-    phases = [(epoch.phase, epoch.training_loss is None) for epoch in again.epochs[0]]
-    assert phases == [("pretrain-learnable-gradient", False), ("pretrain-net", False), ("search", True)]
-    assert again.epochs[0][:2] == curves.epochs[0]
-    assert found.one_shot_score[0] is not None
-    alpha = again.epochs[0][2].alpha
-    assert alpha is not None
-    assert not torch.equal(torch.tensor(alpha), initial_alpha([one], layout)[0])
-
-
-def net_layout(formation: DataFormation) -> Layout:
-    """The layout of the all-net network."""
-    return discrete_network(Architecture.uniform("sequential", "net"), formation, CHOICES).layout
 
 
 def test_initial_alpha() -> None:

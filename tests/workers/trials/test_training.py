@@ -13,6 +13,7 @@ from spaces.inverse_1d.networks import discrete_network
 from spaces.inverse_1d.trial import InverseTrial
 from workers.trials.batches import Batches
 from workers.trials.curves import Curves
+from workers.trials.group import TrialGroup
 from workers.trials.training import (
     Adam,
     GradientDescent,
@@ -145,7 +146,8 @@ def test_training_loop_is_the_plain_one() -> None:
 
     start = initial_weights(specs, network.layout, "weights", "cpu")
     curves, weights = Curves(1), start.clone()
-    buffers = train(specs, network.layout, network.forward, weights, None, batches(), curves, "retrain", "cpu")
+    group = TrialGroup(specs, formation, curves)
+    buffers = train(group, network.layout, network.forward, weights, None, batches(), "retrain")
 
     parameter, expected = torch.nn.Parameter(start.clone()), network.layout.initial_buffers(1)
     optimizer = torch.optim.Adam([parameter], lr=0.001, weight_decay=0.01)
