@@ -14,7 +14,7 @@ from spaces.trial import WORST_LOSS, Epoch, TrialOutcome, TrialSpec, to_score
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 #: What a database can hold.
-TEXTS = st.text(st.characters(exclude_characters="\0"))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 MAYBE = st.none() | FINITE
 
 

@@ -23,7 +23,7 @@ from storage.engine import Database, open_database
 from storage.entries import NewOutcome
 from storage.spool import Spool, Taken
 
-texts = st.text(st.characters(exclude_characters="\0"), max_size=30)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 psnrs = st.none() | st.floats(-50, 50)
 outcomes = st.builds(
     TrialOutcome,
