@@ -255,6 +255,9 @@ class RunSettings:
             UsageError: For an unknown setting, or a value that is not valid.
         """
         read = with_task_settings(values)
+        for name in ("time_limit_s", "evaluation_timeout_s"):
+            if isinstance(read.get(name), str):
+                read[name] = parse_duration(read[name])
         read["ranges"] = {name: (float(low), float(high)) for name, (low, high) in (read.get("ranges") or {}).items()}
         if not isinstance(read.get("decisions"), OptimizerSettings):
             read["decisions"] = OptimizerSettings.from_mapping(read.get("decisions") or {})
@@ -263,9 +266,6 @@ class RunSettings:
         except TypeError as error:
             raise InvalidValueError(f"not the settings of a run: given: {error}") from None
         read["given"] = tuple(given)
-        for name in ("time_limit_s", "evaluation_timeout_s"):
-            if isinstance(read.get(name), str):
-                read[name] = parse_duration(read[name])
         require_known(cls, read, "setting")
         try:
             return cls(**read)
