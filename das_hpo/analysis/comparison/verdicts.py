@@ -180,18 +180,17 @@ def _equal_cost(compared: SideBySide) -> list[str]:
 
 def _warnings(subjects: Sequence[Subject]) -> list[str]:
     said = []
+    word = subjects[0].metric.name
     if len({subject.problem for subject in subjects}) > 1:
         kinds = "; ".join(f"{subject.name}: {subject.problem}" for subject in subjects)
-        said.append(
-            f"The problems differ ({kinds}): a difference in {subjects[0].metric.name} is not one of methods alone."
-        )
+        said.append(f"The problems differ ({kinds}): a difference in {word} may come from the problem.")
     budgets = {subject.name: subject.budget for subject in subjects}
     if len(set(budgets.values())) > 1:
         kinds = ", ".join(f"{name} {budget:g}" for name, budget in budgets.items())
         said.append(f"The trials are of different lengths in epochs ({kinds}): longer ones are usually better.")
-    choices = differing_settings({subject.name: subject.frame for subject in subjects})
-    if choices:
-        said.append(f"The settings differ: {choices}; a difference in PSNR is not one of what is compared alone.")
+    further = differing_settings({subject.name: subject.frame for subject in subjects})
+    if further:
+        said.append(f"The settings differ: {further}; a difference in {word} may come from them.")
     for subject in subjects:
         if subject.source == EVALUATIONS:
             said.append(
