@@ -34,12 +34,12 @@ from spaces.errors import InvalidValueError
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, load_task
 from spaces.trial import OBJECTIVES, TrialSpec
+from storage.ranking import AGGREGATES
 
 #: The kind of a budget.
 EPOCHS = Number(above=0, unit="epochs", metavar="EPOCHS")
 
 RETRAIN = ("auto", "always")
-AGGREGATES = ("mean", "median", "max")
 
 #: Names of runs: they become names in the nameserver and parts of file names.
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -140,7 +140,7 @@ class RunSettings:
     )
     aggregate: str = setting(
         "mean",
-        Words(AGGREGATES),
+        Words(tuple(AGGREGATES)),
         help="of the repeats' scores: mean or median for the average case, max for the best case",
     )
     seed: int = setting(0, Whole(0), help="every random number of the run follows from it")
