@@ -4,8 +4,8 @@
     python -m benchmarks.ab BEFORE AFTER [ROUNDS]
 
 Both are measured in turns, in processes of their own, by this Python, which needs what both depend on. A round takes
-some 2 minutes. One line for each measure: the median [least, most] of both and the ratio of the medians, with which the
-newer one is the faster (above 1) or the slower one. On a busy machine a ratio says nothing: look at least and most.
+about a minute. One line for each measure: the median [least, most] of both checkouts, and the speed of the newer one as
+a multiple of that of the older one. On a busy machine a ratio of medians says little: compare least and most, too.
 """
 
 from __future__ import annotations

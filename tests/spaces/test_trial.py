@@ -182,3 +182,16 @@ def test_worst_loss_is_worse_than_any_psnr_of_float32() -> None:
     import math
 
     assert 10 * math.log10(3.5e38) < WORST_LOSS
+
+
+def test_plugins_cross_the_wire_where_there_are_some() -> None:
+    """A trial of built-in parts has the message that it always had; other trials name the code of their plug-ins."""
+    plain = TrialSpec("inverse-1d", {}, 1.0, 0)
+    assert "plugins" not in plain.to_dict()
+    assert TrialSpec.from_mapping(plain.to_dict()) == plain
+    own = TrialSpec("inverse-1d", {}, 1.0, 0, plugins="0123456789abcdef")
+    assert own.to_dict()["plugins"] == "0123456789abcdef"
+    assert TrialSpec.from_mapping(own.to_dict()) == own
+    assert own.shape != plain.shape
+    with pytest.raises(InvalidValueError, match="the fingerprint of plug-ins is text, got 3"):
+        TrialSpec.from_mapping({**plain.to_dict(), "plugins": 3})
