@@ -15,7 +15,7 @@ from das_hpo.analysis.statistics.budgets import BudgetCorrelation, budget_correl
 from das_hpo.analysis.statistics.correlation import Correlation, Line, correlation, correlations, regression_line
 from das_hpo.analysis.statistics.decisions import Decision, decide, more_trials
 from das_hpo.analysis.statistics.exact_tests import mann_whitney, paired_wilcoxon
-from das_hpo.analysis.statistics.intervals import bootstrap_interval
+from das_hpo.analysis.statistics.intervals import jackknife_interval, quantile_interval, student_interval
 from das_hpo.analysis.statistics.samples import Interval, Values
 from das_hpo.analysis.statistics.significance import (
     Comparison,
@@ -42,7 +42,6 @@ __all__ = [
     "Values",
     "VarianceSplit",
     "best_of_k",
-    "bootstrap_interval",
     "budget_correlations",
     "compare",
     "compare_all",
@@ -52,13 +51,16 @@ __all__ = [
     "draws_to_beat",
     "expected_best",
     "holm",
+    "jackknife_interval",
     "mann_whitney",
     "median_best",
     "more_trials",
     "paired_budgets",
     "paired_wilcoxon",
     "probability_of_improvement",
+    "quantile_interval",
     "regression_line",
+    "student_interval",
     "summarise",
     "summary_frame",
     "variance_split",
