@@ -123,7 +123,7 @@ def _failing(rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
 CLOUDS: dict[str, DrawPairs] = {
     "normal, r = 0": _correlated(0.0),
     "normal, r = 0.5": _correlated(0.5),
-    "spread of y grows with |x|, r = 0": _spreading,
+    "y spreads more where x is far off, r = 0": _spreading,
     "5 % of trials fail": _failing,
 }
 

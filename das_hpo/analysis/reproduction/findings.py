@@ -1,7 +1,7 @@
-"""Which of the paper's findings hold in our trials, which do not, and which the data leave open.
+"""Whether each of the paper's findings holds in our trials, fails, or is undecided.
 
-Each finding is put as a question that trials can answer, with a rule fixed before looking: an interval or a
-test, never a point estimate alone, corrected (Holm) over all that a finding looks at. A diverged trial is worse than
+Each finding has a rule that was fixed before the trials were looked at. A rule is an interval or a test, never a
+point estimate alone, corrected (Holm) over all that a finding looks at. A diverged trial is worse than
 every other. Where there is nothing to find, at least 95 of 100 databases leave a finding undecided.
 """
 
@@ -56,7 +56,7 @@ Frames = Mapping[Cell, "pandas.DataFrame"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding of the paper, held against our trials.
+    """One finding of the paper, tested on our trials.
 
     Attributes:
         claim: What the paper says.
@@ -195,7 +195,7 @@ def one_shot_tuning_is_no_better(frames: Frames) -> Finding:
         return Finding(claim, NO_DATA, "")
     corrected = holm([pair.p_beyond_margin for pair in pairs])
     better = any(pair.found.direction > 0 and p < 1 - LEVEL for pair, p in zip(pairs, corrected, strict=True))
-    # Not to be better by the margin needs intervals that exclude it; absence of a test's verdict does not do.
+    # "No better" needs intervals that exclude a gain above the margin; a test that is not significant shows nothing.
     excluded = all(pair.found.difference_interval.high < MARGIN for pair in pairs)
     evidence = "; ".join(
         f"{name} {pair.found.difference:+.2f} dB {pair.found.difference_interval:+.2f}"
@@ -283,7 +283,7 @@ class _Pair:
 
 
 def _pairwise(claim: str, frames: Frames, pairs: list[tuple[Cell, Cell]]) -> Finding:
-    """Holds if the first is better in every pair, fails if it is worse in one; open while a pair is not there."""
+    """Holds if the first is better in every pair, and fails if it is worse in one; undecided if a pair is missing."""
     compared = [(a, compare(_trials(frames, a), _trials(frames, b), level=LEVEL)) for a, b in pairs]
     compared = [(a, found) for a, found in compared if not np.isnan(found.p_value)]
     corrected = holm([found.p_value for _, found in compared])
