@@ -287,9 +287,9 @@ COMMAND = Command(
     summary="statistics of runs, campaigns or presets side by side, with a verdict in words",
     description="Compares runs, campaigns (das-hpo evaluate, das-hpo baseline) and the trials of presets: the best "
     "configuration under each objective with both scores, cost in evaluations, epochs and seconds, the signed "
-    "correlation of one-shot and architecture score, tests between the trials (paired Wilcoxon where they share seeds, "
-    "else Mann-Whitney; Holm) and what the data support. A run takes part with the trials of its incumbent "
-    "where das-hpo evaluate made some, else with its evaluations at the largest budget. The trials of presets must "
+    "correlation of one-shot and architecture score, tests between the trials (Brunner-Munzel, in pairs where they "
+    "share ten seeds; Holm) and what the data support. A run takes part with the trials of its incumbent where "
+    "das-hpo evaluate made some, else with its evaluations at the largest budget. The trials of presets must "
     "agree in problem, method, epochs and --set: else it says what differs, and compares nothing. Runs and campaigns "
     "that are named are compared as they are, and the verdict says what differs. csv has one row per subject.",
     examples=(

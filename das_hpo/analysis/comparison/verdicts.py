@@ -9,7 +9,6 @@ from das_hpo.analysis.comparison.agreement import differing_settings
 from das_hpo.analysis.comparison.compare import SideBySide
 from das_hpo.analysis.comparison.subjects import EVALUATIONS, INCUMBENT_TRIALS, Subject
 from das_hpo.analysis.statistics import Comparison, Interval, holm
-from das_hpo.analysis.statistics.significance import WILCOXON
 
 #: With fewer trials than this the verdict warns that intervals are rough.
 FEW = 10
@@ -64,7 +63,7 @@ def _medians(comparison: Comparison, a: Subject, b: Subject) -> str:
     digits, unit = a.metric.digits, a.metric.of_unit
     medians = f"medians {a.summary.median:{digits}} and {b.summary.median:{digits}}{unit}"
     interval = f"{comparison.difference_interval:+{digits}}"
-    if comparison.test == WILCOXON and comparison.pairs < max(a.summary.trials, b.summary.trials):
+    if 0 < comparison.pairs < max(a.summary.trials, b.summary.trials):
         medians += f" over all {a.summary.trials} and {b.summary.trials} trials, over the {comparison.pairs} pairs a"
         return f"{medians} difference of {comparison.difference:+{digits}}{unit} {interval}"
     return f"{medians}, difference {comparison.difference:+{digits}}{unit} {interval}"
@@ -95,7 +94,7 @@ def correlation_verdict(subject: Subject) -> str:
 
 def smallest_p(comparison: Comparison, first: int, second: int) -> float:
     """The smallest two-sided p value that samples of these sizes can have, without ties."""
-    if comparison.test == WILCOXON:
+    if comparison.pairs:
         return float(2.0 ** (1 - comparison.pairs))
     return 2 / math.comb(first + second, first)
 
@@ -220,7 +219,7 @@ def _between(comparisons: Sequence[Comparison], first: str, second: str) -> tupl
 
 
 def _test(comparison: Comparison) -> str:
-    name = f"Wilcoxon, {comparison.pairs} pairs" if comparison.test == WILCOXON else "Mann-Whitney"
+    name = f"Brunner-Munzel, {comparison.pairs} pairs" if comparison.pairs else "Brunner-Munzel"
     return f"{p_text(comparison.p_holm)} ({name}, Holm)"
 
 
@@ -232,7 +231,7 @@ def p_text(p: float) -> str:
 
 
 def _counts(comparison: Comparison, a: Subject, b: Subject) -> str:
-    if comparison.test == WILCOXON:
+    if comparison.pairs:
         return f"{comparison.pairs} pairs"
     return f"{a.summary.trials} and {b.summary.trials} trials"
 

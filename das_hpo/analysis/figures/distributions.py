@@ -75,7 +75,7 @@ def best_of_k_curves(
     level: float = 0.95,
     larger_is_better: bool = True,
 ) -> Figure:
-    """The expected best of k trials over k, with bootstrap bands."""
+    """The expected best of k trials over k, with bands as far as they cover."""
     with styled():
         figure, (axis,) = new_figure(width=8.2, height=4.2)
         drawn = 0
@@ -93,10 +93,8 @@ def best_of_k_curves(
                 marker="o" if len(points) == 1 else None,
             )  # fmt: skip
             if len(samples) <= MOST_BANDS:
-                # Beyond half of the trials the best of k depends on one or two values, and a bootstrap is not valid.
-                judged = [point for point in curve.k if point <= total / 2]
-                band = low[: len(judged)], high[: len(judged)]
-                axis.fill_between(judged, *band, color=colour, alpha=0.13, linewidth=0)
+                # There is no interval where the best of k depends on a few values.
+                axis.fill_between(curve.k, low, high, color=colour, alpha=0.13, linewidth=0)
             drawn += 1
         axis.set_xlabel("k (trials, the best is kept)")
         axis.set_ylabel(f"expected best {label}")

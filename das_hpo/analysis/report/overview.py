@@ -123,7 +123,7 @@ def _distributions(trials: Mapping[str, Values], metric: Metric) -> tuple[Block,
             best_of_k_curves(shown, label=label, larger_is_better=metric.larger_is_better),
         ),
         grid(
-            f"{unit}; intervals are 95 % BCa bootstrap; diverged trials are in no number but their own.",
+            f"{unit}; intervals are 95 %, where they cover it; diverged trials are in no number but their own.",
             columns,
             rows,
             decibels=columns if metric == PSNR else (),

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 #: Explains the columns, below a printed table.
 LEGEND = (
     "PSNR in dB of the retrained architecture; 'paper' is the published number, 'diff' ours minus it, intervals are "
-    "95 % (BCa bootstrap) of our trials alone. A maximum grows with the number of trials and has no interval."
+    "95 % of our trials alone; means have one from 40 trials on. A maximum grows with the number of trials and has "
+    "no interval."
 )
 
 
@@ -105,7 +106,7 @@ def row(published: paper.PublishedRow, sample: Sample | None, *, level: float = 
     if len(values) >= draws:
         curve = best_of_k(values, [draws], level=level)
         mean = curve.expected[0]
-        mean_interval = Interval(curve.low[0], curve.high[0], level, "bca")
+        mean_interval = Interval(curve.low[0], curve.high[0], level, "jackknife")
         median, median_interval = median_best(values, draws, level=level)
     return Row(
         published=published,

@@ -13,7 +13,9 @@ from das_hpo.analysis.statistics.best_of_k import (
 )
 from das_hpo.analysis.statistics.budgets import BudgetCorrelation, budget_correlations, paired_budgets
 from das_hpo.analysis.statistics.correlation import Correlation, Line, correlation, correlations, regression_line
-from das_hpo.analysis.statistics.intervals import bootstrap_interval
+from das_hpo.analysis.statistics.decisions import Decision, decide, more_trials
+from das_hpo.analysis.statistics.exact_tests import mann_whitney, paired_wilcoxon
+from das_hpo.analysis.statistics.intervals import jackknife_interval, quantile_interval, student_interval
 from das_hpo.analysis.statistics.samples import Interval, Values
 from das_hpo.analysis.statistics.significance import (
     Comparison,
@@ -21,9 +23,6 @@ from das_hpo.analysis.statistics.significance import (
     compare,
     compare_all,
     holm,
-    mann_whitney,
-    median_difference,
-    paired_wilcoxon,
     probability_of_improvement,
 )
 from das_hpo.analysis.statistics.summary import Summary, summarise, summary_frame
@@ -34,6 +33,7 @@ __all__ = [
     "BudgetCorrelation",
     "Comparison",
     "Correlation",
+    "Decision",
     "DrawsToBeat",
     "Interval",
     "Line",
@@ -42,22 +42,25 @@ __all__ = [
     "Values",
     "VarianceSplit",
     "best_of_k",
-    "bootstrap_interval",
     "budget_correlations",
     "compare",
     "compare_all",
     "correlation",
     "correlations",
+    "decide",
     "draws_to_beat",
     "expected_best",
     "holm",
+    "jackknife_interval",
     "mann_whitney",
     "median_best",
-    "median_difference",
+    "more_trials",
     "paired_budgets",
     "paired_wilcoxon",
     "probability_of_improvement",
+    "quantile_interval",
     "regression_line",
+    "student_interval",
     "summarise",
     "summary_frame",
     "variance_split",

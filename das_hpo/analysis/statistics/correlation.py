@@ -12,12 +12,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from das_hpo.analysis.statistics.intervals import bootstrap_interval
+from das_hpo.analysis.statistics.intervals import LEAST_VALUES, jackknife_interval, leave_one_out
 from das_hpo.analysis.statistics.samples import FloatArray, Interval, Values, check_level, finite_pairs, is_constant
 from spaces.errors import UnknownNameError
-
-#: How an interval is made: from the coefficient's known standard error on Fisher's z scale, or by bootstrap.
-INTERVALS = ("analytic", "bca")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class Correlation:
         kind: ``pearson``, ``spearman`` or ``kendall``.
         coefficient: In [-1, 1]; NaN for fewer than two pairs or a constant.
         interval: Confidence interval of the coefficient.
-        p_value: Two-sided, of no association.
+        p_value: Two-sided, of no correlation; below 1 - level exactly if the interval does not hold 0.
         pairs: Pairs of which both values exist.
     """
 
@@ -46,7 +43,8 @@ class Line:
     Attributes:
         slope: dB per dB.
         intercept: dB.
-        slope_interval: From Student's t with n - 2 degrees of freedom.
+        slope_interval: From 75 pairs on, with an error (HC3, MacKinnon and White 1985) that holds where the spread of
+            y depends on x.
         residual_sd: Standard deviation of the residuals, with n - 2.
         r_squared: Share of y's variance on the line.
         pairs: Pairs of which both values exist.
@@ -64,60 +62,49 @@ class Line:
         return self.intercept + self.slope * x
 
 
-def _fisher_error(_: float, n: int) -> float:
-    return 1 / math.sqrt(n - 3)
-
-
-def _bonett_wright_error(r: float, n: int) -> float:
-    return math.sqrt((1 + r * r / 2) / (n - 3))
-
-
-def _fieller_error(_: float, n: int) -> float:
-    return math.sqrt(0.437 / (n - 4))
-
-
 #: Up to so many pairs, Spearman's p is over all orders.
 EXACT_PAIRS = 7
 
-#: By kind: scipy's test, the standard error of atanh(coefficient), and the pairs that the error needs.
-#: Sources: Fisher (1921); Bonett and Wright (2000); Fieller, Hartley and Pearson (1957).
-KINDS: dict[str, tuple[Callable[..., Any], Callable[[float, int], float], int]] = {
-    "pearson": (stats.pearsonr, _fisher_error, 4),
-    "spearman": (stats.spearmanr, _bonett_wright_error, 4),
-    "kendall": (stats.kendalltau, _fieller_error, 5),
+#: Pairs that the slope's interval needs: a few failures far off turn the line.
+LEAST_FOR_SLOPE = 75
+
+#: More pairs than this are thinned for the jackknife's error, whose work grows with the square.
+MOST_PAIRS = 500
+
+#: By kind: scipy's test, and the pairs that an interval needs: ranks do not hang on a few extreme pairs.
+KINDS: dict[str, tuple[Callable[..., Any], int]] = {
+    "pearson": (stats.pearsonr, LEAST_VALUES),
+    "spearman": (stats.spearmanr, 10),
+    "kendall": (stats.kendalltau, 10),
 }
 
 
-def correlation(
-    x: Values, y: Values, kind: str = "pearson", *, level: float = 0.95, interval: str = "analytic", seed: int = 0
-) -> Correlation:
+def correlation(x: Values, y: Values, kind: str = "pearson", *, level: float = 0.95) -> Correlation:
     """A signed correlation of two paired samples; pairs with a diverged trial are left out.
 
-    The analytic interval is the default: on mixtures like these trials (clusters of failures) its coverage
-    at 10, 20 and 75 pairs is as near to the level as that of BCa, and it needs no resampling.
+    Interval and p are by the jackknife on Fisher's z scale. They hold where the spread of y depends on x and where
+    few trials fail, which Fisher's own, made for normal samples, do not. Where pairs are too few for an interval, p
+    is that of independence.
 
     Args:
         x: One value a trial.
         y: The other value of the same trials.
         kind: ``pearson``, ``spearman`` or ``kendall`` (tau-b).
         level: Confidence level.
-        interval: ``analytic`` or ``bca``.
-        seed: Of the bootstrap.
 
     Raises:
-        UnknownNameError: For an unknown kind or interval.
+        UnknownNameError: For an unknown kind.
         InvalidValueError: If the lengths differ or the level is outside (0, 1).
     """
     check_level(level)
     if kind not in KINDS:
         raise UnknownNameError("correlation", kind, KINDS)
-    if interval not in INTERVALS:
-        raise UnknownNameError("interval", interval, INTERVALS)
     first, second = finite_pairs(x, y)
     n = len(first)
+    nothing = Interval.undefined(level)
     if n < 2 or is_constant(first) or is_constant(second):
-        return Correlation(kind, math.nan, Interval.undefined(level), math.nan, n)
-    test, error, needed = KINDS[kind]
+        return Correlation(kind, math.nan, nothing, math.nan, n)
+    test, needed = KINDS[kind]
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         result = test(first, second)
@@ -129,20 +116,32 @@ def correlation(
     if kind == "spearman" and 2 < n <= EXACT_PAIRS:
         p_value = _exact_spearman(first, second, coefficient)
     if n < needed:
-        return Correlation(kind, coefficient, Interval.undefined(level), p_value, n)
-    if interval == "bca":
-        by_bootstrap = bootstrap_interval(
-            first, second, statistic=_BOOTSTRAPPED[kind], level=level, paired=True, seed=seed
-        )
-        return Correlation(kind, coefficient, by_bootstrap, p_value, n)
-    if abs(coefficient) == 1:
-        if kind != "pearson":  # a few ranks in order are no proof that all would be
-            return Correlation(kind, coefficient, Interval.undefined(level), p_value, n)
-        return Correlation(kind, coefficient, Interval(coefficient, coefficient, level, "fisher-z"), p_value, n)
-    half = float(stats.norm.ppf((1 + level) / 2)) * error(coefficient, n)
-    z = math.atanh(coefficient)
-    bounds = Interval(math.tanh(z - half), math.tanh(z + half), level, "fisher-z")
+        return Correlation(kind, coefficient, nothing, p_value, n)
+    if abs(coefficient) == 1:  # a few ranks in order are no proof that all would be; a line is one
+        certain = Interval(coefficient, coefficient, level, "jackknife")
+        return Correlation(kind, coefficient, certain if kind == "pearson" else nothing, p_value, n)
+    bounds, p_value = _jackknifed(first, second, kind, coefficient, level)
     return Correlation(kind, coefficient, bounds, p_value, n)
+
+
+def _jackknifed(
+    first: FloatArray, second: FloatArray, kind: str, coefficient: float, level: float
+) -> tuple[Interval, float]:
+    """The interval, and the two-sided p of no correlation that goes with it."""
+    count = len(first)
+    used = np.linspace(0, count - 1, min(count, MOST_PAIRS)).round().astype(int)
+    others = leave_one_out(len(used))
+    a, b = first[used], second[used]
+    without = np.clip(_ALONG[kind](a[others], b[others]), -1 + 1e-9, 1 - 1e-9)
+    centre = coefficient if len(used) == count else float(_ALONG[kind](a, b))
+    bounds, error = jackknife_interval(centre, without, level=level, scale=(np.arctanh, np.tanh))
+    if not bounds.defined or error == 0:
+        return Interval.undefined(level), math.nan
+    error *= math.sqrt(len(used) / count)
+    z, degrees = math.atanh(coefficient), len(used) - 1
+    half = float(stats.t.ppf((1 + level) / 2, degrees)) * error
+    p_value = 2 * float(stats.t.sf(abs(z) / error, degrees))
+    return Interval(math.tanh(z - half), math.tanh(z + half), level, "jackknife"), p_value
 
 
 def _exact_spearman(first: FloatArray, second: FloatArray, coefficient: float) -> float:
@@ -177,8 +176,13 @@ def regression_line(x: Values, y: Values, *, level: float = 0.95) -> Line:
     if n == 2:
         return Line(slope, intercept, none, math.nan, r_squared, n)
     residual = second - intercept - slope * first
-    half = float(stats.t.ppf((1 + level) / 2, n - 2)) * float(fit.stderr)
-    bounds = Interval(slope - half, slope + half, level, "student-t")
+    bounds = none
+    if n >= LEAST_FOR_SLOPE:
+        centred = first - first.mean()
+        leverage = 1 / n + centred**2 / float(centred @ centred)
+        parts = centred * residual / np.maximum(1 - leverage, 1e-9)
+        half = float(stats.t.ppf((1 + level) / 2, n - 2)) * math.sqrt(float(parts @ parts)) / float(centred @ centred)
+        bounds = Interval(slope - half, slope + half, level, "hc3")
     return Line(slope, intercept, bounds, math.sqrt(float(residual @ residual) / (n - 2)), r_squared, n)
 
 
@@ -211,7 +215,7 @@ def _kendall_along(x: FloatArray, y: FloatArray, axis: int = -1) -> Any:
         return numerator / np.sqrt(ties_x * ties_y)
 
 
-_BOOTSTRAPPED: dict[str, Callable[..., Any]] = {
+_ALONG: dict[str, Callable[..., Any]] = {
     "pearson": pearson_along,
     "spearman": _spearman_along,
     "kendall": _kendall_along,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from das_hpo.analysis.statistics.intervals import bootstrap_interval
+from das_hpo.analysis.statistics.intervals import quantile_interval, student_interval
 from das_hpo.analysis.statistics.samples import Interval, Values, as_values, check_level
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Summary:
     """What is said of a sample; numbers are NaN where too few trials are there to say them.
 
     A diverged trial has no PSNR: it is counted in ``trials`` and ``diverged`` and is in no other number.
-    A maximum has no interval: the bootstrap of an extreme is not valid (use the best-of-k curve).
+    A maximum has no interval: no sample tells what lies beyond it (use the best-of-k curve).
 
     Attributes:
         trials: All trials, the diverged among them.
@@ -33,8 +33,8 @@ class Summary:
         lower_quartile: 25 % quantile, linearly interpolated.
         upper_quartile: 75 % quantile.
         standard_deviation: With n - 1; needs two values.
-        mean_interval: BCa bootstrap interval of the mean.
-        median_interval: BCa bootstrap interval of the median.
+        mean_interval: Student's interval of the mean, from 40 values on.
+        median_interval: Between two order statistics, exact for every distribution, from six values on.
     """
 
     trials: int
@@ -60,7 +60,7 @@ class Summary:
         return self.upper_quartile - self.lower_quartile
 
 
-def summarise(values: Values, *, level: float = 0.95, seed: int = 0) -> Summary:
+def summarise(values: Values, *, level: float = 0.95) -> Summary:
     """Summarises a sample, NaN meaning a diverged trial.
 
     Raises:
@@ -85,8 +85,8 @@ def summarise(values: Values, *, level: float = 0.95, seed: int = 0) -> Summary:
         lower_quartile=lower,
         upper_quartile=upper,
         standard_deviation=float(sample.std(ddof=1)) if len(sample) > 1 else math.nan,
-        mean_interval=bootstrap_interval(sample, statistic=np.mean, level=level, seed=seed),
-        median_interval=bootstrap_interval(sample, statistic=np.median, level=level, seed=seed),
+        mean_interval=student_interval(sample, level=level),
+        median_interval=quantile_interval(sample, 0.5, level=level),
     )
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from das_hpo.analysis.statistics.samples import Interval, Values, check_level, finite, is_constant
+from das_hpo.analysis.statistics.intervals import LEAST_VALUES, jackknife_interval
+from das_hpo.analysis.statistics.samples import FloatArray, Interval, Values, check_level, finite, is_constant
 from spaces.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class VarianceSplit:
         between: Variance between architectures, 0 where its estimate is negative.
         within: Variance between retrainings of one architecture.
         share: between / (between + within): the intraclass correlation, or the reliability of one retraining.
-        share_interval: From the F distribution; exact where every architecture has as many retrainings.
+        share_interval: By the jackknife over architectures (Arvesen and Schmitz 1970), from 40 of them on: where some
+            architectures fail, the interval from F, made for normal samples, covers 38 to 83 %.
         p_value: Of no difference between architectures (F test).
     """
 
@@ -75,32 +77,55 @@ def variance_split(groups: Sequence[Values] | Mapping[str, Values], *, level: fl
     check_level(level)
     samples = [finite(values) for values in (groups.values() if isinstance(groups, Mapping) else groups)]
     samples = [sample for sample in samples if len(sample)]
-    sizes = np.array([len(sample) for sample in samples], dtype=np.float64)
-    count, total = len(samples), int(sizes.sum())
+    count, total = len(samples), sum(len(sample) for sample in samples)
     nothing = Interval.undefined(level)
     if count < 2 or total == count:
         return VarianceSplit(count, total, math.nan, math.nan, math.nan, nothing, math.nan)
     if is_constant(np.concatenate(samples)):
         # Every value is the same, but for rounding: there is no variance to split.
         return VarianceSplit(count, total, 0.0, 0.0, math.nan, nothing, math.nan)
-    means = np.array([sample.mean() for sample in samples])
-    grand = float((sizes * means).sum() / total)
-    mean_square_between = float((sizes * (means - grand) ** 2).sum()) / (count - 1)
-    residuals = sum(float(((sample - sample.mean()) ** 2).sum()) for sample in samples)
-    mean_square_within = residuals / (total - count)
-    size = (total - float((sizes**2).sum()) / total) / (count - 1)  # the common size, if there is one
+    sums = _sums(samples)
+    whole = _squares(sums.sum(axis=1))
+    mean_square_between, mean_square_within, size = (float(number) for number in whole)
     between = max(0.0, (mean_square_between - mean_square_within) / size)
     share = between / (between + mean_square_within)
     if all(is_constant(sample) for sample in samples):
-        certain = Interval(1.0, 1.0, level, "f")
+        certain = Interval(1.0, 1.0, level, "jackknife")
         return VarianceSplit(count, total, between, 0.0, 1.0, certain, 0.0)
     ratio = mean_square_between / mean_square_within
-    degrees = (count - 1, total - count)
-    tail = (1 - level) / 2
-    ends = [ratio / float(stats.f.ppf(quantile, *degrees)) for quantile in (1 - tail, tail)]
-    low, high = (min(1.0, max(0.0, (end - 1) / (end - 1 + size))) for end in ends)
-    p_value = float(stats.f.sf(ratio, *degrees))
-    return VarianceSplit(count, total, between, mean_square_within, share, Interval(low, high, level, "f"), p_value)
+    p_value = float(stats.f.sf(ratio, count - 1, total - count))
+    bounds = _share_interval(sums, ratio, size, level)
+    return VarianceSplit(count, total, between, mean_square_within, share, bounds, p_value)
+
+
+def _sums(samples: Sequence[FloatArray]) -> FloatArray:
+    """What the mean squares are made of, [6, architectures]: added up over architectures, they say all of them."""
+    sizes = np.array([len(sample) for sample in samples], dtype=np.float64)
+    means = np.array([sample.mean() for sample in samples])
+    means -= (sizes * means).sum() / sizes.sum()  # so that sums of squares are not large
+    residuals = np.array([float(((sample - sample.mean()) ** 2).sum()) for sample in samples])
+    return np.array([np.ones_like(sizes), sizes, sizes**2, sizes * means, sizes * means**2, residuals])
+
+
+def _squares(sums: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean squares between and within architectures, and the common number of retrainings (if there is one)."""
+    count, total, squares, first, second, residuals = sums
+    between = (second - first**2 / total) / (count - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = residuals / (total - count)
+    return between, within, (total - squares / total) / (count - 1)
+
+
+def _share_interval(sums: FloatArray, ratio: float, size: float, level: float) -> Interval:
+    """By leaving out one architecture at a time, on the scale of the logarithm of the ratio of mean squares."""
+    if sums.shape[1] < LEAST_VALUES:
+        return Interval.undefined(level)
+    between, within, _ = _squares(sums.sum(axis=1, keepdims=True) - sums)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = between / within
+    bounds, _ = jackknife_interval(ratio, ratios, level=level, scale=(np.log, np.exp))
+    low, high = (min(1.0, max(0.0, (end - 1) / (end - 1 + size))) for end in (bounds.low, bounds.high))
+    return Interval(low, high, level, "jackknife") if bounds.defined else bounds
 
 
 def variance_split_frame(

@@ -22,8 +22,7 @@ def test_hand_worked() -> None:
     assert split.share == pytest.approx(15 / 17)
     assert split.ceiling() == pytest.approx(math.sqrt(15 / 17))
     assert split.ceiling(2) == pytest.approx(math.sqrt(15 / 16))  # 15 / (15 + 2 / 2)
-    low = 16 / stats.f.ppf(0.975, 2, 3)
-    assert split.share_interval.low == pytest.approx(max(0, (low - 1) / (low + 1)))
+    assert not split.share_interval.defined
     assert split.p_value == pytest.approx(stats.f.sf(16, 2, 3))
 
 
@@ -54,7 +53,19 @@ def test_balanced_is_reml() -> None:
     split = variance_split_frame(frame)
     assert split.within == pytest.approx(fit.scale, rel=1e-3)
     assert split.between == pytest.approx(float(fit.cov_re.iloc[0, 0]), rel=1e-3)
-    assert split.share in split.share_interval
+    assert not split.share_interval.defined  # 25 architectures
+
+
+@pytest.mark.parametrize(("failing", "share"), [(0.0, 0.5), (0.1, 10 / 11)])
+def test_the_interval_covers_with_failing_architectures(failing: float, share: float) -> None:
+    """50 architectures of four retrainings, a tenth of them 10 dB worse: 88 % at least of 200 (F: 72 to 82 %)."""
+    rng = np.random.default_rng(5)
+    hits = 0
+    for _ in range(200):
+        means = rng.normal(20, 1, 50) - 10 * (rng.random(50) < failing)
+        interval = variance_split(list(means[:, None] + rng.normal(0, 1, (50, 4)))).share_interval
+        hits += share in interval
+    assert hits >= 176
 
 
 def test_the_ceiling_is_the_correlation_of_a_perfect_predictor() -> None:
@@ -72,7 +83,7 @@ def test_no_difference_between_architectures() -> None:
     """Where architectures differ less than retrainings do, the share and the ceiling are 0."""
     split = variance_split([[1, 9], [2, 8], [3, 7]])
     assert (split.between, split.share, split.ceiling()) == (0, 0, 0)
-    assert split.share_interval.low == 0
+    assert not split.share_interval.defined
 
 
 def test_degenerate_data_are_defined() -> None:

@@ -1,0 +1,119 @@
+"""From an interval and a margin to a verdict: better, as good, worse or undecided; and how many trials would decide."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy import optimize, stats
+
+from das_hpo.analysis.statistics.samples import Interval
+from das_hpo.analysis.statistics.significance import Comparison
+from spaces.errors import InvalidValueError
+
+BETTER = "better"
+AS_GOOD = "as good"
+WORSE = "worse"
+UNDECIDED = "undecided"
+
+#: Differences up to this are of no consequence, in the unit of the metric (dB of PSNR).
+MARGIN = 0.25
+
+#: The further trials decide with this probability, if the difference is as estimated.
+POWER = 0.8
+
+#: More trials than this are called none: nobody runs them.
+MOST_TRIALS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an interval says of A and B at a margin.
+
+    Attributes:
+        verdict: :data:`BETTER`, :data:`AS_GOOD`, :data:`WORSE` or :data:`UNDECIDED`, of A.
+        equivalent: Whether the difference is smaller than the margin either way.
+        not_inferior: Whether A is not worse by the margin or more.
+        more_trials: Trials to add to each sample so that it is decided with the probability :data:`POWER`, if the
+            difference is as estimated; 0 if it is decided, None where the data do not say or nobody runs so many.
+    """
+
+    verdict: str
+    equivalent: bool
+    not_inferior: bool
+    more_trials: int | None
+
+
+def decide(comparison: Comparison, margin: float = MARGIN, *, one_sided: bool = False) -> Decision:
+    """The verdict on A at a margin, from the interval of the difference that is printed.
+
+    As good: the whole interval lies within the margin, which is a test of equivalence by two one-sided tests
+    (Schuirmann 1987), each at half of 1 - level. Better and worse: the interval excludes 0, the test corrected for
+    all comparisons does so too, and the interval reaches beyond the margin.
+
+    Args:
+        comparison: Of A and B, positive differences meaning that A is better.
+        margin: Differences smaller than this are of no consequence.
+        one_sided: Whether A is as good, too, where it is merely not worse by the margin (non-inferiority).
+
+    Raises:
+        InvalidValueError: For a margin that is not a positive number.
+    """
+    check_margin(margin)
+    interval = comparison.difference_interval
+    if not interval.defined:
+        return Decision(UNDECIDED, equivalent=False, not_inferior=False, more_trials=None)
+    equivalent = -margin < interval.low and interval.high < margin
+    not_inferior = interval.low > -margin
+    corrected = comparison.p_holm < 1 - interval.level
+    if equivalent:
+        verdict = AS_GOOD
+    elif corrected and interval.low > 0:
+        verdict = BETTER
+    elif corrected and interval.high < 0:
+        verdict = WORSE
+    else:
+        verdict = AS_GOOD if one_sided and not_inferior else UNDECIDED
+    more = 0 if verdict != UNDECIDED else more_trials(interval, comparison.difference, comparison.trials, margin)
+    return Decision(verdict, equivalent, not_inferior, more)
+
+
+def more_trials(interval: Interval, difference: float, trials: tuple[int, int], margin: float = MARGIN) -> int | None:
+    """How many trials each of two samples needs besides, so that 0 is excluded or the margin holds.
+
+    The interval's half width shrinks with the root of the number of trials; it has to become so small that an
+    estimate that falls elsewhere by chance decides, too, with the probability :data:`POWER`. None where an end is
+    infinite or the number is beyond :data:`MOST_TRIALS`.
+
+    Raises:
+        InvalidValueError: For a margin that is not a positive number.
+    """
+    check_margin(margin)
+    half = (interval.high - interval.low) / 2
+    if not math.isfinite(half) or not math.isfinite(difference) or min(trials) < 1:
+        return None
+    room = max(abs(difference), margin - abs(difference))
+    quantile = float(stats.norm.ppf((1 + interval.level) / 2))
+    needed = room * quantile / (quantile + float(stats.norm.ppf(POWER)))
+    if half <= needed:
+        return 1
+    first, second = trials
+    wanted = (1 / first + 1 / second) * (needed / half) ** 2
+
+    def excess(more: float) -> float:
+        return 1 / (first + more) + 1 / (second + more) - wanted
+
+    if excess(MOST_TRIALS) > 0:
+        return None
+    return math.ceil(float(optimize.brentq(excess, 0, MOST_TRIALS)))
+
+
+def check_margin(margin: float) -> float:
+    """The margin itself.
+
+    Raises:
+        InvalidValueError: If it is not a positive number.
+    """
+    if not (math.isfinite(margin) and margin > 0):
+        raise InvalidValueError(f"a margin is a number above 0 in the metric's unit, got {margin}")
+    return margin

@@ -1,0 +1,99 @@
+"""Verdicts at a margin: what each interval decides, and how many trials would."""
+
+import math
+
+import numpy as np
+import pytest
+
+from das_hpo.analysis.statistics import Comparison, Interval, Trials, compare
+from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, UNDECIDED, WORSE, decide, more_trials
+from spaces.errors import InvalidValueError
+
+
+def _compared(low: float, high: float, p: float | None = None) -> Comparison:
+    p = (0.01 if low > 0 or high < 0 else 0.5) if p is None else p
+    bounds = Interval(low, high, 0.95, "brunner-munzel")
+    middle = (low + high) / 2
+    return Comparison("A", "B", "brunner-munzel", 0, 0, p, p, 0.5, bounds, middle, bounds, 0, (20, 20), (75, 75))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.1, 0.5, BETTER),
+        (-0.5, -0.1, WORSE),
+        (-0.1, 0.1, AS_GOOD),
+        (-0.04, -0.02, AS_GOOD),
+        (0.05, 0.2, AS_GOOD),
+        (-0.1, 0.4, UNDECIDED),
+        (-2.0, 2.0, UNDECIDED),
+        (math.nan, math.nan, UNDECIDED),
+        (-math.inf, -1.0, WORSE),
+        (-math.inf, 1.0, UNDECIDED),
+    ],
+)
+def test_each_interval_has_its_verdict(low: float, high: float, verdict: str) -> None:
+    """At a margin of 0.25; A against B mirrors B against A."""
+    mirrored = {BETTER: WORSE, WORSE: BETTER}.get(verdict, verdict)
+    assert decide(_compared(low, high)).verdict == verdict
+    assert decide(_compared(-high, -low)).verdict == mirrored
+
+
+def test_not_to_be_worse_is_as_good_where_that_is_the_question() -> None:
+    """One side of the margin alone (non-inferiority)."""
+    found = decide(_compared(-0.1, 0.4), one_sided=True)
+    assert (found.verdict, found.equivalent, found.not_inferior) == (AS_GOOD, False, True)
+    assert decide(_compared(-0.4, 0.1), one_sided=True).verdict == UNDECIDED
+    assert decide(_compared(0.3, 0.6), one_sided=True).verdict == BETTER
+
+
+def test_the_corrected_test_decides() -> None:
+    """An interval that excludes 0 is not enough where Holm's p does not."""
+    assert decide(_compared(0.1, 0.5, p=0.2)).verdict == UNDECIDED
+
+
+def test_agreement_over_many_pairs_is_as_good() -> None:
+    """75 pairs that agree within 0.05 dB, and a sure difference of 0.03 dB: as good, at 0.25 dB."""
+    rng = np.random.default_rng(1)
+    b = rng.normal(22, 1, 75)
+    for shift in (0.0, -0.03):
+        a = b + shift + rng.uniform(-0.05, 0.05, 75) * (shift == 0)
+        found = compare(Trials("A", a, range(75)), Trials("B", b, range(75)))
+        assert decide(found).verdict == AS_GOOD
+
+
+def test_more_trials_by_hand() -> None:
+    """Half width 0.5 at 20 and 20; it has to be 0.4 * 1.96 / 2.80: (0.5 / 0.28)^2 = 3.19 times as many."""
+    bounds = Interval(-0.1, 0.9, 0.95, "x")
+    assert more_trials(bounds, 0.4, (20, 20)) == pytest.approx(
+        20 * (0.5 / (0.4 * 1.959964 / 2.801585)) ** 2 - 20, abs=1
+    )
+    assert more_trials(Interval(-math.inf, 1, 0.95, "x"), 0.4, (20, 20)) is None
+    assert more_trials(Interval(-9e3, 9e3, 0.95, "x"), 0.4, (20, 20)) is None
+    assert decide(_compared(0.1, 0.5)).more_trials == 0
+
+
+def test_so_many_more_trials_decide() -> None:
+    """Twelve against twelve normal trials 0.6 dB apart: with as many more as it says, four in five are decided."""
+    rng = np.random.default_rng(3)
+    decided = tried = 0
+    for _ in range(60):
+        a, b = rng.normal(0.6, 1, 12), rng.normal(0, 1, 12)
+        found = compare(Trials("A", a), Trials("B", b))
+        decision = decide(found)
+        if decision.verdict != UNDECIDED or not 0.5 < found.difference < 0.7:
+            continue
+        more = decision.more_trials
+        assert more is not None
+        tried += 1
+        again = compare(Trials("A", rng.normal(0.6, 1, 12 + more)), Trials("B", rng.normal(0, 1, 12 + more)))
+        decided += decide(again).verdict != UNDECIDED
+    assert tried >= 8
+    assert decided / tried >= 0.6
+
+
+@pytest.mark.parametrize("margin", [0.0, -1.0, math.nan, math.inf])
+def test_a_margin_is_a_positive_number(margin: float) -> None:
+    """Anything else is refused."""
+    with pytest.raises(InvalidValueError, match="above 0"):
+        decide(_compared(0, 1), margin)
