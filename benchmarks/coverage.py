@@ -357,10 +357,10 @@ def main(arguments: list[str]) -> int:
     """Prints the tables in Markdown."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__)
     parser.add_argument("--replications", type=int, default=1000, help="samples per row (default: 1000)")
-    parser.add_argument("--quick", action="store_true", help="25 samples per row: coarse, in two minutes")
+    parser.add_argument("--quick", action="store_true", help="60 samples per row: coarse, in two minutes")
     parser.add_argument("--only", choices=SECTIONS, action="append", help="these tables alone")
     options = parser.parse_args(arguments)
-    replications = 25 if options.quick else options.replications
+    replications = 60 if options.quick else options.replications
     if replications < 1:
         parser.error(f"--replications is 1 or more, got {replications}")
     print(
