@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,7 @@ from spaces.errors import InvalidValueError
 from spaces.inverse_1d.choices import Choices
 
 if TYPE_CHECKING:
-    import pandas
-
+    from das_hpo.analysis.reproduction.exported import Exported
     from das_hpo.analysis.reproduction.plan import Plan
     from das_hpo.campaigns.campaign import CampaignSettings
     from das_hpo.execution import RunOutcome
@@ -75,6 +74,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="names of new runs begin with it (default: paper, or with other epochs than 50 e and their number)",
     )
     group.add_argument("--no-run", action="store_true", help="compute nothing: show what the database has")
+    group.add_argument(
+        "--from",
+        dest="file",
+        type=Path,
+        metavar="FILE",
+        help="compute nothing and use no database: show the trials in this CSV file, as das-hpo export writes it; "
+        "docs/results/trials.csv.gz has those of the shipped tables (default: the database's)",
+    )
     add_task_settings(group)
     add_service(parser)
     parser.add_argument(
@@ -103,7 +110,7 @@ def execute(args: argparse.Namespace) -> int:
     """Computes what is missing, then shows every target; an interruption ends at once."""
     if args.output.exists() and not args.output.is_dir():
         raise InvalidValueError(f"-o takes a folder, got {str(args.output)!r}")
-    if args.no_run:
+    if args.file is None and args.no_run:
         from das_hpo.analysis.comparison.lookup import run_records
 
         run_records(database(args))  # says so if there is none: a mistyped --db would show empty tables
@@ -111,6 +118,11 @@ def execute(args: argparse.Namespace) -> int:
     asked = [
         target for target in paper.TARGETS if target in args.targets or ("all" in args.targets and target != "bohb")
     ]
+    if args.file is not None:
+        if "bohb" in asked:
+            raise InvalidValueError("--from takes trials of campaigns, and bohb shows runs: leave bohb or --from out")
+        _show(args, plan, asked)
+        return 0
     _require_settings(database(args), plan, asked)
     status = 0 if args.no_run else _compute(args, plan, asked)
     if status == 0:
@@ -254,12 +266,12 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
     from das_hpo.analysis.reproduction import artefacts
     from das_hpo.analysis.reproduction import plan as plans
 
-    url = database(args)
-    campaigns = plans.campaigns_for(plan, plans.cells_of(asked), plans.stored_campaigns(url))
-    frames = plans.load_cells(url, campaigns, plan.trials)
+    cells = plans.cells_of(asked)
+    shown = _shown(args, plan, asked)
+    frames = shown.frames
     printed: dict[str, Table] = {}
     for target in asked:
-        for name, complete, text in _tables(target, frames, plan, url):
+        for name, complete, text in _tables(target, shown, plan, None if args.file else database(args)):
             artefacts.write_tables(args.output, name, complete, text)
             printed[name] = complete
             if args.format == "table":
@@ -278,20 +290,33 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
         from das_hpo.analysis.reproduction.tables import LEGEND
 
         say(LEGEND)
-    missing = [cell.name for cell in campaigns if cell not in frames]
+    missing = [cell.name for cell in cells if cell not in frames]
     if missing:
-        say(f"{len(missing)} of {len(campaigns)} campaigns have no trials yet: {', '.join(missing[:3])}, ...")
+        say(f"{len(missing)} of {len(cells)} campaigns have no trials yet: {', '.join(missing[:3])}, ...")
     if plan.epochs != plans.EPOCHS:
         say(f"trials of {plan.epochs:g} epochs are not to be compared with the paper's, which have 50")
 
 
-def _tables(
-    target: str, frames: Mapping[paper.Cell, pandas.DataFrame], plan: Plan, url: str
-) -> Iterator[tuple[str, Table, str]]:
+def _shown(args: argparse.Namespace, plan: Plan, asked: Sequence[str]) -> Exported:
+    """The trials that are shown: those of the file, else those of the database."""
+    from das_hpo.analysis.reproduction import exported
+    from das_hpo.analysis.reproduction import plan as plans
+
+    cells = plans.cells_of(asked)
+    if args.file is not None:
+        return exported.read(args.file, plan, cells)
+    url = database(args)
+    campaigns = plans.campaigns_for(plan, cells, plans.stored_campaigns(url))
+    frames = plans.load_cells(url, campaigns, plan.trials)
+    return exported.Exported(frames, plans.retrained(url, plan, frames) if "variance" in asked else {})
+
+
+def _tables(target: str, shown: Exported, plan: Plan, url: str | None) -> Iterator[tuple[str, Table, str]]:
     """Names of a target's tables, each with all numbers and as text for people."""
     from das_hpo.analysis.reproduction import artefacts
     from das_hpo.analysis.reproduction import plan as plans
 
+    frames = shown.frames
     if target in paper.TABLES:
         complete, reading = (artefacts.table(target, frames, reading=reading) for reading in (False, True))
         yield target, complete, as_text(reading)
@@ -302,14 +327,14 @@ def _tables(
         found = artefacts.correlation_table(target, frames)
         yield f"{target}-correlations", found, as_text(found)
     if target == "variance":
-        split = artefacts.variance_table(plans.retrained(url, plan, frames), frames)
+        split = artefacts.variance_table(shown.retrained, frames)
         yield target, split, as_text(artefacts.turned(split, ("operations", "data")))
     if target == "findings":
         from das_hpo.analysis.reproduction.findings import findings_table
 
         held = findings_table(frames)
         yield target, held, _findings_text(held)
-    if target == "bohb":
+    if target == "bohb" and url is not None:
         found = artefacts.bohb_table(plans.incumbents_of(url, plan))
         yield target, found, as_text(artefacts.turned(found, ("preset", "what")))
 
@@ -351,6 +376,7 @@ COMMAND = Command(
         "das-hpo reproduce table1 --trials 10",
         "das-hpo reproduce table3 figure3 figure4 --nameserver host:9090 --db sqlite:///lab.db",
         "das-hpo reproduce all --no-run -o docs/results",
+        "das-hpo reproduce all --from docs/results/trials.csv.gz -o docs/results",
         "das-hpo reproduce bohb --iterations 8",
     ),
     configure=configure,
