@@ -71,7 +71,8 @@ class SimulatedDatabase(Database):
         if location.path is not None:
             event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
         event.listen(engine, "before_cursor_execute", self._before_statement)
-        process.when_killed.append(engine.dispose)
+        # Hundreds of compiled statements, which would outlive the simulation.
+        process.when_killed += [engine.dispose, engine.clear_compiled_cache]
 
     @contextmanager
     def begin(self) -> Iterator[Session]:

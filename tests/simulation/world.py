@@ -74,13 +74,14 @@ class Process:
         self.world.say(f"{self.name} is killed")
         here = getcurrent()
         if here is self.world.hub:
-            self._unwind()
+            self.unwind()
             return
-        self.world.after(0.0, self._unwind)
+        self.world.after(0.0, self.unwind)
         if here in self.threads:
             raise Killed
 
-    def _unwind(self) -> None:
+    def unwind(self) -> None:
+        """Ends its greenlets, and gives back what it held."""
         for thread in self.threads:
             if thread.started and not thread.dead:
                 thread.throw(Killed)
@@ -215,9 +216,10 @@ class World:
         self.cause = self.cause or cause
 
     def close(self) -> None:
-        """Ends all that is left."""
+        """Ends all that is left: a greenlet that waits for ever would keep everything that it refers to."""
         for process in self.processes:
             process.kill()
+            process.unwind()
         self._heap.clear()
 
 
