@@ -59,18 +59,19 @@ def difference_cell(comparison: Comparison, metric: Metric) -> str:
     return f"{metric.text(comparison.difference, '+z')} {bounds(comparison.difference_interval, f'+z{metric.digits}')}"
 
 
-def chance(comparison: Comparison, what: str = "one") -> str:
-    """The probability that A is better, and the test."""
+def chance(comparison: Comparison, what: str = "one", counted: str = "trials") -> str:
+    """The probability that A is better, and the test of so many trials or runs."""
     return (
         f"{what} of {comparison.first} is the better with probability {comparison.improvement:.2f} "
-        f"{bounds(comparison.improvement_interval, '.2f')}, {tested(comparison)}"
+        f"{bounds(comparison.improvement_interval, '.2f')}, {significance(comparison, counted)}"
     )
 
 
-def tested(comparison: Comparison) -> str:
-    """The corrected p value and its test."""
-    name = f"Brunner-Munzel, {comparison.pairs} pairs" if comparison.pairs else "Brunner-Munzel"
-    return f"{p_text(comparison.p_holm)} ({name}, Holm)"
+def significance(comparison: Comparison, counted: str = "trials") -> str:
+    """The corrected p value, its test, and of how many trials or runs it is."""
+    first, second = comparison.trials
+    pairs = f", {comparison.pairs} pairs" if comparison.pairs else ""
+    return f"{p_text(comparison.p_holm)} (Brunner-Munzel, {first} and {second} {counted}{pairs}, Holm)"
 
 
 def p_text(p: float) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from das_hpo.analysis.comparison.agreement import differing
 from das_hpo.analysis.comparison.compare import SideBySide
 from das_hpo.analysis.comparison.orientation import decided, swapped
-from das_hpo.analysis.comparison.phrases import more_trials, tested, typical, within
+from das_hpo.analysis.comparison.phrases import more_trials, significance, typical, within
 from das_hpo.analysis.comparison.subjects import INCUMBENT_TRIALS, Subject
 from das_hpo.analysis.statistics import Comparison, holm
 from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, UNDECIDED
@@ -30,11 +30,11 @@ def title_question(compared: SideBySide) -> tuple[list[str], set[frozenset[str]]
     able = [pair for pair in asked if not _obstacle(*pair)]
     found = [_between(compared.comparisons, one.name, other.name) for one, other in able]
     corrected = holm([comparison.p_value for comparison in found])
-    said = [f"{_question(one, other)} {obstacle}" for one, other in asked if (obstacle := _obstacle(one, other))]
-    said += [
+    said = [
         f"{_question(one, other)} {_answer(one, replace(comparison, p_holm=p), compared.margin)}"
         for (one, other), comparison, p in zip(able, found, corrected, strict=True)
     ]
+    said += [f"{_question(one, other)} {obstacle}" for one, other in asked if (obstacle := _obstacle(one, other))]
     return said, {frozenset((one.name, other.name)) for one, other in able}
 
 
@@ -68,7 +68,7 @@ def _answer(one: Subject, comparison: Comparison, margin: float) -> str:
     """The answer from trials of both incumbents, the one-shot run's being A."""
     metric = one.metric
     decision = decided(comparison, metric, margin, one_sided=True)
-    numbers = f"{typical(comparison, metric)}, {tested(comparison)}."
+    numbers = f"{typical(comparison, metric)}, {significance(comparison)}."
     if decision.verdict == UNDECIDED:
         return f"Not decided: {numbers}{more_trials(decision, comparison.difference_interval)}"
     if decision.verdict == AS_GOOD:

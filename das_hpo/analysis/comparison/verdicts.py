@@ -139,7 +139,7 @@ def _equal_cost(compared: SideBySide) -> list[str]:
         said[0] += " Only several runs of each, with other seeds, can rank the optimisers."
     for c in equal.optimizers:
         runs = [sum(run.optimizer == name for run in compared.subjects) for name in (c.first, c.second)]
-        numbers = f"{typical(c, metric, 'the best of a run')}, {chance(c, 'a run')}"
+        numbers = f"{typical(c, metric, 'the best of a run')}, {chance(c, 'a run', 'runs')}"
         decision = decided(c, metric, compared.margin)
         if decision.verdict == UNDECIDED:
             verdict = "these runs do not tell which is better at equal cost"

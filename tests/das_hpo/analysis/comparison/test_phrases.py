@@ -69,9 +69,10 @@ def test_the_larger_error_is_the_diverging_one() -> None:
 
 
 def test_tests_and_margins() -> None:
-    """p has two digits, a margin its unit."""
+    """p has two digits and the numbers of trials, a margin its unit."""
     assert chance(FOUND).startswith(f"one of A is the better with probability {FOUND.improvement:.2f} [")
-    assert "(Brunner-Munzel, Holm)" in chance(FOUND)
+    assert chance(FOUND).endswith("p < 0.0001 (Brunner-Munzel, 12 and 12 trials, Holm)")
+    assert chance(replace(FOUND, pairs=12, p_holm=0.02), "a run", "runs").endswith("12 and 12 runs, 12 pairs, Holm)")
     assert (p_text(1e-5), p_text(0.0312), p_text(math.nan)) == ("p < 0.0001", "p = 0.031", "no p")
     assert (within(0.25, PSNR), within(0.01, ERROR)) == ("within 0.25 dB", "within 0.01")
 

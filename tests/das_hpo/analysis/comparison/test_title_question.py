@@ -91,6 +91,17 @@ def test_runs_that_differ_in_more_than_the_objective_do_not_answer(column: str, 
     assert rest[0].startswith("o against a: ")
 
 
+def test_answers_come_before_what_cannot_be_answered() -> None:
+    """Of two runs that the one-shot run is held against, one is of another method."""
+    other = incumbent_of("s", "architecture", HIGH)
+    other = dataclasses.replace(other, frame=other.frame.assign(method="das-single"))
+    subjects = [incumbent_of("o", "one-shot", LOW), other, incumbent_of("a", "architecture", HIGH)]
+    said = verdicts(compare_subjects(subjects))
+    assert said[0].startswith(QUESTION + "No, a worse one")
+    assert "12 and 12 trials, 12 pairs" in said[0]
+    assert "as s? These runs cannot say" in said[1]
+
+
 def test_a_smaller_error_is_the_better_one() -> None:
     """The mirror image of a score is an error: the answers are the same, the differences have the other sign."""
     error = Metric("error", "dB", larger_is_better=False)
