@@ -70,7 +70,7 @@ class ComparisonResult:
 
     Attributes:
         subjects: One row each: best configurations, cost, statistics of the scores.
-        tests: One row for each pair: test, p values, probability of improvement, difference of the medians.
+        tests: One row for each pair: test, p values, probability of improvement, typical difference, decision.
         verdict: What the data support, in sentences.
         compared: The same as objects.
     """
@@ -292,6 +292,7 @@ def compare(
     *,
     url: str | None = None,
     level: float = 0.95,
+    margin: float | None = None,
     task: str | Task = DEFAULT_TASK,
     epochs: float | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -302,6 +303,8 @@ def compare(
         names: Runs, campaigns and presets.
         url: As for :func:`run`, of a database that is there.
         level: Confidence level of intervals and tests, between 0 and 1.
+        margin: Differences smaller than this are of no consequence, in the metric's unit; 0 for no margin, None for
+            0.25 dB, and for none if the metric is not in dB.
         task: Whose presets are meant: the task's door, or itself.
         epochs: Which trials of presets are meant, by budget; None for that of the runs named, or any.
         settings: Which trials of presets are meant, by ``space``, ``operations``, ``data``, ``method`` and other
@@ -317,17 +320,20 @@ def compare(
     from das_hpo.analysis.comparison.compare import compare_subjects
     from das_hpo.analysis.comparison.lookup import load_subjects
     from das_hpo.analysis.comparison.verdicts import verdicts
+    from das_hpo.analysis.statistics.decisions import check_margin
     from das_hpo.analysis.statistics.samples import check_level
     from das_hpo.commands import compare as command
 
     asked = [names] if isinstance(names, str) else list(names)
+    if margin is not None:
+        check_margin(margin)
     of = task if isinstance(task, Task) else load_task(task)
     problem = command.trials_meant(of, settings or {}, epochs)
     subjects = load_subjects(database_url(url), asked, problem, level=check_level(level), task=of)
-    compared = compare_subjects(subjects, level=level)
+    compared = compare_subjects(subjects, level=level, margin=margin)
     return ComparisonResult(
         subjects=pandas.DataFrame([command.subject_record(subject) for subject in compared.subjects]),
-        tests=pandas.DataFrame([command.comparison_record(test) for test in compared.comparisons]),
+        tests=pandas.DataFrame([command.comparison_record(test, compared) for test in compared.comparisons]),
         verdict=tuple(verdicts(compared)),
         compared=compared,
     )

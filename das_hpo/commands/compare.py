@@ -32,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_problem_filter(parser)
     add_level(parser)
+    add_margin(parser)
     add_database(parser)
     add_format(parser)
 
@@ -88,6 +89,27 @@ def add_level(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_margin(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--margin``."""
+    parser.add_argument(
+        "--margin",
+        type=_margin,
+        metavar="M",
+        help="differences smaller than this are of no consequence, in the metric's unit: within it, the verdict is 'as "
+        "good'; 0 for no margin (default: 0.25 for dB, none for other metrics)",
+    )
+
+
+def _margin(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"a number from 0 on is needed, in the metric's unit, got {text!r}")
+    return value
+
+
 def _level(text: str) -> float:
     try:
         value = float(text)
@@ -110,6 +132,7 @@ def execute(args: argparse.Namespace) -> int:
     report = compare_subjects(
         load_subjects(database(args), args.names, problem_filter(args), level=args.level, task=task_of(args)),
         level=args.level,
+        margin=args.margin,
     )
     said = verdicts(report)
     if args.format == "json":
@@ -117,9 +140,12 @@ def execute(args: argparse.Namespace) -> int:
             as_json(
                 {
                     "subjects": [subject_record(subject) for subject in report.subjects],
-                    "comparisons": [comparison_record(comparison) for comparison in report.comparisons],
+                    "comparisons": [
+                        in_json(comparison_record(comparison, report)) for comparison in report.comparisons
+                    ],
                     "equal_cost": equal_cost_record(report),
                     "level": report.level,
+                    "margin": report.margin,
                     "verdict": said,
                 }
             )
@@ -171,11 +197,11 @@ def reading_record(subject: Subject) -> dict[str, Any]:
         "the tests use": f"{summary.trials} {subject.source}",
         "diverged": summary.diverged,
         f"maximum{unit}": metric.text(summary.maximum),
-        f"mean{unit}": f"{metric.text(summary.mean)} {summary.mean_interval:{form}}",
-        f"median{unit}": f"{metric.text(summary.median)} {summary.median_interval:{form}}",
+        f"mean{unit}": with_interval(metric.text(summary.mean), summary.mean_interval, form),
+        f"median{unit}": with_interval(metric.text(summary.median), summary.median_interval, form),
         f"IQR, SD{unit}": f"{metric.text(summary.iqr)}, {metric.text(summary.standard_deviation)}",
-        "Pearson's r": f"{decibels(subject.correlation.coefficient)} {subject.correlation.interval}",
-        "Spearman's": f"{decibels(subject.rank_correlation.coefficient)} {subject.rank_correlation.interval}",
+        "Pearson's r": with_interval(decibels(subject.correlation.coefficient), subject.correlation.interval),
+        "Spearman's": with_interval(decibels(subject.rank_correlation.coefficient), subject.rank_correlation.interval),
     }
 
 
@@ -224,8 +250,19 @@ def subject_record(subject: Subject) -> dict[str, Any]:
     return {name: unknown(value) for name, value in record.items()}
 
 
-def comparison_record(comparison: Comparison) -> dict[str, Any]:
-    """One test as names and values."""
+def with_interval(number: str, interval: Interval, form: str = ".2f") -> str:
+    """A number and its interval in a table; one dash where there is no number."""
+    from das_hpo.analysis.comparison.phrases import bounds
+
+    return number if number == "-" else f"{number} {bounds(interval, form)}"
+
+
+def comparison_record(comparison: Comparison, report: SideBySide) -> dict[str, Any]:
+    """One test as names and values; a difference or an end of its interval may be infinite."""
+    from das_hpo.analysis.comparison.orientation import decided
+
+    decision = decided(comparison, report.subjects[0].metric, report.margin)
+    first, second = comparison.medians
     record = {
         "first": comparison.first,
         "second": comparison.second,
@@ -238,12 +275,17 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
         **ends("improvement", comparison.improvement_interval),
         "median_difference": comparison.difference,
         **ends("difference", comparison.difference_interval),
+        "first_median": first,
+        "second_median": second,
+        "decision": decision.verdict,
+        "more_trials": decision.more_trials,
     }
     return {name: unknown(value) for name, value in record.items()}
 
 
 def test_row(comparison: Comparison, metric: Metric) -> dict[str, Any]:
     """One test as a row of the table for people."""
+    from das_hpo.analysis.comparison.phrases import difference_cell
     from das_hpo.output import decibels
 
     unit = f" ({metric.unit})" if metric.unit else ""
@@ -252,9 +294,8 @@ def test_row(comparison: Comparison, metric: Metric) -> dict[str, Any]:
         "B": comparison.second,
         "test": comparison.test + (f" ({comparison.pairs} pairs)" if comparison.pairs else ""),
         "p (Holm)": unknown(comparison.p_holm),
-        "P(A better)": f"{decibels(comparison.improvement)} {comparison.improvement_interval}",
-        f"median A - B{unit}": f"{metric.text(comparison.difference, '+')} "
-        f"{comparison.difference_interval:+{metric.digits}}",
+        "P(A better)": with_interval(decibels(comparison.improvement), comparison.improvement_interval),
+        f"typical A - B{unit}": difference_cell(comparison, metric),
     }
 
 
@@ -269,13 +310,21 @@ def equal_cost_record(report: SideBySide) -> dict[str, Any] | None:
         "worker_s": equal.worker_s,
         "objective": equal.objective,
         word: scores,
-        "optimizers": [comparison_record(comparison) for comparison in equal.optimizers],
+        "optimizers": [in_json(comparison_record(comparison, report)) for comparison in equal.optimizers],
     }
 
 
 def ends(name: str, interval: Interval) -> dict[str, float]:
     """Both ends of an interval under their names."""
     return {f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def in_json(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with infinities as the texts ``Infinity`` and ``-Infinity``, which JSON has no numbers for."""
+    return {
+        name: ("Infinity" if value > 0 else "-Infinity") if isinstance(value, float) and math.isinf(value) else value
+        for name, value in record.items()
+    }
 
 
 def unknown(value: Any) -> Any:
@@ -291,7 +340,9 @@ COMMAND = Command(
     "share ten seeds; Holm) and what the data support. A run takes part with the trials of its incumbent where "
     "das-hpo evaluate made some, else with its evaluations at the largest budget. The trials of presets must "
     "agree in problem, method, epochs and --set: else it says what differs, and compares nothing. Runs and campaigns "
-    "that are named are compared as they are, and the verdict says what differs. csv has one row per subject.",
+    "that are named are compared as they are, and the verdict says what differs. A verdict is better, as good (within "
+    "--margin), worse or undecided, with the number of trials that would decide. csv has one row per subject; in json, "
+    "an infinite difference (one side diverges too often) is the text Infinity or -Infinity.",
     examples=(
         "das-hpo compare one-shot-run architecture-run",
         "das-hpo compare H1 H2 --space sequential --operations good --data blur",

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from das_hpo.commands.command import Command, add_database, database, say
+from das_hpo.commands.compare import add_margin
 from spaces.errors import InvalidValueError
 
 
@@ -20,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the page; a file that is there is replaced, a device or pipe written into",
     )
+    add_margin(parser)
     add_database(parser)
 
 
@@ -31,7 +33,7 @@ def execute(args: argparse.Namespace) -> int:
     # matplotlib, scipy and scikit-learn take long to import.
     from das_hpo.analysis.report.page import write_report
 
-    count = write_report(database(args), list(dict.fromkeys(args.runs)), path)
+    count = write_report(database(args), list(dict.fromkeys(args.runs)), path, margin=args.margin)
     say(f"{count} {'run' if count == 1 else 'runs'} in {path}")
     return 0
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from das_hpo.analysis.comparison.agreement import differing_settings
+from das_hpo.analysis.comparison.orientation import default_margin, turned
 from das_hpo.analysis.comparison.rows import best_at_cost
 from das_hpo.analysis.comparison.subjects import Subject
 from das_hpo.analysis.statistics import Comparison, Trials, compare_all
+from das_hpo.analysis.statistics.decisions import check_margin
 from das_hpo.analysis.statistics.samples import as_values
 from spaces.errors import InvalidValueError
 
@@ -40,20 +42,30 @@ class SideBySide:
         comparisons: Every pair, on the architecture score, corrected together (Holm).
         equal_cost: Between runs of one objective, problem and settings; None if there are no two.
         level: Confidence level.
+        margin: Differences smaller than this are of no consequence, in the metric's unit; 0 if there is no margin.
     """
 
     subjects: tuple[Subject, ...]
     comparisons: tuple[Comparison, ...]
     equal_cost: EqualCost | None
     level: float
+    margin: float
 
 
-def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95) -> SideBySide:
+def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95, margin: float | None = None) -> SideBySide:
     """Tests between all pairs of subjects.
 
+    Args:
+        subjects: What is compared.
+        level: Confidence level.
+        margin: Differences smaller than this are of no consequence, in the metric's unit; 0 for no margin, None for
+            that of the metric (:func:`default_margin`).
+
     Raises:
-        InvalidValueError: If a name occurs twice.
+        InvalidValueError: If a name occurs twice, the subjects are of different tasks, or the margin is negative.
     """
+    if margin is not None:
+        check_margin(margin)
     names = [subject.name for subject in subjects]
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1})
@@ -62,8 +74,15 @@ def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95) -> Sid
     if len(kinds) > 1:
         found = "; ".join(f"{s.name}: {s.metric} of {s.frame['task'].iloc[0]}" for s in subjects)
         raise InvalidValueError(f"scores of different tasks cannot be compared ({found}): name runs of one task")
-    comparisons = _compared([subject.sample for subject in subjects], level, subjects[0].metric.larger_is_better)
-    return SideBySide(tuple(subjects), tuple(comparisons), _equal_cost(subjects, level), level)
+    metric = subjects[0].metric
+    comparisons = _compared([subject.sample for subject in subjects], level, metric.larger_is_better)
+    return SideBySide(
+        subjects=tuple(subjects),
+        comparisons=tuple(comparisons),
+        equal_cost=_equal_cost(subjects, level),
+        level=level,
+        margin=default_margin(metric) if margin is None else margin,
+    )
 
 
 def _equal_cost(subjects: Sequence[Subject], level: float) -> EqualCost | None:
@@ -83,17 +102,8 @@ def _equal_cost(subjects: Sequence[Subject], level: float) -> EqualCost | None:
 
 
 def _compared(samples: Sequence[Trials], level: float, larger_is_better: bool) -> list[Comparison]:
-    """Tests between all pairs. Where smaller is better, the tests are of negated scores, the differences are not."""
+    """Tests between all pairs; of negated scores where smaller is better. Differences and medians are of the scores."""
     if larger_is_better:
         return compare_all(samples, level=level)
-    turned = [Trials(sample.name, -as_values(sample.values), sample.seeds) for sample in samples]
-    return [
-        replace(
-            found,
-            difference=-found.difference,
-            difference_interval=replace(
-                found.difference_interval, low=-found.difference_interval.high, high=-found.difference_interval.low
-            ),
-        )
-        for found in compare_all(turned, level=level)
-    ]
+    negated = [Trials(sample.name, -as_values(sample.values), sample.seeds) for sample in samples]
+    return [turned(comparison) for comparison in compare_all(negated, level=level)]

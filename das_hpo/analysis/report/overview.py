@@ -27,8 +27,13 @@ MOST_SENTENCES = 6
 MOST_SAMPLES = 30
 
 
-def overview(runs_data: Sequence[RunData]) -> list[Section]:
-    """The sections that come before those of the single runs."""
+def overview(runs_data: Sequence[RunData], margin: float | None = None) -> list[Section]:
+    """The sections that come before those of the single runs.
+
+    Args:
+        runs_data: The runs and campaigns.
+        margin: As for :func:`das_hpo.analysis.comparison.compare.compare_subjects`.
+    """
     runs = [data for data in runs_data if data.summary.run.kind == "run"]
     sections = [Section("runs", "Runs", (_runs(runs_data),))]
     # Scores of different tasks must not be drawn in one figure.
@@ -47,7 +52,7 @@ def overview(runs_data: Sequence[RunData]) -> list[Section]:
         sections.append(Section("progress", "Best so far", tuple(progress)))
     for number, task in enumerate(tasks):
         found = [data for data in runs_data if data.summary.run.task == task]
-        sections += _of_task(found, "" if number == 0 else f"-{number + 1}", _of(task, tasks))
+        sections += _of_task(found, "" if number == 0 else f"-{number + 1}", _of(task, tasks), margin)
     return sections
 
 
@@ -55,7 +60,7 @@ def _of(task: str, tasks: Sequence[str]) -> str:
     return f" of {task}" if len(tasks) > 1 else ""
 
 
-def _of_task(runs_data: Sequence[RunData], anchor: str, of: str) -> list[Section]:
+def _of_task(runs_data: Sequence[RunData], anchor: str, of: str, margin: float | None) -> list[Section]:
     """Distributions and comparison of the runs of one task."""
     sections: list[Section] = []
     metric = runs_data[0].metric
@@ -65,7 +70,7 @@ def _of_task(runs_data: Sequence[RunData], anchor: str, of: str) -> list[Section
         title = f"Architecture {metric.name} of the trials{of}"
         sections.append(Section(f"distributions{anchor}", title, _distributions(trials, metric)))
     if len(trials) > 1:
-        sections.append(Section(f"comparison{anchor}", f"Comparison{of}", _comparison(runs_data)))
+        sections.append(Section(f"comparison{anchor}", f"Comparison{of}", _comparison(runs_data, margin)))
     return sections
 
 
@@ -132,7 +137,7 @@ def _distributions(trials: Mapping[str, Values], metric: Metric) -> tuple[Block,
     return tuple(blocks)
 
 
-def _comparison(runs_data: Sequence[RunData]) -> tuple[Block, ...]:
+def _comparison(runs_data: Sequence[RunData], margin: float | None) -> tuple[Block, ...]:
     import pandas
 
     metric = runs_data[0].metric
@@ -141,9 +146,9 @@ def _comparison(runs_data: Sequence[RunData]) -> tuple[Block, ...]:
     campaigns = [with_settings(data.frame, data.summary.run) for data in able if data.summary.run.kind == "campaign"]
     pool = pandas.concat(campaigns, ignore_index=True) if campaigns else None
     subjects = [run_subject(ComparedRun.of(data.summary.run, data.frame), pool) for data in able[:MOST_COMPARED]]
-    compared = compare_subjects(subjects)
+    compared = compare_subjects(subjects, margin=margin)
     columns = (
-        "A", "B", "test", "p", "p (Holm)", "P(A better)", "low", "high", f"median A - B{unit}", f"low{unit}",
+        "A", "B", "test", "p", "p (Holm)", "P(A better)", "low", "high", f"typical A - B{unit}", f"low{unit}",
         f"high{unit}",
     )  # fmt: skip
     rows = [
@@ -162,7 +167,8 @@ def _comparison(runs_data: Sequence[RunData]) -> tuple[Block, ...]:
     blocks: list[Block] = [
         Items(tuple(said)),
         grid(
-            f"Tests on the architecture {metric.name}, corrected together; intervals are 95 %.",
+            f"Tests on the architecture {metric.name}, corrected together; intervals are 95 %. Typical A - B is the "
+            "median difference between a trial of A and one of B; it is infinite where one of them diverges too often.",
             columns,
             rows,
             decibels=columns[5:] if metric == PSNR else (),

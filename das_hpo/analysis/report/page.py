@@ -16,8 +16,14 @@ from das_hpo.analysis.report.run_data import RunData, read
 from das_hpo.files import write_file
 
 
-def write_report(url: str, names: Sequence[str], path: Path) -> int:
+def write_report(url: str, names: Sequence[str], path: Path, *, margin: float | None = None) -> int:
     """Writes the report of some runs, or of all, and returns how many they are.
+
+    Args:
+        url: SQLAlchemy URL of the database.
+        names: Runs and campaigns; none for all.
+        path: Where the page is written.
+        margin: As for :func:`das_hpo.analysis.comparison.compare.compare_subjects`.
 
     Raises:
         StorageError: If there is no such database.
@@ -27,19 +33,20 @@ def write_report(url: str, names: Sequence[str], path: Path) -> int:
     from storage.location import locate
 
     runs_data = read(url, names)
-    text = render_page(locate(url).name, runs_data)
+    text = render_page(locate(url).name, runs_data, margin)
     write_file(path, lambda draft: draft.write_text(text, encoding="utf-8"))
     return len(runs_data)
 
 
-def render_page(database: str, runs_data: Sequence[RunData]) -> str:
+def render_page(database: str, runs_data: Sequence[RunData], margin: float | None = None) -> str:
     """The page as text.
 
     Args:
         database: What to call the database.
         runs_data: The runs.
+        margin: As for :func:`write_report`.
     """
-    sections = sections_of(runs_data)
+    sections = sections_of(runs_data, margin)
     environment = Environment(
         loader=PackageLoader("das_hpo", "analysis/report"),
         autoescape=True,
@@ -56,7 +63,7 @@ def render_page(database: str, runs_data: Sequence[RunData]) -> str:
     )
 
 
-def sections_of(runs_data: Sequence[RunData]) -> list[Section]:
+def sections_of(runs_data: Sequence[RunData], margin: float | None = None) -> list[Section]:
     """All sections in the order of the page."""
     own = [run_section(data, f"run-{number}") for number, data in enumerate(runs_data, 1)]
-    return [*overview(runs_data), *own]
+    return [*overview(runs_data, margin), *own]

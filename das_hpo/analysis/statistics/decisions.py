@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy import optimize, stats
 
-from das_hpo.analysis.statistics.samples import Interval
+from das_hpo.analysis.statistics.samples import Interval, rejects
 from das_hpo.analysis.statistics.significance import Comparison
 from spaces.errors import InvalidValueError
 
@@ -53,11 +53,11 @@ def decide(comparison: Comparison, margin: float = MARGIN, *, one_sided: bool = 
 
     Args:
         comparison: Of A and B, positive differences meaning that A is better.
-        margin: Differences smaller than this are of no consequence.
+        margin: Differences smaller than this are of no consequence; at 0 nothing is as good.
         one_sided: Whether A is as good, too, where it is merely not worse by the margin (non-inferiority).
 
     Raises:
-        InvalidValueError: For a margin that is not a positive number.
+        InvalidValueError: For a margin that is negative or no number.
     """
     check_margin(margin)
     interval = comparison.difference_interval
@@ -65,7 +65,7 @@ def decide(comparison: Comparison, margin: float = MARGIN, *, one_sided: bool = 
         return Decision(UNDECIDED, equivalent=False, not_inferior=False, more_trials=None)
     equivalent = -margin < interval.low and interval.high < margin
     not_inferior = interval.low > -margin
-    corrected = comparison.p_holm < 1 - interval.level
+    corrected = rejects(comparison.p_holm, interval.level)
     if equivalent:
         verdict = AS_GOOD
     elif corrected and interval.low > 0:
@@ -86,7 +86,7 @@ def more_trials(interval: Interval, difference: float, trials: tuple[int, int], 
     infinite or the number is beyond :data:`MOST_TRIALS`.
 
     Raises:
-        InvalidValueError: For a margin that is not a positive number.
+        InvalidValueError: For a margin that is negative or no number.
     """
     check_margin(margin)
     half = (interval.high - interval.low) / 2
@@ -112,8 +112,8 @@ def check_margin(margin: float) -> float:
     """The margin itself.
 
     Raises:
-        InvalidValueError: If it is not a positive number.
+        InvalidValueError: If it is negative or no number.
     """
-    if not (math.isfinite(margin) and margin > 0):
-        raise InvalidValueError(f"a margin is a number above 0 in the metric's unit, got {margin}")
+    if not (math.isfinite(margin) and margin >= 0):
+        raise InvalidValueError(f"a margin is a number from 0 on, in the metric's unit, got {margin}")
     return margin

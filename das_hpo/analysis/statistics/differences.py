@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from das_hpo.analysis.statistics.samples import FloatArray, Interval
+from das_hpo.analysis.statistics.samples import FloatArray, Interval, rejects
 from das_hpo.analysis.statistics.superiority import (
     Design,
     Effect,
@@ -58,7 +58,7 @@ def difference_interval(
     Without ends where the trials are too few to reject any shift; both ends are infinite where every shift is
     rejected, because one sample diverges more often than the other.
     """
-    decided, middle = p_value < 1 - level, median_difference(first, second)
+    decided, middle = rejects(p_value, level), median_difference(first, second)
     differences = np.unique(_differences(first, second))
     differences = differences[np.isfinite(differences)]
     if len(differences) == 0:

@@ -118,6 +118,11 @@ def check_level(level: float) -> float:
     return level
 
 
+def rejects(p_value: float, level: float) -> bool:
+    """Whether p is below 1 - level. A p that equals it is not, though in floats 0.05 is below 1 - 0.95."""
+    return p_value < (1 - level) * (1 - 1e-9)
+
+
 def is_constant(sample: FloatArray) -> bool:
     """Whether all values are equal but for rounding, so that what varies is noise in the last bit."""
     spread = float(sample.max() - sample.min())

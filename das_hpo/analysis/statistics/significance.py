@@ -11,7 +11,15 @@ import numpy as np
 from scipy import stats
 
 from das_hpo.analysis.statistics.differences import difference_interval, effect, median_difference, rounded
-from das_hpo.analysis.statistics.samples import FloatArray, Interval, Values, as_values, check_level, worst_last
+from das_hpo.analysis.statistics.samples import (
+    FloatArray,
+    Interval,
+    Values,
+    as_values,
+    check_level,
+    rejects,
+    worst_last,
+)
 from das_hpo.analysis.statistics.superiority import Design, equality_test, interval_of_superiority
 from spaces.errors import InvalidValueError
 
@@ -118,7 +126,7 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison
     # One trial of a sample says nothing of its spread.
     freedom = max(1.0, float(superiority.degrees), min(len(a), len(b)) - 1)
     quantile = float(stats.t.ppf((1 + level) / 2, freedom))
-    bounds = interval_of_superiority(superiority, design, level, quantile, p_value < 1 - level)
+    bounds = interval_of_superiority(superiority, design, level, quantile, rejects(p_value, level))
     return replace(
         found,
         statistic=statistic,

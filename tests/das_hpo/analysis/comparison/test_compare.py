@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from das_hpo.analysis.comparison.compare import compare_subjects
+from das_hpo.analysis.comparison.compare import SideBySide, compare_subjects
 from das_hpo.analysis.comparison.subjects import (
     Subject,
 )
 from das_hpo.analysis.comparison.verdicts import verdicts
 from das_hpo.analysis.statistics import holm, mann_whitney
+from spaces.errors import InvalidValueError
+from spaces.task import Metric
 from tests.das_hpo import frames
 from tests.das_hpo.analysis.comparison.samples import LOW, campaign_of, side_by_side, subject_of
 
@@ -45,3 +48,38 @@ def test_optimisers_are_ranked_over_several_runs_at_equal_cost() -> None:
     assert "bohb against random, 5 and 5 runs: bohb is better at equal cost" in said
     one_each = "\n".join(verdicts(compare_subjects([subjects[0], subjects[5]])))
     assert "Only several runs of each, with other seeds, can rank the optimisers" in one_each
+
+
+@pytest.mark.parametrize("diverged", [0, 30], ids=["normal", "diverging"])
+@pytest.mark.parametrize("shift", [0.0, 0.6, -0.6], ids=["equal", "better", "worse"])
+def test_mirror_images_have_mirror_verdicts(shift: float, diverged: int) -> None:
+    """Errors that are the negated scores: the same p, direction and words; negated differences, intervals, medians."""
+    rng = np.random.default_rng(31)
+    a: list[float | None] = [*(rng.normal(20 + shift, 1, 60 - diverged)).tolist(), *[None] * diverged]
+    b: list[float | None] = rng.normal(20, 1, 60).tolist()
+    error = Metric("error", "dB", larger_is_better=False)
+
+    def found(sign: int, metric: Metric) -> tuple[SideBySide, str]:
+        subjects = [
+            campaign_of(name, [None if v is None else sign * v for v in values], metric=metric, seeds=seeds)
+            for name, values, seeds in (("a", a, list(range(60))), ("b", b, list(range(100, 160))))
+        ]
+        compared, said = side_by_side(*subjects)
+        return compared, next(line for line in said.splitlines() if line.startswith("a against b"))
+
+    (scores, said), (errors, mirrored) = found(1, Metric("score", "dB")), found(-1, error)
+    (one,), (other,) = scores.comparisons, errors.comparisons
+    assert (one.p_value, one.direction, one.improvement) == (other.p_value, other.direction, other.improvement)
+    assert other.difference == -one.difference
+    assert other.medians == (-one.medians[0], -one.medians[1])
+    assert (other.difference_interval.low, other.difference_interval.high) == (
+        -one.difference_interval.high, -one.difference_interval.low,
+    )  # fmt: skip
+    words = [line.split(" differs ")[0].split(" diverges ")[0].split("agree")[0] for line in (said, mirrored)]
+    assert words[0].split(": a difference of")[0] == words[1].split(": a difference of")[0]
+
+
+def test_a_margin_is_refused_if_it_is_negative() -> None:
+    """Before anything is computed."""
+    with pytest.raises(InvalidValueError, match="a margin is a number from 0 on"):
+        compare_subjects([campaign_of("a", LOW)], margin=-0.1)

@@ -132,3 +132,15 @@ def test_an_incumbents_trials_have_the_settings_of_its_run(several: str) -> None
     records = json.loads(das_hpo("compare", "tuned", "tuned-few", "--db", several, "-f", "json").stdout)
     assert [subject["tests_use"] for subject in records["subjects"]] == [EVALUATIONS, INCUMBENT_TRIALS]
     assert records["equal_cost"] is None
+
+
+def test_trials_of_other_methods_are_not_pooled(tmp_path: Path) -> None:
+    """H1 with das and with das-single: refused until --method says which; named campaigns are warned of."""
+    url = f"sqlite:///{tmp_path}/das.db"
+    single = Run("single", trials(HIGH, first_seed=100), method="das-single")
+    store(url, Run("both", trials(LOW)), single)
+    assert_one_line_error(das_hpo("compare", "H1", "--db", url), 2, "--method das or --method das-single")
+    process = das_hpo("compare", "H1", "--method", "das-single", "--db", url, "-f", "json")
+    assert json.loads(process.stdout)["subjects"][0]["mean"] == pytest.approx(np.mean(HIGH))
+    named = das_hpo("compare", "both", "single", "--db", url)
+    assert "The methods differ (both: das; single: das-single)" in named.stdout

@@ -35,3 +35,11 @@ def test_a_run_alone_is_not_compared(url: str) -> None:
     """There is no comparison of one, and no distribution of a run without results."""
     assert [section.anchor for section in overview(read(url, ["h1"]))] == ["runs", "distributions"]
     assert [section.anchor for section in overview(read(url, ["nothing-yet"]))] == ["runs", "progress"]
+
+
+def test_the_margin_is_in_the_sentences(url: str) -> None:
+    """The default of the metric, and what is asked for."""
+    for margin, said in ((None, "Differences of less than 0.25 dB"), (0.5, "Differences of less than 0.5 dB")):
+        sections = {section.anchor: section for section in overview(read(url, ["h1", "h2"]), margin)}
+        (items,) = [block for block in sections["comparison"].blocks if block.kind == "items"]
+        assert any(sentence.startswith(said) for sentence in items.items)

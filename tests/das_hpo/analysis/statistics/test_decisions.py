@@ -92,8 +92,21 @@ def test_so_many_more_trials_decide() -> None:
     assert decided / tried >= 0.6
 
 
-@pytest.mark.parametrize("margin", [0.0, -1.0, math.nan, math.inf])
-def test_a_margin_is_a_positive_number(margin: float) -> None:
+@pytest.mark.parametrize("margin", [-1.0, math.nan, math.inf])
+def test_a_margin_is_not_negative(margin: float) -> None:
     """Anything else is refused."""
-    with pytest.raises(InvalidValueError, match="above 0"):
+    with pytest.raises(InvalidValueError, match="from 0 on"):
         decide(_compared(0, 1), margin)
+
+
+def test_without_a_margin_nothing_is_as_good() -> None:
+    """A margin of 0: better, worse or undecided."""
+    assert decide(_compared(-0.01, 0.01), 0.0, one_sided=True).verdict == UNDECIDED
+    assert decide(_compared(0.01, 0.02), 0.0).verdict == BETTER
+    assert decide(_compared(-0.02, -0.01), 0.0).verdict == WORSE
+
+
+def test_a_p_of_exactly_one_minus_the_level_rejects_nothing() -> None:
+    """In floats 1 - 0.95 is a little more than 0.05."""
+    assert decide(_compared(0.3, 0.6, p=0.05)).verdict == UNDECIDED
+    assert decide(_compared(0.3, 0.6, p=0.0499)).verdict == BETTER

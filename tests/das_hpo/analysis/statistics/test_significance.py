@@ -128,3 +128,18 @@ def test_test_and_intervals_never_contradict_each_other(seed: int) -> None:
         assert 0.5 in found.improvement_interval
     assert found.improvement in found.improvement_interval
     assert not bounds.defined or math.isnan(found.difference) or found.difference in bounds
+
+
+def test_a_p_of_exactly_one_minus_the_level_is_not_significant() -> None:
+    """Whatever 1 - level is in floats: 0 stays in the interval, 1/2 in that of the probability."""
+    rng = np.random.default_rng(41)
+    tried = 0
+    for _ in range(20):
+        a, b = Trials("A", rng.normal(1.2, 1, 6)), Trials("B", rng.normal(0, 1, 6))
+        p_value = compare(a, b).p_value
+        if p_value < 0.3:
+            tried += 1
+            found = compare(a, b, level=1 - p_value)
+            assert 0 in found.difference_interval or not found.difference_interval.defined
+            assert 0.5 in found.improvement_interval
+    assert tried > 5
