@@ -38,6 +38,7 @@ class TaskRunner:
             names = ", ".join(task.name for task in tasks)
             raise InvalidValueError(f"each task needs a name of its own, got {names}")
         self._device = device
+        self._last: tuple[tuple[str, Mapping[str, Any]], str | None] | None = None
         self.fingerprints: Mapping[str, str] = {name: fingerprint(task) for name, task in self._tasks.items()}
 
     def refusal(self, specs: Sequence[TrialSpec]) -> str | None:
@@ -81,8 +82,11 @@ class TaskRunner:
 
     def _fingerprint(self, spec: TrialSpec) -> str | None:
         """Of the code that computes the trial; None for a task that is not here."""
-        task = self._tasks.get(spec.task)
-        return None if task is None else fingerprint(task.configured(spec.settings))
+        asked = (spec.task, spec.settings)
+        if self._last is None or self._last[0] != asked:  # trials of one run have the same settings
+            task = self._tasks.get(spec.task)
+            self._last = (asked, None if task is None else fingerprint(task.configured(spec.settings)))
+        return self._last[1]
 
 
 def run_task(task: Task, specs: Sequence[TrialSpec], device: str) -> list[TrialOutcome]:
