@@ -44,13 +44,14 @@ def read(path: Path, plan: Plan, cells: Sequence[paper.Cell]) -> Exported:
         cells: Whose trials.
 
     Raises:
-        InvalidValueError: If the file is no such table, or has several campaigns of one cell.
-        OSError: If it cannot be read.
+        InvalidValueError: If the file cannot be read, is no such table, or has several campaigns of one cell.
     """
     import pandas
 
     try:
         rows = pandas.read_csv(path, low_memory=False)
+    except OSError as error:
+        raise InvalidValueError(f"the file of trials {path} cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError) as error:
         raise InvalidValueError(
             f"{path} is no table of results as das-hpo export -o FILE.csv writes it: {error}"
