@@ -155,6 +155,9 @@ class LeaseManager:
             self._end(expired, LOST, f"no beat for {self._lease_s:g} s")
             for lease in [lease for lease in self._table.current() if self._takes_too_long(lease, now)]:
                 self._end([lease], LOST, f"not finished after {now - lease.started:.0f} s", stop=True)
+            for lease in self._table.late():
+                # Its outcome would still be welcome, but a worker that hangs must not do so for ever.
+                lease.stop = lease.stop or self._takes_too_long(lease, now)
             self._registry.look(now)
             self._allocator.warn_of_waiting(now)
 

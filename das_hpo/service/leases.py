@@ -134,6 +134,10 @@ class LeaseTable:
         """All leases whose workers are believed to be computing."""
         return [lease for leases in self._by_worker.values() for lease in leases.values()]
 
+    def late(self) -> list[Lease]:
+        """The leases that have ended without an outcome, and whose workers may still be computing."""
+        return [lease for lease in self.leases.values() if lease.late]
+
     def retire(self, lease: Lease, *, counts: bool, stop: bool, requeue: bool) -> None:
         """Ends a lease without an outcome.
 

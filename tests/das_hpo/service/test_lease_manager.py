@@ -338,3 +338,19 @@ def test_a_run_without_a_worker_says_so(service: Service, caplog: pytest.LogCapt
         lease_manager.look(begun + second)
     said = [record.getMessage() for record in caplog.records if "have waited" in record.getMessage()]
     assert said == [f"all evaluations have waited for a worker for {n} s: none is alive" for n in (60, 120)]
+
+
+def test_what_hangs_after_its_lease_was_lost_is_told_to_stop_in_time(service: Service) -> None:
+    """A silent worker's late outcome is welcome for as long as it may take; one that hangs would hold its worker."""
+    late = service.held[0]
+    lease = service.lease_manager._table.leases[late.token]
+    begun = lease.started
+    service.lease_manager.look(lease.expires + 1.0)
+    assert lease.late
+    assert service.lease_manager.beat("w0", "s0", (late.token,)) == []
+    for _ in range(2):  # it becomes known what is usual
+        for number in range(1, WORKERS):
+            report = service.report(number, outcome(service.held[number].spec))
+            service.held[number] = report.work[0] if report.work else service.held[number]
+    service.lease_manager.look(begun + 3600.0)
+    assert service.lease_manager.beat("w0", "s0", (late.token,)) == [late.token]
