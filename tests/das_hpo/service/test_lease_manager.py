@@ -342,15 +342,15 @@ def test_a_run_without_a_worker_says_so(service: Service, caplog: pytest.LogCapt
 
 def test_what_hangs_after_its_lease_was_lost_is_told_to_stop_in_time(service: Service) -> None:
     """A silent worker's late outcome is welcome for as long as it may take; one that hangs would hold its worker."""
-    late = service.held[0]
-    lease = service.lease_manager._table.leases[late.token]
-    begun = lease.started
-    service.lease_manager.look(lease.expires + 1.0)
-    assert lease.late
-    assert service.lease_manager.beat("w0", "s0", (late.token,)) == []
-    for _ in range(2):  # it becomes known what is usual
-        for number in range(1, WORKERS):
-            report = service.report(number, outcome(service.held[number].spec))
-            service.held[number] = report.work[0] if report.work else service.held[number]
-    service.lease_manager.look(begun + 3600.0)
-    assert service.lease_manager.beat("w0", "s0", (late.token,)) == [late.token]
+    queue, attempts = continue_run(service.database)
+    lease_manager = LeaseManager(
+        queue, Admission("run", "0"), lease_s=30.0, deadlines=Deadlines(60.0), attempts=attempts
+    )
+    now = clock.monotonic()
+    token = service.held[0].token
+    lease_manager.look(now + 35.0)
+    assert (lease_manager.running, lease_manager.queued) == (0, WORKERS)
+    assert lease_manager.beat("w0", "s0", (token,)) == []
+    lease_manager.look(now + 65.0)
+    assert lease_manager.beat("w0", "s0", (token,)) == [token]
+    assert lease_manager.queued == WORKERS
