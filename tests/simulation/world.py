@@ -272,8 +272,11 @@ class VirtualEvent:
 
     def wait(self, timeout: float | None = None) -> bool:
         if not self._set:
-            self._waiting.append(self._world._here())
+            here = self._world._here()
+            self._waiting.append(here)
             self._world.park(timeout)
+            if here in self._waiting:  # it was not set: a later set() must not wake the thread from another wait
+                self._waiting.remove(here)
         return self._set
 
 
