@@ -39,7 +39,6 @@ __all__ = [
 
 if TYPE_CHECKING:
     from das_hpo.api import (
-        ComparisonResult,
         RunResult,
         compare,
         evaluate,
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
         run,
         run_trial,
     )
+    from das_hpo.comparison_result import ComparisonResult
 
 
 def require_own_packages() -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from das_hpo import require_own_packages
 from das_hpo.arguments import Watching, arguments, database_url, door_and_settings, parted, watched, who_computes
 from das_hpo.commands.connecting import service
+from das_hpo.comparison_result import ComparisonResult
 from das_hpo.names import default_run_name
 from das_hpo.settings import RunSettings
 from spaces.errors import UnknownNameError
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from das_hpo.analysis.comparison.compare import SideBySide
     from das_hpo.running import RunOutcome
     from storage.records import Incumbent
 
@@ -62,28 +62,6 @@ class RunResult:
     def results(self) -> pandas.DataFrame:
         """Its evaluations; see :func:`load_results`."""
         return load_results(self.url, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class ComparisonResult:
-    """Runs, campaigns and presets side by side; its text is what ``das-hpo compare`` prints.
-
-    Attributes:
-        subjects: One row each: best configurations, cost, statistics of the scores.
-        tests: One row for each pair: test, p values, probability of improvement, typical difference, decision.
-        verdict: What the data support, in sentences.
-        compared: The same as objects.
-    """
-
-    subjects: pandas.DataFrame
-    tests: pandas.DataFrame
-    verdict: tuple[str, ...]
-    compared: SideBySide
-
-    def __str__(self) -> str:
-        from das_hpo.commands.compare import sections
-
-        return "\n".join(sections(self.compared, list(self.verdict)))
 
 
 def run(

@@ -7,6 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+#: A run that is right, to which the tests add what is wrong.
+GOOD = (
+    "run",
+    "--objective",
+    "one-shot",
+    "--iterations",
+    "1",
+    "--min-budget",
+    "1",
+    "--max-budget",
+    "1",
+    "--workers",
+    "1",
+)
+
 
 def das_hpo(
     *arguments: str, cwd: Path | None = None, environment: dict[str, str] | None = None, timeout_s: float = 120

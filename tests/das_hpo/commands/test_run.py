@@ -13,21 +13,7 @@ import pytest
 
 from storage import queries, writes
 from storage.engine import open_database
-from tests.das_hpo.command import assert_one_line_error, das_hpo
-
-GOOD = (
-    "run",
-    "--objective",
-    "one-shot",
-    "--iterations",
-    "1",
-    "--min-budget",
-    "1",
-    "--max-budget",
-    "1",
-    "--workers",
-    "1",
-)
+from tests.das_hpo.command import GOOD, assert_one_line_error, das_hpo
 
 
 @pytest.mark.parametrize(
