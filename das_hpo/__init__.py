@@ -39,6 +39,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from das_hpo.api import (
+        ComparisonResult,
         RunResult,
         compare,
         evaluate,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
         run,
         run_trial,
     )
-    from das_hpo.comparison_result import ComparisonResult
 
 
 def require_own_packages() -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from das_hpo import require_own_packages
 from das_hpo.arguments import Watching, arguments, database_url, door_and_settings, parted, watched, who_computes
 from das_hpo.commands.connecting import service
-from das_hpo.comparison_result import ComparisonResult
+from das_hpo.comparison_result import ComparisonResult as ComparisonResult  # offered, too
 from das_hpo.names import default_run_name
 from das_hpo.settings import RunSettings
 from spaces.errors import UnknownNameError
