@@ -20,7 +20,7 @@ from spaces.inverse_1d.trial import inverse_settings
 if TYPE_CHECKING:
     import pandas
 
-    from storage.records import Incumbent, RunRecord
+    from storage.records import RunRecord
 
 #: Epochs and number of the paper's trials, and those of ``--quick``.
 EPOCHS, TRIALS = 50.0, 75
@@ -169,20 +169,4 @@ def retrained(
             if differences(CampaignSettings, there[asked.name].settings, asked.to_dict(), ignored=_MAY_DIFFER):
                 continued(there[asked.name], asked)
             found[cell] = finished(load_results(url, asked.name))
-    return found
-
-
-def incumbents_of(url: str, plan: Plan) -> dict[str, Incumbent | None]:
-    """The incumbent of each optimisation of ``bohb``, None where there is none yet."""
-    from storage import queries
-    from storage.engine import open_database
-
-    there = records_of(url)
-    found: dict[str, Incumbent | None] = {}
-    for campaign in paper.BOHB_CAMPAIGNS:
-        name = plan.optimisation(campaign).name
-        found[campaign.preset] = None
-        if name in there:
-            with open_database(url) as database:
-                found[campaign.preset] = next(iter(queries.incumbents(database, name)), None)
     return found
