@@ -143,7 +143,14 @@ class RunSettings:
         Words(tuple(AGGREGATES)),
         help="of the repeats' scores: mean or median for the average case, max for the best case",
     )
-    seed: int = setting(0, Whole(0), help="every random number of the run follows from it")
+    seed: int = setting(0, Whole(0), help="every random number of the run follows from it", default_in_words="0")
+    group: str | None = setting(
+        None,
+        Checked(check_run_name),
+        help="the group that the run belongs to: runs of the same settings with other seeds, which compare, evaluate, "
+        "report, results, incumbent and show take together by this name; --seeds makes one",
+        default_in_words="none",
+    )
     parallel: int | None = setting(
         None,
         Whole(1),
@@ -210,6 +217,8 @@ class RunSettings:
             raise InvalidValueError(
                 f"min_budget {self.min_budget:g} is above max_budget {self.max_budget:g}: it must not be"
             )
+        if self.group == self.name:
+            raise InvalidValueError(f"a group has another name than its runs, got {self.name!r} for both")
         # The task refuses settings now that it would refuse later; they are stored with their defaults.
         task = load_task(self.task).configured(self.settings)
         object.__setattr__(self, "settings", task.settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names",
         nargs="+",
-        metavar="PRESET|RUN",
-        help="presets (see das-hpo presets), and runs, of which the best configuration is evaluated",
+        metavar="PRESET|RUN|GROUP",
+        help="presets (see das-hpo presets), and runs, of which the best configuration is evaluated; of a group, that "
+        "of each run",
     )
     parser.add_argument(
         "--method",
@@ -50,7 +52,20 @@ def execute(args: argparse.Namespace) -> int:
 
 def asked_campaigns(args: argparse.Namespace) -> list[CampaignSettings]:
     """The campaigns that the options ask for, each name once."""
-    return [campaign for name in dict.fromkeys(args.names) for campaign in _campaigns(args, name)]
+    return [campaign for name in _runs_and_presets(args) for campaign in _campaigns(args, name)]
+
+
+def _runs_and_presets(args: argparse.Namespace) -> list[str]:
+    """What is named, each once, with the runs of a group in its place."""
+    from storage.groups import groups
+
+    presets = load_task(args.task or DEFAULT_TASK).presets
+    members: dict[str, list[str]] = {}
+    if not all(name in presets for name in args.names):
+        with suppress(DatabaseMissingError), reading(args) as database:
+            members = groups(database)
+    named = [run for name in args.names for run in (members.get(name, [name]) if name not in presets else [name])]
+    return list(dict.fromkeys(named))
 
 
 def _campaigns(args: argparse.Namespace, name: str) -> list[CampaignSettings]:
@@ -119,7 +134,7 @@ def _incumbent(args: argparse.Namespace, name: str, task: Task) -> _What:
 
 
 COMMAND = Command(
-    summary="trials of presets, or of the best configurations of runs",
+    summary="trials of presets, or of the best configurations of runs and of groups of runs",
     description="Repeats the DAS search and the retraining of a configuration with many seeds, on the same workers and "
     "in the same database as runs, and prints the statistics of their scores. What the database has already is not "
     "computed again: the same command goes on where it was interrupted, and one with more trials adds what is missing. "
@@ -127,7 +142,7 @@ COMMAND = Command(
     examples=(
         "das-hpo evaluate H1 --trials 10",
         "das-hpo evaluate H1 H2 --operations good all --data blur downsampling",
-        "das-hpo evaluate my-run --trials 20",
+        "das-hpo evaluate my-run my-group --trials 20",
     ),
     configure=configure,
     execute=execute,

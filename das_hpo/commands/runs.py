@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, print_table
@@ -92,9 +93,15 @@ def execute(args: argparse.Namespace) -> int:
 
     with reading(args) as database:
         found = queries.runs(database)
-    short = SHORT if all(summary.run.metric == PSNR for summary in found) else SHORT_OF_TASKS
-    print_table(Table.of([row(summary) for summary in found], COLUMNS, None if args.all else short), args)
+    print_runs(found, args)
     return 0
+
+
+def print_runs(found: Sequence[RunSummary], args: argparse.Namespace) -> None:
+    """Prints one row per run; ``--all``, where the command has it, shows all columns in the table, too."""
+    short = SHORT if all(summary.run.metric == PSNR for summary in found) else SHORT_OF_TASKS
+    every = getattr(args, "all", False)
+    print_table(Table.of([row(summary) for summary in found], COLUMNS, None if every else short), args)
 
 
 COMMAND = Command(

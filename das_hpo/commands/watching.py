@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from das_hpo import logs
 from das_hpo.commands.command import add_database, add_format, natural, say
 from das_hpo.commands.connecting import stop_on_signals
-from das_hpo.commands.incumbent import print_best
+from das_hpo.commands.incumbent import print_best, print_best_of_each
 from das_hpo.progress import Progress, Snapshot
 
 if TYPE_CHECKING:
@@ -151,4 +151,16 @@ def show_best(shown: View) -> int:
         with open_database(shown.url) as opened:
             best = queries.incumbents(opened, shown.run, top=shown.top)
         print_best(best, shown.output_format, architecture=False)
+    return 0
+
+
+def show_best_of_each(runs: list[str], shown: View) -> int:
+    """Prints the best configuration of each run that has one; the exit status."""
+    from storage import queries
+    from storage.engine import open_database
+
+    if shown.top:
+        with open_database(shown.url) as opened:
+            best = [(run, one) for run in runs for one in queries.incumbents(opened, run)]
+        print_best_of_each(best, shown.output_format)
     return 0
