@@ -32,6 +32,7 @@ from storage.records import (
     RunRecord,
     RunSummary,
 )
+from storage.run_names import require_run
 from storage.statements import ATTEMPTS, CONFIGURATIONS, EPOCHS, EVALUATIONS, RUNS, WORKERS
 from storage.view import select_results
 
@@ -41,6 +42,7 @@ __all__ = [
     "incumbents",
     "lease",
     "replay",
+    "require_run",
     "results",
     "run",
     "runs",
@@ -207,20 +209,6 @@ def workers(database: Database) -> list[WorkerInfo]:
         return [WorkerInfo(*row) for row in session.execute(select(*columns).order_by(WORKERS.c.id))]
 
 
-def require_run(session: Session, name: str) -> int:
-    """The database's id of the run of that name.
-
-    Raises:
-        RunMissingError: If no run has that name; lists some names.
-    """
-    found: int | None = session.scalar(select(RUNS.c.id).where(RUNS.c.name == name))
-    if found is None:
-        names = session.scalars(select(RUNS.c.name).order_by(RUNS.c.id.desc()).limit(8)).all()
-        known = f"the latest are {', '.join(names)}" if names else "it has none yet"
-        raise RunMissingError(f"no run is named {name!r} in this database: {known}")
-    return found
-
-
 def _named(session: Session, name: str) -> Select[Any]:
     return select(*_RUN_COLUMNS).where(RUNS.c.id == require_run(session, name))
 
@@ -263,7 +251,7 @@ def _run(row: Row[Any], now: datetime) -> RunRecord:
     values["metric"] = Metric(values["metric"], values.pop("metric_unit"), values.pop("larger_is_better"))
     # A process of this machine that was killed is noticed at once; one of another machine when its lease has run out.
     active = owner is not None and expires_at is not None and expires_at > now and lives(owner) is not False
-    return RunRecord(active=active, **values)
+    return RunRecord(active=active, tags=tuple(values.pop("tags") or ()), **values)
 
 
 def _evaluations(session: Session, run_id: int) -> list[EvaluationRecord]:

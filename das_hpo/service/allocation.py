@@ -144,7 +144,11 @@ class WorkAllocator:
 
     def _work(self, caller: Caller, leases: Iterable[Lease], report: str) -> Answer:
         self._registry.has_work(caller.name)
-        work = tuple(Work(lease.attempt.token, lease.evaluation.asked.spec, self._lease_s) for lease in leases)
+        work = tuple(
+            Work(lease.attempt.token, asked.spec, self._lease_s, str(asked.configuration_id))
+            for lease in leases
+            for asked in (lease.evaluation.asked,)
+        )
         return Answer(WORK, work=work, report=report)
 
     def wait(self, caller: Caller, report: str, capacity: int = 1) -> Answer:

@@ -18,7 +18,6 @@ from workers.transport.messages import AGAIN, HANDED_BACK, REFUSED, WAIT, WORK, 
 from workers.worker.computation import Abandoned, Interrupted
 from workers.worker.dispatchers import DispatcherConnections
 from workers.worker.pending_reports import PendingReport
-from workers.worker.round_robin import RETRY_S
 from workers.worker.state import WorkerState
 
 #: A worker on which this many evaluations in a row raised an error ends: more likely it is broken than all of them.
@@ -119,6 +118,8 @@ class WorkerLoop:
         self._state.assignments.add(run, work)
         self._heartbeat.expect(work[0].lease_s)
         began = clock.monotonic()
+        for item in work:
+            log.debug("%s: computes %s, since %s", run, item, local_time())
         try:
             results = self._computation.results([item.spec for item in work], frozenset(tokens))
         except Abandoned:
@@ -129,6 +130,9 @@ class WorkerLoop:
             log.info("interrupted: %d evaluations of %s are handed back", len(work), run)
             return None
         duration_s = (clock.monotonic() - began) / len(work)  # the share of each
+        for item, result in zip(work, results, strict=True):
+            ended = "it raised an error" if isinstance(result, str) else result.status
+            log.debug("%s: %s: %s after %.1f s", run, item, ended, duration_s)
         self._count_errors(work, results)
         answer: Answer | None = None
         for number, (token, result) in enumerate(zip(tokens, results, strict=True), 1):
@@ -160,16 +164,21 @@ class WorkerLoop:
     def _ask(self, run: str, method: str, *arguments: object) -> Answer | None:
         """The answer of a run's dispatcher; None if it does not answer at present."""
         try:
-            return Answer.from_mapping(self._connections.call(run, method, *arguments))
+            answer = Answer.from_mapping(self._connections.call(run, method, *arguments))
         except ClusterError as error:
-            log.info("no answer from run %s: %s", run, error)
+            if self._state.round_robin.heard(run, answered=False):
+                log.info("run %s does not answer, and is asked again, ever more rarely: %s", run, error)
             return None
+        if self._state.round_robin.heard(run, answered=True):
+            log.info("run %s answers again", run)
+        return answer
 
     def _deliver(self, pending: PendingReport, wanted: int) -> Answer | None:
         """Reports an outcome; if it is not acknowledged, it is kept and reported again later."""
         answer = self._ask(pending.run, *pending.message(self._state.caller(pending.run), wanted))
         if answer is None or answer.report == AGAIN:
-            self._state.pending.keep(pending, RETRY_S if answer is None else max(RETRY_S, answer.wait_s))
+            retry_s = self._state.round_robin.retry_s(pending.run)
+            self._state.pending.keep(pending, retry_s if answer is None else max(retry_s, answer.wait_s))
             return answer
         if answer.status == REFUSED:
             log.error("run %s refused a report, which is dropped: %s", pending.run, answer.message)
@@ -191,6 +200,11 @@ class WorkerLoop:
         seconds = max(0.0, due - now) if most_s is None else max(0.0, min(due - now, most_s))
         if not self._state.stopping:
             self._state.wakeup.wait(seconds)
+
+
+def local_time() -> str:
+    """The time of day as the user's clock shows it, with the zone."""
+    return clock.utc().astimezone().strftime("%H:%M:%S %Z")
 
 
 def leave(state: WorkerState, connections: DispatcherConnections) -> None:
