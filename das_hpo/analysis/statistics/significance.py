@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from das_hpo.analysis.statistics.differences import difference_interval, effect, median_difference, rounded
+from das_hpo.analysis.statistics.run_variance import RunVariance
 from das_hpo.analysis.statistics.samples import (
     FloatArray,
     Interval,
@@ -66,7 +67,8 @@ class Comparison:
         difference_interval: The differences that the test does not reject; 0 is in it exactly if it does not reject 0.
         direction: What the test found the better: 1 is A, -1 is B, 0 neither.
         medians: Medians of A and B over all trials; minus infinity where half of them diverged.
-        trials: Numbers of trials of A and B, the diverged among them.
+        trials: Numbers of trials of A and B, the diverged among them; or of runs, if groups of runs are compared.
+        runs: The parts of the difference's variance, if groups of runs are compared by their means.
     """
 
     first: str
@@ -83,6 +85,7 @@ class Comparison:
     direction: int = 0
     medians: tuple[float, float] = (math.nan, math.nan)
     trials: tuple[int, int] = (0, 0)
+    runs: RunVariance | None = None
 
 
 def compare_all(samples: Sequence[Trials], *, level: float = 0.95) -> list[Comparison]:
