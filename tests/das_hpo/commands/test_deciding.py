@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,18 @@ from typing import Any
 import pytest
 
 import das_hpo as package
+from das_hpo.analysis.statistics import Trials, compare
+from das_hpo.analysis.statistics.sequential import any_time_p
+from das_hpo.campaigns.campaign import CampaignSettings
+from das_hpo.cli import main
+from das_hpo.commands.deciding import to_decide
+from spaces.errors import InvalidValueError
 from storage import queries
 from storage.engine import open_database
-from tests.das_hpo.command import assert_one_line_error, das_hpo
 from tests.das_hpo.commands.noise import DOOR
 
 ROOT = Path(__file__).parents[3]
-HERE = ("--task", DOOR, "--workers", "2", "--device", "cpu", "--quiet")
+HERE = ("--task", DOOR, "--workers", "1", "--device", "cpu", "--quiet")
 
 
 def environment_of(folder: Path) -> dict[str, str]:
@@ -32,58 +38,68 @@ def environment_of(folder: Path) -> dict[str, str]:
     return {**database, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
-def evaluated(folder: Path, *arguments: str) -> dict[str, Any]:
-    """What the verb prints as JSON."""
-    process = das_hpo("evaluate", *arguments, *HERE, "-f", "json", environment=environment_of(folder))
-    assert process.returncode == 0, process.stderr
-    printed: dict[str, Any] = json.loads(process.stdout)
-    return {**printed, "stderr": process.stderr}
-
-
-def decisions(printed: dict[str, Any]) -> dict[tuple[str, str], str]:
+def decisions(compared: dict[str, Any]) -> dict[tuple[str, str], str]:
     """What is decided of each two."""
-    return {(one["first"], one["second"]): one["decision"] for one in printed["comparisons"]}
+    return {(one["first"], one["second"]): one["decision"] for one in compared["comparisons"]}
 
 
 def trials_of(folder: Path) -> dict[str, int]:
     """Finished evaluations of each campaign."""
-    with closing(sqlite3.connect(folder / "x.db")) as database:
+    with closing(sqlite3.connect(f"file:{folder}/x.db?mode=ro", uri=True)) as database:
         return dict(
             database.execute("select run, count(*) from results where status in ('completed', 'diverged') group by run")
         )
 
 
-def test_trials_go_where_it_is_undecided(tmp_path: Path) -> None:
-    """What differs by 10 dB needs the first look alone; what is alike gets trials up to the most, and stays open."""
-    printed = evaluated(tmp_path, "first", "alike", "poor", "--until-decided", "--max-trials", "20")
-    assert decisions(printed) == {
-        ("first-noise", "alike-noise"): "undecided",
-        ("first-noise", "poor-noise"): "better",
-        ("alike-noise", "poor-noise"): "better",
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a decision between three, of one of which 16 trials were there before."""
+    folder = tmp_path_factory.mktemp("decided")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment_of(folder).items():
+            patch.setenv(name, value)
+        common: dict[str, Any] = {"task": DOOR, "workers": 1, "device": "cpu"}
+        package.evaluate("first", trials=16, **common)
+        frame = package.evaluate(["first", "alike", "poor"], until_decided=True, max_trials=18, **common)
+        assert dict(zip(frame["campaign"], frame["trials"], strict=True)) == SIZES
+        yield folder
+
+
+#: What is alike gets trials up to the most; what is 10 dB worse, those of the second look.
+SIZES = {"first-noise": 18, "alike-noise": 18, "poor-noise": 15}
+
+
+def test_trials_go_where_it_is_undecided(decided: Path) -> None:
+    """A fixed sample that is there counts from its own size, and says so; nothing is computed twice."""
+    assert trials_of(decided) == SIZES
+    with open_database(f"sqlite:///{decided}/x.db") as database:
+        settings = {name: queries.run(database, name).settings for name in SIZES}
+    assert {name: values["looked_from"] for name, values in settings.items()} == {
+        "first-noise": 16,
+        "alike-noise": 0,
+        "poor-noise": 0,
     }
-    trials = trials_of(tmp_path)
-    assert trials["first-noise"] == trials["alike-noise"] == 20
-    assert trials["poor-noise"] < 20
-    assert "not decided, as there are 20 trials of each already" in printed["stderr"]
-    assert "first-noise against alike-noise" in printed["stderr"]
-    # A larger limit goes on from there.
-    evaluated(tmp_path, "first", "alike", "--until-decided", "--max-trials", "25")
-    assert trials_of(tmp_path) == {"first-noise": 25, "alike-noise": 25, "poor-noise": trials["poor-noise"]}
+    assert package.compare(list(SIZES)).tests["decision"].tolist() == ["undecided", "better", "better"]
 
 
-def test_compare_says_how_the_trials_were_gathered(tmp_path: Path) -> None:
-    """Plain compare gives p values that hold whenever one stops; further trials of a fixed number change nothing."""
-    printed = evaluated(tmp_path, "first", "better", "--until-decided")
-    assert decisions(printed) == {("first-noise", "better-noise"): "worse"}
-    environment = environment_of(tmp_path)
-    das_hpo("evaluate", "first", "--trials", "30", *HERE, environment=environment)
-    for names in (("first-noise", "better-noise"), ("first", "better", "--task", DOOR)):
-        compared = json.loads(das_hpo("compare", *names, "-f", "json", environment=environment).stdout)
-        (one,) = compared["comparisons"]
-        assert (one["test"], one["decision"]) == ("brunner-munzel, any time", "worse")
-        assert any("trials were added until a comparison was decided" in said for said in compared["verdict"])
-        assert any("valid whenever one stops" in said for said in compared["verdict"])
-    assert trials_of(tmp_path)["first-noise"] == 30
+@pytest.mark.parametrize(
+    "words", [("first-noise", "poor-noise"), ("first", "poor", "--task", DOOR)], ids=["campaigns", "presets"]
+)
+def test_compare_says_how_the_trials_were_gathered(
+    decided: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """Plain compare has no p value of a fixed sample for them, and says why."""
+    assert main(["compare", *words, "-f", "json"]) == 0
+    compared = json.loads(capsys.readouterr().out)
+    (one,) = compared["comparisons"]
+    assert (one["test"], one["decision"]) == ("brunner-munzel, any time", "better")
+    assert any("trials were added until a comparison was decided" in said for said in compared["verdict"])
+    assert any("valid whenever one stops" in said for said in compared["verdict"])
+    frames = [package.load_results(run=name) for name in ("first-noise", "poor-noise")]
+    fixed = compare(*(Trials("x", frame["architecture_score"], list(frame["seed"])) for frame in frames))
+    assert one["p_value"] == pytest.approx(any_time_p(fixed.p_value, 18, 15))
+    assert one["p_value"] > 10 * fixed.p_value
+    assert one["difference_low"] < fixed.difference_interval.low < one["median_difference"]
 
 
 def test_a_killed_decision_goes_on(tmp_path: Path) -> None:
@@ -91,27 +107,29 @@ def test_a_killed_decision_goes_on(tmp_path: Path) -> None:
     calm, harsh = tmp_path / "calm", tmp_path / "harsh"
     calm.mkdir()
     harsh.mkdir()
-    words = ("first", "alike", "better", "--until-decided", "--max-trials", "18")
-    undisturbed = evaluated(calm, *words)
-    command = [sys.executable, "-m", "das_hpo", "evaluate", *words, *HERE, "--set", "wait_s=0.05"]
-    environment = {**os.environ, **environment_of(harsh)}
-    killed = 0
-    for limit in (6, 20, 40):
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
-        until = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < until:
-            if (harsh / "x.db").exists() and sum(counted(harsh)) >= limit:
-                os.killpg(process.pid, signal.SIGKILL)
-                killed += 1
-                break
-            time.sleep(0.02)
-        process.communicate(timeout=60)
-    assert killed >= 2
-    printed = evaluated(harsh, *words, "--set", "wait_s=0.05")
-    assert decisions(printed) == decisions(undisturbed)
+    command = [sys.executable, "-m", "das_hpo", "evaluate", "alike", "better", "--until-decided", "--max-trials", "40"]
+    command += [*HERE, "-f", "json", "--set", "wait_s=0.03"]
+    killed = False
+    process = subprocess.Popen(command, env=os.environ | environment_of(harsh), start_new_session=True)
+    until = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < until:
+        if sum(counted(harsh)) >= 26:  # in the round after the first look, which is at 12 of each
+            os.killpg(process.pid, signal.SIGKILL)
+            killed = True
+            break
+        time.sleep(0.01)
+    process.wait(timeout=60)
+    assert killed
+    printed = []
+    for folder in (harsh, calm):
+        ended = subprocess.run(
+            command, env=os.environ | environment_of(folder), capture_output=True, text=True, timeout=120, check=True
+        )
+        assert ended.stderr.endswith("every comparison is decided\n")
+        printed.append(json.loads(ended.stdout))
+    assert decisions(printed[0]) == decisions(printed[1]) == {("alike-noise", "better-noise"): "worse"}
     assert trials_of(harsh) == trials_of(calm)
-    numbers = [[one["median_difference"] for one in each["comparisons"]] for each in (printed, undisturbed)]
-    assert numbers[0] == numbers[1]
+    assert printed[0]["comparisons"] == printed[1]["comparisons"]
 
 
 def counted(folder: Path) -> list[int]:
@@ -143,30 +161,42 @@ def counted(folder: Path) -> list[int]:
     ],
     ids=str,
 )
-def test_what_cannot_be_decided_is_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_decided_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    said: str,
+) -> None:
     """Before anything is computed, in one line."""
-    process = das_hpo("evaluate", *words, *HERE, environment=environment_of(tmp_path))
-    assert_one_line_error(process, 2, said)
+    for name, value in environment_of(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    assert main(["evaluate", *words, *HERE]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert said in err
     assert not (tmp_path / "x.db").exists()
 
 
-def test_one_problem_is_decided_on(tmp_path: Path) -> None:
-    """Several values of an option make several problems, and two names may not mean the same trials."""
-    environment = environment_of(tmp_path)
-    words = ("evaluate", "H1", "H2", "--data", "blur", "downsampling", "--until-decided")
-    assert_one_line_error(das_hpo(*words, environment=environment), 2, "on one problem", "--data")
+def test_one_problem_is_decided_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several values of an option make several problems."""
+    monkeypatch.setenv("DAS_HPO_DB", f"sqlite:///{tmp_path}/x.db")
+    assert main(["evaluate", "H1", "H2", "--data", "blur", "downsampling", "--until-decided"]) == 2
+    assert not (tmp_path / "x.db").exists()
 
 
-def test_python_has_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The frame has the campaigns, and compare their verdict; a fixed sample counts from its own size."""
-    for name, value in environment_of(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    common: dict[str, Any] = {"task": DOOR, "workers": 1, "device": "cpu"}
-    package.evaluate("first", trials=16, **common)
-    frame = package.evaluate(["first", "poor"], until_decided=True, max_trials=30, **common)
-    assert list(frame["campaign"]) == ["first-noise", "poor-noise"]
-    assert dict(zip(frame["campaign"], frame["trials"], strict=True)) == {"first-noise": 16, "poor-noise": 12}
-    assert package.compare(list(frame["campaign"])).tests["decision"].tolist() == ["better"]
-    with open_database(environment_of(tmp_path)["DAS_HPO_DB"]) as database:
-        settings = {name: queries.run(database, name).settings for name in frame["campaign"]}
-    assert {name: values["looked_from"] for name, values in settings.items()} == {"first-noise": 16, "poor-noise": 0}
+def campaign(label: str, **changes: Any) -> CampaignSettings:
+    """A campaign of the task."""
+    return CampaignSettings(
+        name=label, label=label, task=DOOR, **{"hyperparameters": {"mean": 20.0, "stream": 0}, **changes}
+    )
+
+
+def test_two_names_of_the_same_trials_are_refused() -> None:
+    """As of two runs that found the same configuration; and so are campaigns of different epochs."""
+    with pytest.raises(InvalidValueError, match="a and b mean the same trials"):
+        to_decide([campaign("a"), campaign("b")])
+    other = {"mean": 21.0, "stream": 1}
+    with pytest.raises(InvalidValueError, match=r"different problems or epochs \(--epochs 50 and --epochs 9\)"):
+        to_decide([campaign("a"), campaign("b", hyperparameters=other, budget=9.0)])
+    assert [one.trials for one in to_decide([campaign("a"), campaign("b", hyperparameters=other)])] == [12, 12]
