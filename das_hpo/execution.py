@@ -227,17 +227,40 @@ def execute_campaigns(
         open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
     ):
         for asked in campaigns:
-            record = _stored_campaign(database, asked, stop, service)
-            campaign = continued(record, asked)
-            if record.status != "completed" or CampaignSettings.from_mapping(record.settings) != campaign:
-                execution = Execution(database, record, make_campaign, cluster, stop, progress)
-                outcomes.append(execution.run(settings=campaign.to_dict()))
-            else:
-                work, _ = make_campaign(queries.replay(database, record.id), Recorder(database, record.id), None)
-                outcomes.append(RunOutcome(record.name, record.status, None, work.snapshot(), signalled=False))
+            outcomes.append(extend_campaign(database, asked, cluster, stop, progress))
             if outcomes[-1].status != "completed":
                 break
     return outcomes
+
+
+def extend_campaign(
+    database: Database,
+    asked: CampaignSettings,
+    cluster: Cluster,
+    stop: threading.Event,
+    progress: Callable[[Snapshot], None] | None,
+    time_limit_s: float | None = None,
+) -> RunOutcome:
+    """Executes what is missing of one campaign, which is made if there is none of its name.
+
+    Args:
+        database: Where it is.
+        asked: The campaign, which its task has agreed to.
+        cluster: By whom it is evaluated.
+        stop: Ends it when it is set.
+        progress: Is told where it is.
+        time_limit_s: Seconds after which it ends; None for what its settings say.
+
+    Raises:
+        RunExistsError: If the name is taken by a run, or by a campaign with other settings.
+    """
+    record = _stored_campaign(database, asked, stop, cluster.service)
+    campaign = continued(record, asked)
+    if record.status != "completed" or CampaignSettings.from_mapping(record.settings) != campaign:
+        execution = Execution(database, record, make_campaign, cluster, stop, progress)
+        return execution.run(time_limit_s, settings=campaign.to_dict())
+    work, _ = make_campaign(queries.replay(database, record.id), Recorder(database, record.id), None)
+    return RunOutcome(record.name, record.status, None, work.snapshot(), signalled=False)
 
 
 def _stored_campaign(database: Database, asked: CampaignSettings, stop: threading.Event, service: Service) -> RunRecord:

@@ -15,6 +15,7 @@ from das_hpo.commands.connecting import add_service, service
 from das_hpo.commands.options import add_setting
 from das_hpo.commands.problem import add_task, add_task_settings
 from das_hpo.commands.watching import watching
+from das_hpo.declaration import declarations
 from das_hpo.output import Table
 from das_hpo.task_options import TASK_OPTIONS
 from spaces.task import PSNR
@@ -57,7 +58,8 @@ SHORT = (
 def add_trials(parser: argparse.ArgumentParser, *, epochs_default: str) -> None:
     """Adds the options of campaigns."""
     group = parser.add_argument_group("the trials")
-    add_setting(group, CampaignSettings, "trials")
+    trials = declarations(CampaignSettings)["trials"].default
+    add_setting(group, CampaignSettings, "trials", default_in_words=str(trials))
     add_setting(group, CampaignSettings, "budget", default_in_words=epochs_default)
     add_setting(group, CampaignSettings, "seed")
     problem = parser.add_argument_group("the problem (several values make several campaigns)")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, database, number, print_table
+from das_hpo.commands.options import Group
 from das_hpo.commands.problem import add_task, add_task_settings, task_of
 from das_hpo.output import Table, as_json, as_text
 from das_hpo.task_options import TASK_OPTIONS
@@ -78,7 +79,7 @@ def trials_meant(task: Task, settings: Mapping[str, Any], epochs: float | None) 
     return meant | budget | {f"{SETTING}{name}": read[name] for name in given}
 
 
-def add_level(parser: argparse.ArgumentParser) -> None:
+def add_level(parser: Group) -> None:
     """Adds ``--level``."""
     parser.add_argument(
         "--level",
@@ -89,7 +90,7 @@ def add_level(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_margin(parser: argparse.ArgumentParser) -> None:
+def add_margin(parser: Group) -> None:
     """Adds ``--margin``."""
     parser.add_argument(
         "--margin",
@@ -124,7 +125,6 @@ def execute(args: argparse.Namespace) -> int:
     """Prints subjects, tests and verdict; as CSV the subjects alone, which a spreadsheet can take."""
     from das_hpo.analysis.comparison.compare import compare_subjects
     from das_hpo.analysis.comparison.lookup import load_subjects
-    from das_hpo.analysis.comparison.verdicts import verdicts
 
     repeated = sorted({name for name in args.names if args.names.count(name) > 1})
     if repeated:
@@ -134,6 +134,14 @@ def execute(args: argparse.Namespace) -> int:
         level=args.level,
         margin=args.margin,
     )
+    print_comparison(report, args)
+    return 0
+
+
+def print_comparison(report: SideBySide, args: argparse.Namespace) -> None:
+    """Prints a comparison in the format that was asked for; as CSV the subjects alone."""
+    from das_hpo.analysis.comparison.verdicts import verdicts
+
     said = verdicts(report)
     if args.format == "json":
         sys.stdout.write(
@@ -155,7 +163,6 @@ def execute(args: argparse.Namespace) -> int:
         print_table(Table.of(records, tuple(records[0])), args)
     else:
         sys.stdout.write("\n".join(sections(report, said)))
-    return 0
 
 
 def sections(report: SideBySide, said: list[str]) -> list[str]:

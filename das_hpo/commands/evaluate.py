@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from das_hpo.campaigns.campaign import CampaignSettings
-from das_hpo.commands.campaigns import add_trials, campaign_name, compute, problems
-from das_hpo.commands.command import Command
+from das_hpo.commands.campaigns import add_trials, campaign_name, compute, problems, under_their_names
+from das_hpo.commands.command import Command, database
+from das_hpo.commands.deciding import add_deciding, asked_to_decide, decide, to_decide
 from das_hpo.commands.incumbent import require_computed
 from das_hpo.commands.options import add_setting, given
 from das_hpo.commands.reading import reading
@@ -43,16 +44,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_setting(parser, CampaignSettings, "objective")
     add_setting(parser, CampaignSettings, "retrain")
     add_trials(parser, epochs_default="50, or the largest budget of the run that is evaluated")
+    add_deciding(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Computes what is missing, then prints the numbers."""
-    return compute(args, asked_campaigns(args))
+    """Computes what is missing, then prints the numbers, or what is decided."""
+    wanted = asked_campaigns(args)
+    if args.until_decided:
+        return decide(args, under_their_names(args, database(args), wanted))
+    return compute(args, wanted)
 
 
 def asked_campaigns(args: argparse.Namespace) -> list[CampaignSettings]:
     """The campaigns that the options ask for, each name once."""
-    return [campaign for name in _runs_and_presets(args) for campaign in _campaigns(args, name)]
+    deciding = asked_to_decide(args)
+    found = [campaign for name in _runs_and_presets(args) for campaign in _campaigns(args, name)]
+    return to_decide(found) if deciding else found
 
 
 def _runs_and_presets(args: argparse.Namespace) -> list[str]:

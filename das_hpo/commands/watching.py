@@ -32,14 +32,14 @@ class Watch:
         stop: Is set by a signal.
         begun: Runs so far.
         expected: Runs there are going to be.
-        noun: What each of several is called.
+        noun: What each of several is called; None if nothing is said when one begins.
     """
 
     def __init__(self, stop: threading.Event, *, quiet: bool, begins: str | None = None) -> None:
         self.stop = stop
         self.begun = 0
         self.expected = 1
-        self.noun = "campaign"
+        self.noun: str | None = "campaign"
         self._quiet = quiet
         self._begins = begins
         self._run: str | None = None
@@ -58,13 +58,14 @@ class Watch:
             self._progress.update(snapshot)
 
     def close(self) -> None:
-        """Ends the progress of the present run."""
+        """Ends the progress of the present run; the next snapshot begins another one."""
         self._shown.close()
+        self._run = None
 
     def _announce(self, snapshot: Snapshot) -> None:
         if self._begins is not None:
             say(self._begins)
-        elif not self._quiet:
+        elif not self._quiet and self.noun is not None:
             there = f"{snapshot.finished} of {snapshot.expected} evaluations are there"
             say(f"{self.noun} {self.begun} of {self.expected}: {snapshot.run}, {there}")
 

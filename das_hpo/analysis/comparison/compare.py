@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from das_hpo.analysis.comparison.agreement import differing_settings
 from das_hpo.analysis.comparison.orientation import default_margin, turned
@@ -105,5 +105,5 @@ def _compared(samples: Sequence[Trials], level: float, larger_is_better: bool) -
     """Tests between all pairs; of negated scores where smaller is better. Differences and medians are of the scores."""
     if larger_is_better:
         return compare_all(samples, level=level)
-    negated = [Trials(sample.name, -as_values(sample.values), sample.seeds) for sample in samples]
+    negated = [replace(sample, values=-as_values(sample.values)) for sample in samples]
     return [turned(comparison) for comparison in compare_all(negated, level=level)]

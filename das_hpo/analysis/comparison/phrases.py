@@ -71,7 +71,8 @@ def significance(comparison: Comparison, counted: str = "trials") -> str:
     """The corrected p value, its test, and of how many trials or runs it is."""
     first, second = comparison.trials
     pairs = f", {comparison.pairs} pairs" if comparison.pairs else ""
-    return f"{p_text(comparison.p_holm)} (Brunner-Munzel, {first} and {second} {counted}{pairs}, Holm)"
+    when = ", valid whenever one stops" if comparison.sequential else ""
+    return f"{p_text(comparison.p_holm)} (Brunner-Munzel, {first} and {second} {counted}{pairs}, Holm{when})"
 
 
 def p_text(p: float) -> str:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from das_hpo.analysis.comparison.agreement import PROBLEM, agreeing, criteria_in, differing, options, with_settings
+from das_hpo.analysis.comparison.agreement import (
+    PROBLEM,
+    agreeing,
+    criteria_in,
+    differing,
+    options,
+    sequential,
+    with_settings,
+)
 from das_hpo.analysis.comparison.rows import (
     Best,
     Cost,
@@ -229,7 +237,7 @@ def _subject(
         cost=cost_of(frame),
         correlation=correlation(one_shot, psnr, level=level),
         rank_correlation=correlation(one_shot, psnr, "spearman", level=level),
-        sample=Trials(words["name"], psnr, None if words["source"] == EVALUATIONS else seeds),
+        sample=Trials(words["name"], psnr, None if words["source"] == EVALUATIONS else seeds, sequential(sample)),
         summary=summarise(psnr, level=level),
         budget=budget,
         frame=frame,

@@ -9,11 +9,13 @@ from das_hpo.analysis.comparison.agreement import differing_settings
 from das_hpo.analysis.comparison.compare import SideBySide
 from das_hpo.analysis.comparison.orientation import decided
 from das_hpo.analysis.comparison.phrases import bounds, chance, more_trials, typical, within
+from das_hpo.analysis.comparison.stopping import stopping
 from das_hpo.analysis.comparison.subjects import EVALUATIONS, Subject
 from das_hpo.analysis.comparison.title_question import title_question
 from das_hpo.analysis.statistics import Comparison, holm
 from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, UNDECIDED, WORSE
 from das_hpo.analysis.statistics.samples import rejects
+from das_hpo.analysis.statistics.sequential import any_time_p
 from spaces.task import Metric
 
 #: With fewer trials than this the verdict warns that intervals are rough.
@@ -31,6 +33,7 @@ def verdicts(compared: SideBySide) -> list[str]:
         said.append(pair_verdict(comparison, by_name, others, compared.margin))
     if compared.comparisons:
         said.append(margin_sentence(compared.margin, compared.subjects[0].metric))
+    said += stopping(compared)
     said += [correlation_verdict(subject) for subject in compared.subjects]
     said += _equal_cost(compared)
     said += _warnings(compared.subjects)
@@ -118,7 +121,8 @@ def smallest_p(comparison: Comparison) -> float:
     """The smallest two-sided p value that samples of these sizes can have, without ties."""
     k = comparison.pairs
     first, second = (count - k for count in comparison.trials)
-    return min(1.0, 2 / (math.comb(first + second, first) << k))
+    least = min(1.0, 2 / (math.comb(first + second, first) << k))
+    return any_time_p(least, *comparison.trials) if comparison.sequential else least
 
 
 def _equal_cost(compared: SideBySide) -> list[str]:

@@ -110,12 +110,14 @@ def campaigns_for(
 ) -> dict[paper.Cell, CampaignSettings]:
     """The campaign of each cell: a stored one with these settings, extended if it is short of trials, else a new one.
 
-    Whatever its name, so that nothing is computed twice.
+    Whatever its name, so that nothing is computed twice. Trials that were added until something was decided
+    (``das-hpo evaluate --until-decided``) are not taken: tables and findings are of a number fixed before.
     """
+    fixed = [one for one in stored if one.looked_from is None or one.looked_from >= plan.trials]
     asked = {}
     for cell in cells:
         wanted = plan.campaign(cell)
-        asked[cell] = find(stored, wanted) or wanted
+        asked[cell] = find(fixed, wanted) or wanted
     return asked
 
 

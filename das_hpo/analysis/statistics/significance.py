@@ -21,10 +21,14 @@ from das_hpo.analysis.statistics.samples import (
     rejects,
     worst_last,
 )
+from das_hpo.analysis.statistics.sequential import any_time_p, nominal_level
 from das_hpo.analysis.statistics.superiority import Design, equality_test, interval_of_superiority
 from spaces.errors import InvalidValueError
 
 BRUNNER_MUNZEL = "brunner-munzel"
+
+#: The same test where trials were added until something was decided: p and intervals hold whenever one stops.
+ANY_TIME = "brunner-munzel, any time"
 
 #: Trials of equal seeds are taken as pairs from so many on: of fewer, no covariance can be estimated.
 LEAST_PAIRS = 10
@@ -38,11 +42,13 @@ class Trials:
         name: What the sample is called.
         values: One value a trial, NaN for diverged.
         seeds: One seed a trial, all different; None if unknown.
+        sequential: Whether trials were added until something was decided, so that their number says something, too.
     """
 
     name: str
     values: Values
     seeds: Sequence[int] | None = None
+    sequential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Comparison:
     Attributes:
         first: Name of A.
         second: Name of B.
-        test: ``brunner-munzel``, with and without pairs.
+        test: :data:`BRUNNER_MUNZEL`, with and without pairs; :data:`ANY_TIME` if one of the samples is sequential.
         pairs: Pairs of equal seed whose covariance the test uses; 0 if there are fewer than :data:`LEAST_PAIRS`.
         statistic: Of the test: the probability's distance from 1/2 in standard errors.
         p_value: Two-sided; NaN where a sample is empty.
@@ -87,16 +93,32 @@ class Comparison:
     trials: tuple[int, int] = (0, 0)
     runs: RunVariance | None = None
 
+    @property
+    def sequential(self) -> bool:
+        """Whether p and intervals hold whenever one stops, and not for a number of trials that was fixed before."""
+        return self.test == ANY_TIME
+
 
 def compare_all(samples: Sequence[Trials], *, level: float = 0.95) -> list[Comparison]:
-    """Every pair of samples, in order, with Holm's correction over all of them."""
-    compared = [compare(a, b, level=level) for a, b in itertools.combinations(samples, 2)]
+    """Every pair of samples, in order, with Holm's correction over all of them.
+
+    Intervals of sequential samples hold all together at the level (Bonferroni): on them it was decided when to stop.
+    """
+    pairs = list(itertools.combinations(samples, 2))
+    asked = sum(bool(len(as_values(a.values)) and len(as_values(b.values))) for a, b in pairs)
+    compared = [compare(a, b, level=level, questions=max(1, asked)) for a, b in pairs]
     corrected = holm([comparison.p_value for comparison in compared])
     return [replace(comparison, p_holm=p) for comparison, p in zip(compared, corrected, strict=True)]
 
 
-def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison:
+def compare(first: Trials, second: Trials, *, level: float = 0.95, questions: int = 1) -> Comparison:
     """Compares all trials of two samples; those of equal seeds as pairs, where there are enough.
+
+    Args:
+        first: A.
+        second: B.
+        level: Confidence level of the intervals.
+        questions: How many comparisons the intervals of sequential samples hold together with.
 
     Raises:
         InvalidValueError: For seeds that are not one a trial, or a level outside (0, 1).
@@ -107,10 +129,12 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison
     a, b = (np.concatenate([x[paired], np.delete(x, paired)]) for x, paired in ((a, a_paired), (b, b_paired)))
     design = Design(len(a), len(b), len(a_paired))
     none = Interval.undefined(level)
+    sequential = first.sequential or second.sequential
+    fixed = nominal_level(1 - (1 - level) / questions, len(a), len(b)) if sequential else level
     found = Comparison(
         first=first.name,
         second=second.name,
-        test=BRUNNER_MUNZEL,
+        test=ANY_TIME if sequential else BRUNNER_MUNZEL,
         pairs=design.pairs,
         statistic=math.nan,
         p_value=math.nan,
@@ -128,17 +152,19 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison
     superiority = effect(a, b, design)
     # One trial of a sample says nothing of its spread.
     freedom = max(1.0, float(superiority.degrees), min(len(a), len(b)) - 1)
-    quantile = float(stats.t.ppf((1 + level) / 2, freedom))
-    bounds = interval_of_superiority(superiority, design, level, quantile, rejects(p_value, level))
+    quantile = float(stats.t.ppf((1 + fixed) / 2, freedom))
+    bounds = interval_of_superiority(superiority, design, fixed, quantile, rejects(p_value, fixed))
+    differences = difference_interval(a, b, design, fixed, p_value)
+    p_value = any_time_p(p_value, len(a), len(b)) if sequential else p_value
     return replace(
         found,
         statistic=statistic,
         p_value=p_value,
         p_holm=p_value,
         improvement=float(superiority.estimate),
-        improvement_interval=bounds,
+        improvement_interval=replace(bounds, level=level),
         difference=median_difference(a, b),
-        difference_interval=difference_interval(a, b, design, level, p_value),
+        difference_interval=replace(differences, level=level),
         direction=int(np.sign(statistic)),
     )
 
