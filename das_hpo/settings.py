@@ -115,7 +115,8 @@ class RunSettings:
         "bohb",
         Checked(check_optimizer, late=True, metavar="NAME"),
         help=f"how configurations are chosen: one of {', '.join(OPTIMIZERS)}, or package.module:function of your own. "
-        "All but random halve successively; bohb, tpe and cma-es learn a model, hyperband and random draw at random",
+        "bohb, tpe and cma-es learn a model, the others draw at random; all but random and screening halve "
+        "successively; screening evaluates many at the least budget and the best few of them at the largest",
     )
     iterations: int = setting(128, Whole(1), help="brackets of successive halving")
     min_budget: float = setting(

@@ -24,11 +24,14 @@ from benchmarks.arena.contests import Budgets
 from das_hpo.files import write_file
 from das_hpo.settings import RunSettings
 from spaces.seeds import derive_seed
-from spaces.trial import WORST_LOSS, to_loss
+from spaces.trial import OBJECTIVES, WORST_LOSS, to_loss
 from workers.inverse_1d import TASK
 
 #: Trials with fresh seeds, the same for all configurations, that score an incumbent.
 FRESH_TRIALS = 5
+
+#: Epochs that a run may spend: 12 and 24 searches of 50 epochs.
+LIMITS = (600.0, 1200.0)
 
 FIELDS = ("problem", "configuration", "budget", "seed", "loss", "seconds")
 
@@ -95,14 +98,19 @@ class DasProblem:
     objective: str
     operations: str
     trials: TrialFile
-    budgets: Budgets = Budgets(5.0, 50.0, 1200.0, (400.0, 800.0, 1200.0))
+    budgets: Budgets
 
     suite = "das"
 
     @property
-    def name(self) -> str:
-        """Such as ``one-shot-good-blur``."""
+    def searched(self) -> str:
+        """Such as ``one-shot-good-blur``: problems that differ in their limit alone share trials."""
         return f"{self.objective}-{self.operations}-blur"
+
+    @property
+    def name(self) -> str:
+        """Such as ``one-shot-good-blur-600``, with the epochs that a run may spend."""
+        return f"{self.searched}-{self.budgets.limit:g}"
 
     @property
     def settings(self) -> RunSettings:
@@ -134,7 +142,7 @@ class DasInstance:
         """The loss of the trial of that seed."""
         problem = self._problem
         hyperparameters = self._settings.hyperparameter_space().hyperparameters(configuration)
-        key = (problem.name, digest(hyperparameters), budget, seed)
+        key = (problem.searched, digest(hyperparameters), budget, seed)
         loss = problem.trials.get(key)
         if loss is None:
             began = time.process_time()
@@ -147,7 +155,18 @@ class DasInstance:
     def score(self, configuration: Mapping[str, Any]) -> float:
         """Median loss of :data:`FRESH_TRIALS` trials with seeds that no run ever saw; a diverged one is the worst."""
         seeds = [derive_seed(0, "arena", "fresh", number) for number in range(FRESH_TRIALS)]
-        return statistics.median(self.loss(configuration, self._problem.budgets.most, seed) for seed in seeds)
+        score = statistics.median(self.loss(configuration, self._problem.budgets.most, seed) for seed in seeds)
+        self._problem.trials.save()
+        return score
+
+
+def problems(trials: TrialFile) -> list[DasProblem]:
+    """Both objectives, with each limit."""
+    return [
+        DasProblem(objective, "good", trials, Budgets(5.0, 50.0, limit, (limit / 2, limit)))
+        for objective in OBJECTIVES
+        for limit in LIMITS
+    ]
 
 
 def digest(hyperparameters: Mapping[str, Any]) -> str:

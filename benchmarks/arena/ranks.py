@@ -56,9 +56,10 @@ class Ranking:
     p_value: float
     critical: float
 
-    def of(self, optimizer: str) -> Standing:
-        """The standing of one of them."""
-        return next(each for each in self.standings if each.optimizer == optimizer)
+    def lead(self, optimizer: str, other: str) -> float:
+        """By how many ranks it is before the other; NaN where one of them has no runs."""
+        ranks = {each.optimizer: each.rank for each in self.standings}
+        return ranks.get(other, math.nan) - ranks.get(optimizer, math.nan)
 
 
 def problem_ranks(lines: pandas.DataFrame) -> pandas.DataFrame:

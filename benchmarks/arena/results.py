@@ -72,9 +72,8 @@ class ResultFile:
 
     def save(self) -> None:
         """Writes the file, completely or not at all; equal runs make equal files."""
-        frame = pandas.DataFrame([asdict(line) for _, line in sorted(self._lines.items())], columns=list(COLUMNS))
         text = io.StringIO()
-        frame.to_csv(text, index=False, lineterminator="\n")
+        self.frame.to_csv(text, index=False, lineterminator="\n")
         write_file(self._path, lambda path: path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0)))
 
     @property
@@ -89,6 +88,12 @@ class ResultFile:
 def read_results(path: Path) -> pandas.DataFrame:
     """The lines of a file."""
     return pandas.read_csv(path, dtype={"seed": int, "checkpoint": float})
+
+
+def complete(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The lines of those problems and seeds for which every optimiser of the suite has a run."""
+    wanted = frame.groupby("suite")["optimizer"].transform("nunique")
+    return frame[frame.groupby(["suite", "problem", "seed"])["optimizer"].transform("nunique") == wanted]
 
 
 def final(frame: pandas.DataFrame) -> pandas.DataFrame:

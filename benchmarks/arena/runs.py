@@ -27,10 +27,9 @@ def problems_of(suite: str, folder: Path) -> Sequence[ArenaProblem]:
     if suite in NEEDS and find_spec(NEEDS[suite]) is None:
         raise InvalidValueError(f"the suite {suite} needs {NEEDS[suite]}: pip install 'das-hpo[arena]'")
     if suite == "das":
-        from benchmarks.arena.das import DasProblem, TrialFile
+        from benchmarks.arena import das
 
-        trials = TrialFile(folder / "trials.csv.gz")
-        return [DasProblem(objective, "good", trials) for objective in ("one-shot", "architecture")]
+        return das.problems(das.TrialFile(folder / "trials.csv.gz"))
     if suite == "tables":
         from benchmarks.arena import tables
 

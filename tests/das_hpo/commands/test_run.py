@@ -24,7 +24,10 @@ from tests.das_hpo.command import GOOD, assert_one_line_error, das_hpo
         (("--operations", "bad"), ("'bad'", "good, all")),
         (("--data", "noise"), ("'noise'", "blur, downsampling")),
         (("--method", "darts"), ("'darts'", "das, das-single")),
-        (("--optimizer", "grid"), ("'grid'", "bohb, hyperband, random, tpe, cma-es", "package.module:function")),
+        (
+            ("--optimizer", "grid"),
+            ("'grid'", "bohb, hyperband, random, screening, tpe, cma-es", "package.module:function"),
+        ),
         (("--optimizer", "none.such:make"), ("'none.such:make'", "cannot be imported")),
         (("--optimizer", "random", "--decide", "num_samples=3"), ("random", "num_samples")),
         (("--init", "none.csv"), ("'none.csv'", "no file")),
