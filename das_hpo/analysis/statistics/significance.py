@@ -20,7 +20,8 @@ from das_hpo.analysis.statistics.samples import (
     rejects,
     worst_last,
 )
-from das_hpo.analysis.statistics.superiority import Design, equality_test, interval_of_superiority
+from das_hpo.analysis.statistics.small_samples import FEW, agreeing_interval, welch
+from das_hpo.analysis.statistics.superiority import Design, equality_test, interval_of_superiority, saved_by_pairs
 from spaces.errors import InvalidValueError
 
 BRUNNER_MUNZEL = "brunner-munzel"
@@ -67,6 +68,9 @@ class Comparison:
         direction: What the test found the better: 1 is A, -1 is B, 0 neither.
         medians: Medians of A and B over all trials; minus infinity where half of them diverged.
         trials: Numbers of trials of A and B, the diverged among them.
+        diverged: How many of them diverged.
+        family_interval: As ``difference_interval``, so much wider that those of all comparisons that were made
+            together hold the truth with the level's probability (Bonferroni).
     """
 
     first: str
@@ -83,11 +87,25 @@ class Comparison:
     direction: int = 0
     medians: tuple[float, float] = (math.nan, math.nan)
     trials: tuple[int, int] = (0, 0)
+    diverged: tuple[int, int] = (0, 0)
+    family_interval: Interval = Interval.undefined(math.nan)
 
 
 def compare_all(samples: Sequence[Trials], *, level: float = 0.95) -> list[Comparison]:
-    """Every pair of samples, in order, with Holm's correction over all of them."""
-    compared = [compare(a, b, level=level) for a, b in itertools.combinations(samples, 2)]
+    """Every pair of samples, in order, corrected for all of them."""
+    return compare_pairs(list(itertools.combinations(samples, 2)), level=level)
+
+
+def compare_pairs(pairs: Sequence[tuple[Trials, Trials]], *, level: float = 0.95) -> list[Comparison]:
+    """These pairs of samples, corrected for all of them: p by Holm, ``family_interval`` by Bonferroni."""
+    compared = [compare(a, b, level=level) for a, b in pairs]
+    count = sum(not math.isnan(comparison.p_value) for comparison in compared)
+    if count > 1:
+        wide = 1 - (1 - level) / count
+        compared = [
+            replace(found, family_interval=compare(a, b, level=wide).difference_interval)
+            for found, (a, b) in zip(compared, pairs, strict=True)
+        ]
     corrected = holm([comparison.p_value for comparison in compared])
     return [replace(comparison, p_holm=p) for comparison, p in zip(compared, corrected, strict=True)]
 
@@ -118,15 +136,23 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison
         difference_interval=none,
         medians=(_median(a), _median(b)),
         trials=(len(a), len(b)),
+        diverged=(int(np.isinf(a).sum()), int(np.isinf(b).sum())),
+        family_interval=none,
     )
     if not (len(a) and len(b)):
         return found
     statistic, p_value = equality_test(np.concatenate([a, b]), design)
+    shifts = difference_interval(a, b, design, level, p_value)
+    if min(len(a), len(b)) < FEW:
+        other, bounds = welch(a, b, level)
+        p_value = max(p_value, other if math.copysign(1, bounds.low + bounds.high) == np.sign(statistic) else 1.0)
+        shifts = agreeing_interval(shifts, bounds, rejects(p_value, level))
     superiority = effect(a, b, design)
     # One trial of a sample says nothing of its spread.
     freedom = max(1.0, float(superiority.degrees), min(len(a), len(b)) - 1)
     quantile = float(stats.t.ppf((1 + level) / 2, freedom))
-    bounds = interval_of_superiority(superiority, design, level, quantile, rejects(p_value, level))
+    saved = saved_by_pairs(np.concatenate([a, b]), superiority, design)
+    bounds = interval_of_superiority(superiority, design, level, quantile, rejects(p_value, level), saved)
     return replace(
         found,
         statistic=statistic,
@@ -135,7 +161,8 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison
         improvement=float(superiority.estimate),
         improvement_interval=bounds,
         difference=median_difference(a, b),
-        difference_interval=difference_interval(a, b, design, level, p_value),
+        difference_interval=shifts,
+        family_interval=shifts,
         direction=int(np.sign(statistic)),
     )
 
