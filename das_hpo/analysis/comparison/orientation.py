@@ -16,6 +16,7 @@ def turned(comparison: Comparison) -> Comparison:
         comparison,
         difference=0 - comparison.difference,  # 0 - 0 is 0, where -0.0 is printed with its sign
         difference_interval=_negated(comparison.difference_interval),
+        family_interval=_negated(comparison.family_interval),
         medians=(0 - first, 0 - second),
     )
 
@@ -32,9 +33,11 @@ def swapped(comparison: Comparison) -> Comparison:
         improvement_interval=replace(chance, low=1 - chance.high, high=1 - chance.low),
         difference=0 - comparison.difference,
         difference_interval=_negated(comparison.difference_interval),
+        family_interval=_negated(comparison.family_interval),
         direction=-comparison.direction,
         medians=comparison.medians[::-1],
         trials=comparison.trials[::-1],
+        diverged=comparison.diverged[::-1],
     )
 
 

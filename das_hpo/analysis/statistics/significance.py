@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
@@ -22,7 +22,8 @@ from das_hpo.analysis.statistics.samples import (
     worst_last,
 )
 from das_hpo.analysis.statistics.sequential import any_time_p, nominal_level
-from das_hpo.analysis.statistics.superiority import Design, equality_test, interval_of_superiority
+from das_hpo.analysis.statistics.small_samples import FEW, agreeing_interval, welch
+from das_hpo.analysis.statistics.superiority import Design, equality_test, interval_of_superiority, saved_by_pairs
 from spaces.errors import InvalidValueError
 
 BRUNNER_MUNZEL = "brunner-munzel"
@@ -75,6 +76,9 @@ class Comparison:
         medians: Medians of A and B over all trials; minus infinity where half of them diverged.
         trials: Numbers of trials of A and B, the diverged among them; or of runs, if groups of runs are compared.
         runs: The parts of the difference's variance, if groups of runs are compared by their means.
+        diverged: How many trials of A and B diverged.
+        family_interval: As ``difference_interval``, so much wider that those of all comparisons that were made
+            together hold the truth with the level's probability (Bonferroni).
     """
 
     first: str
@@ -92,6 +96,8 @@ class Comparison:
     medians: tuple[float, float] = (math.nan, math.nan)
     trials: tuple[int, int] = (0, 0)
     runs: RunVariance | None = None
+    diverged: tuple[int, int] = (0, 0)
+    family_interval: Interval = field(default_factory=lambda: Interval.undefined(math.nan))
 
     @property
     def sequential(self) -> bool:
@@ -100,13 +106,23 @@ class Comparison:
 
 
 def compare_all(samples: Sequence[Trials], *, level: float = 0.95) -> list[Comparison]:
-    """Every pair of samples, in order, with Holm's correction over all of them.
+    """Every pair of samples, in order, corrected for all of them."""
+    return compare_pairs(list(itertools.combinations(samples, 2)), level=level)
 
-    Intervals of sequential samples hold all together at the level (Bonferroni): on them it was decided when to stop.
+
+def compare_pairs(pairs: Sequence[tuple[Trials, Trials]], *, level: float = 0.95) -> list[Comparison]:
+    """These pairs of samples, corrected for all of them: p by Holm, ``family_interval`` by Bonferroni.
+
+    All intervals of sequential samples hold together at the level: on them it was decided when to stop.
     """
-    pairs = list(itertools.combinations(samples, 2))
     asked = sum(bool(len(as_values(a.values)) and len(as_values(b.values))) for a, b in pairs)
     compared = [compare(a, b, level=level, questions=max(1, asked)) for a, b in pairs]
+    if asked > 1:
+        wide = 1 - (1 - level) / asked
+        compared = [
+            found if found.sequential else replace(found, family_interval=compare(a, b, level=wide).difference_interval)
+            for found, (a, b) in zip(compared, pairs, strict=True)
+        ]
     corrected = holm([comparison.p_value for comparison in compared])
     return [replace(comparison, p_holm=p) for comparison, p in zip(compared, corrected, strict=True)]
 
@@ -145,16 +161,24 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95, questions: in
         difference_interval=none,
         medians=(_median(a), _median(b)),
         trials=(len(a), len(b)),
+        diverged=(int(np.isinf(a).sum()), int(np.isinf(b).sum())),
+        family_interval=none,
     )
     if not (len(a) and len(b)):
         return found
     statistic, p_value = equality_test(np.concatenate([a, b]), design)
+    shifts = difference_interval(a, b, design, fixed, p_value)
+    if min(len(a), len(b)) < FEW:
+        other, bounds = welch(a, b, fixed)
+        p_value = max(p_value, other if math.copysign(1, bounds.low + bounds.high) == np.sign(statistic) else 1.0)
+        shifts = agreeing_interval(shifts, bounds, rejects(p_value, fixed))
     superiority = effect(a, b, design)
     # One trial of a sample says nothing of its spread.
     freedom = max(1.0, float(superiority.degrees), min(len(a), len(b)) - 1)
     quantile = float(stats.t.ppf((1 + fixed) / 2, freedom))
-    bounds = interval_of_superiority(superiority, design, fixed, quantile, rejects(p_value, fixed))
-    differences = difference_interval(a, b, design, fixed, p_value)
+    saved = saved_by_pairs(np.concatenate([a, b]), superiority, design)
+    bounds = interval_of_superiority(superiority, design, fixed, quantile, rejects(p_value, fixed), saved)
+    shifts = replace(shifts, level=level)
     p_value = any_time_p(p_value, len(a), len(b)) if sequential else p_value
     return replace(
         found,
@@ -164,7 +188,8 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95, questions: in
         improvement=float(superiority.estimate),
         improvement_interval=replace(bounds, level=level),
         difference=median_difference(a, b),
-        difference_interval=replace(differences, level=level),
+        difference_interval=shifts,
+        family_interval=shifts,
         direction=int(np.sign(statistic)),
     )
 
