@@ -12,6 +12,7 @@ import pytest
 from das_hpo import __version__
 from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from das_hpo.service.nameserver import NameServer
+from spaces import clock
 from spaces.errors import ClusterError, VersionError
 from spaces.trial import TrialOutcome, TrialSpec
 from tests.service.conftest import ListQueue
@@ -23,6 +24,7 @@ from workers.worker.computation import Abandoned, Interrupted
 from workers.worker.dispatchers import DispatcherConnections
 from workers.worker.loop import MAX_ERRORS, WorkerLoop, leave
 from workers.worker.state import WorkerState
+from workers.worker.time_limit import TimeLimit
 from workers.worker.wakeup import Wakeup
 
 GOOD = TrialOutcome("completed", 20.0, None, None, None)
@@ -191,3 +193,19 @@ def test_a_report_that_is_not_recorded_is_sent_again(lab: Lab) -> None:
         assert state.pending.all() == []
     assert set(queue.outcomes) == {0, 1}
     assert queue.kept == [0, 0]
+
+
+def test_what_cannot_end_in_time_is_handed_back_and_ends_the_worker(lab: Lab) -> None:
+    """With the reason, before anything is computed; another worker takes it."""
+    limit = TimeLimit(3600.0)
+    limit.begin("a", 1.0)
+    limit._now = ("a", 1.0, clock.monotonic() - 1000)
+    limit.end(whole=True)
+    queue = ListQueue(2, budget=9.0)
+    with lab.serving(queue), lab.loop(limit=limit) as (loop, state):
+        loop.serve()
+        assert state.stopping
+    assert lab.computing.batches == []
+    [(_, result, message, final)] = queue.losses
+    assert (result, final) == (HANDED_BACK, False)
+    assert "of 9 epochs takes about 9000 s here" in message
