@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from das_hpo.commands.command import add_duration, natural, positive
+from das_hpo.commands.placing import add_placement, placement
 from spaces.errors import InvalidValueError, UsageError
 from spaces.plugins import named
 
@@ -185,10 +186,11 @@ def add_service(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=natural,
         metavar="N",
-        help="local worker processes, of one thread each "
+        help="local worker processes, of one thread each, or those that --engine starts "
         "(default: one per GPU, else one per CPU core; none with --nameserver)",
     )
     add_computing(group)
+    add_placement(group)
     add_nameserver(group, "let the workers of that nameserver compute", "none, local ones")
     group.add_argument(
         "--host",
@@ -228,6 +230,7 @@ def service(args: argparse.Namespace) -> Service:
         host=args.host,
         wait_s=args.wait,
         lease_s=args.lease,
+        placement=placement(args),
     )
 
 
