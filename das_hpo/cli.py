@@ -24,6 +24,7 @@ from das_hpo.commands import (
     baseline,
     compare,
     db,
+    demand,
     evaluate,
     export,
     incumbent,
@@ -40,6 +41,7 @@ from das_hpo.commands import (
     show,
     tls,
     worker,
+    workers,
 )
 from das_hpo.commands.command import Command, HelpFormatter, Parser
 from spaces.errors import DasHpoError
@@ -52,6 +54,8 @@ COMMANDS: dict[str, Command] = {
     "resume": resume.COMMAND,
     "nameserver": nameserver.COMMAND,
     "worker": worker.COMMAND,
+    "workers": workers.COMMAND,
+    "demand": demand.COMMAND,
     "runs": runs.COMMAND,
     "show": show.COMMAND,
     "results": results.COMMAND,

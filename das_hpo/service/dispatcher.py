@@ -28,6 +28,7 @@ from das_hpo.service.registration import ALIVE, DEAD, REGISTER_EVERY_S, SILENT, 
 from das_hpo.service.worker_registry import WorkerStatus
 from spaces import clock
 from spaces.errors import ClusterError, UnreachableError
+from workers.transport.address_file import require_address, resolve
 from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
 from workers.transport.wire import DISPATCHER_PREFIX, Remote, format_address, parse_address, uri
@@ -72,7 +73,7 @@ class Dispatcher:
     Args:
         queue: What to evaluate, and where outcomes go.
         run_name: The run's name, unique in the nameserver.
-        nameserver: ``HOST:PORT``.
+        nameserver: ``HOST:PORT``, or ``file:PATH``.
         keys: The key file; None for no keys.
         settings: How the run is served.
         attempts: The attempts that an earlier process of this run left running.
@@ -93,7 +94,7 @@ class Dispatcher:
         attempts: Sequence[Attempt] = (),
         stop: threading.Event | None = None,
     ) -> None:
-        parse_address(nameserver)
+        require_address(nameserver)
         self.settings = settings or DispatcherSettings()
         self.run_name = run_name
         self._address = nameserver
@@ -124,7 +125,7 @@ class Dispatcher:
         """
         directory = locate(self._address, self._keys, wait_s=self.settings.wait_s, stop=self._stop_waiting)
         try:
-            towards = _address_towards(*parse_address(self._address))
+            towards = _address_towards(*parse_address(resolve(self._address)))
             self._daemon = KeyedDaemon(self.settings.host or towards, 0, self._keys, lanes=("beat",))
             where = str(self._daemon.register(Endpoints(self._lease_manager), DISPATCHER_PREFIX + self.run_name))
             if self.settings.host in _EVERYWHERE:  # an address to listen on, but not one to call

@@ -114,6 +114,12 @@ class LeaseManager:
         self._registry.beat(name, session, now)
         return self._table.beat(tokens, now)
 
+    def demand(self) -> dict[str, int]:
+        """How much work there is, and how many workers there are for it: what an autoscaler asks."""
+        with self._queue.condition:
+            alive = sum(status.alive for status in self._registry.statuses(lambda _: 0))
+            return {"waiting": self._allocator.waiting, "running": self._table.running, "workers": alive}
+
     # What the dispatcher asks -------------------------------------------------------------------
 
     @property

@@ -5,6 +5,7 @@
     beat(name, session, tokens)                           -> {"stop": [tokens]}    a heartbeat
     hand_back(caller, tokens, result, message)            -> Answer    the worker gives work up, or it raised an error
     leave(caller)                                         -> Answer    the worker ends and hands everything back
+    demand()                                              -> {"waiting": n, "running": n, "workers": n}    numbers
 
 Each of them may be sent twice without harm. A claim or a report names the tokens that the worker holds. If the
 dispatcher gave it others, the answer with them was lost, and they are sent again under the same tokens.

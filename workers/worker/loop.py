@@ -19,6 +19,7 @@ from workers.worker.computation import Abandoned, Interrupted
 from workers.worker.dispatchers import DispatcherConnections
 from workers.worker.pending_reports import PendingReport
 from workers.worker.state import WorkerState
+from workers.worker.time_limit import TimeLimit
 
 #: A worker on which this many evaluations in a row raised an error ends: more likely it is broken than all of them.
 MAX_ERRORS = 5
@@ -52,6 +53,7 @@ class WorkerLoop:
         heartbeat: Renews leases.
         idle_timeout_s: The loop ends after this many seconds without work; None waits for ever.
         refusal: Why trials cannot be run here, in one line that says what to do; None if they can.
+        limit: The time that is left, and how long evaluations take here.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class WorkerLoop:
         heartbeat: Expecting,
         idle_timeout_s: float | None = None,
         refusal: Callable[[Sequence[TrialSpec]], str | None] = lambda specs: None,
+        limit: TimeLimit | None = None,
     ) -> None:
         self._state = state
         self._connections = connections
@@ -69,6 +72,7 @@ class WorkerLoop:
         self._heartbeat = heartbeat
         self._idle_timeout_s = idle_timeout_s
         self._refusal = refusal
+        self._limit = limit or TimeLimit()
         self._errors: set[int] = set()
 
     def serve(self) -> None:
@@ -81,6 +85,11 @@ class WorkerLoop:
         worked = clock.monotonic()
         while not self._state.stopping:
             self._deliver_late()
+            if self._limit.too_late:
+                log.info(
+                    "nothing ends in the time that is left (--max-time): worker %s ends", self._state.identity.name
+                )
+                return
             run = self._state.round_robin.take(self._to_ask())
             if run is not None and self._serve_run(run):
                 worked = clock.monotonic()
@@ -115,20 +124,32 @@ class WorkerLoop:
         if why is not None:
             self._ask(run, "hand_back", self._state.caller(run), tuple(tokens), HANDED_BACK, why)
             return Answer(REFUSED, message=f"run {run} is left to other workers: {why}")
+        budget = max(item.spec.budget for item in work)
+        late = self._limit.refusal(run, budget)
+        if late is not None:
+            log.info("worker %s hands back what it was given, and ends: %s", self._state.identity.name, late)
+            self._ask(run, "hand_back", self._state.caller(run), tuple(tokens), HANDED_BACK, late)
+            self._state.stop()
+            return None
         self._state.assignments.add(run, work)
         self._heartbeat.expect(work[0].lease_s)
         began = clock.monotonic()
         for item in work:
             log.debug("%s: computes %s, since %s", run, item, local_time())
+        whole = False
+        self._limit.begin(run, budget)
         try:
             results = self._computation.results([item.spec for item in work], frozenset(tokens))
+            whole = True
         except Abandoned:
             log.info("gave up %d evaluations of %s that are not wanted any more", len(work), run)
             self._state.assignments.drop(run, tokens)
             return Answer(WAIT)
         except Interrupted:
-            log.info("interrupted: %d evaluations of %s are handed back", len(work), run)
+            self._hand_back_unfinished(run, tokens)
             return None
+        finally:
+            self._limit.end(whole=whole)
         duration_s = (clock.monotonic() - began) / len(work)  # the share of each
         for item, result in zip(work, results, strict=True):
             ended = "it raised an error" if isinstance(result, str) else result.status
@@ -145,9 +166,16 @@ class WorkerLoop:
             )
         return answer
 
+    def _hand_back_unfinished(self, run: str, tokens: Sequence[str]) -> None:
+        """The worker was told to end (then :func:`leave` hands back), or its time is over, which the run is told."""
+        log.info("interrupted: %d evaluations of %s are handed back", len(tokens), run)
+        if self._limit.left_s <= 0 and self._limit.max_time_s is not None:
+            why = f"it did not end within the worker's --max-time of {self._limit.max_time_s:g} s"
+            self._ask(run, "hand_back", self._state.caller(run), tuple(tokens), HANDED_BACK, why)
+
     def _wanted(self) -> int:
         """How much work the acknowledgement of a report may carry: none while other runs wait for their turn."""
-        if self._state.stopping or self._errors or len(self._state.dispatchers.runs()) > 1:
+        if self._state.stopping or self._limit.too_late or self._errors or len(self._state.dispatchers.runs()) > 1:
             return 0
         return self._state.capacity
 

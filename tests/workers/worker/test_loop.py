@@ -14,6 +14,7 @@ import pytest
 from das_hpo import __version__
 from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from das_hpo.service.nameserver import NameServer
+from spaces import clock
 from spaces.errors import ClusterError, VersionError
 from spaces.trial import TrialOutcome, TrialSpec
 from tests.clocks import by_hand
@@ -26,6 +27,7 @@ from workers.worker.computation import Abandoned, Interrupted
 from workers.worker.dispatchers import DispatcherConnections
 from workers.worker.loop import MAX_ERRORS, WorkerLoop, leave
 from workers.worker.state import WorkerState
+from workers.worker.time_limit import TimeLimit
 from workers.worker.wakeup import Wakeup
 
 GOOD = TrialOutcome("completed", 20.0, None, None, None)
@@ -244,3 +246,19 @@ def test_the_log_says_what_is_computed(lab: Lab, caplog: pytest.LogCaptureFixtur
     said = "\n".join(caplog.messages)
     assert re.search(r"a: computes configuration 0-0-0 at 9 epochs \(seed 0\), since \d\d:\d\d:\d\d \S+", said)
     assert re.search(r"a: configuration 0-0-0 at 9 epochs \(seed 0\): completed after \d+\.\d s", said)
+
+
+def test_what_cannot_end_in_time_is_handed_back_and_ends_the_worker(lab: Lab) -> None:
+    """With the reason, before anything is computed; another worker takes it."""
+    limit = TimeLimit(3600.0)
+    limit.begin("a", 1.0)
+    limit._now = ("a", 1.0, clock.monotonic() - 1000)
+    limit.end(whole=True)
+    queue = ListQueue(2, budget=9.0)
+    with lab.serving(queue), lab.loop(limit=limit) as (loop, state):
+        loop.serve()
+        assert state.stopping
+    assert lab.computing.batches == []
+    [(_, result, message, final)] = queue.losses
+    assert (result, final) == (HANDED_BACK, False)
+    assert "of 9 epochs takes about 9000 s here" in message
