@@ -23,6 +23,7 @@ from das_hpo import __version__, logs
 from das_hpo.commands import (
     baseline,
     compare,
+    dashboard,
     db,
     demand,
     evaluate,
@@ -64,6 +65,7 @@ COMMANDS: dict[str, Command] = {
     "baseline": baseline.COMMAND,
     "compare": compare.COMMAND,
     "report": report.COMMAND,
+    "dashboard": dashboard.COMMAND,
     "reproduce": reproduce.COMMAND,
     "query": query.COMMAND,
     "export": export.COMMAND,

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
 from spaces.errors import DatabaseBusyError, DatabaseMissingError, DatabaseUnusableError
@@ -122,12 +122,15 @@ class Database:
         self.close()
 
 
-def open_database(url: str, *, create: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
+def open_database(
+    url: str, *, create: bool = False, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> Database:
     """Opens the database at a SQLAlchemy URL of SQLite or PostgreSQL.
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://...``.
         create: Make it if there is none; then it must be writable, too. Several processes may do so at once.
+        read_only: Open connections that refuse to write, though the file could be written.
         busy_timeout_s: How many seconds a writer waits for another one before :class:`DatabaseBusyError`.
 
     Raises:
@@ -152,11 +155,15 @@ def open_database(url: str, *, create: bool = False, busy_timeout_s: float = BUS
     try:
         with translated(location.name):
             _require_schema(engine, location, create=create)
-            if path is not None and unwritable is None:
+            if path is not None and unwritable is None and not read_only:
                 _set_wal(engine)
     except BaseException:
         engine.dispose()
         raise
+    if read_only and path is not None:
+        # The file is opened as ever, so that the last one to close it merges its log: SQLite refuses the statements.
+        event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only = ON"))
+        engine.dispose()
     return Database(location, engine, unwritable=unwritable, busy_timeout_s=busy_timeout_s)
 
 

@@ -32,7 +32,7 @@ HYPERPARAMETERS = "hyperparameters"
 _LABELS = ("space", "operations", "data", "method")
 
 
-def load_results(url: str, run: str | None = None) -> pd.DataFrame:
+def load_results(url: str, run: str | None = None, *, after: int | None = None) -> pd.DataFrame:
     """One row per evaluation with the columns of the view ``results``, ordered as ``das-hpo results``.
 
     In place of the three JSON columns there is a column for each hyperparameter, each setting of the task, and each
@@ -45,18 +45,20 @@ def load_results(url: str, run: str | None = None) -> pd.DataFrame:
     Args:
         url: SQLAlchemy URL of a das-hpo database, for example ``sqlite:///das-hpo.db``.
         run: The name of one run; None for all.
+        after: Only finished evaluations with a larger ``sequence``: what is new since a frame was read.
 
     Raises:
         DatabaseMissingError: If there is no database at the URL.
         RunMissingError: If no run has that name.
     """
     statement = f"SELECT {', '.join(_READ)} FROM results"
-    parameters = {}
-    if run is not None:
-        statement += " WHERE run = :run"
-        parameters["run"] = run
+    conditions: dict[str, tuple[str, Any]] = {"run": ("run = :run", run), "after": ("sequence > :after", after)}
+    asked = {name: pair for name, pair in conditions.items() if pair[1] is not None}
+    if asked:
+        statement += " WHERE " + " AND ".join(condition for condition, _ in asked.values())
+    parameters = {name: value for name, (_, value) in asked.items()}
     statement += " ORDER BY run, iteration, stage, number, budget, replicate"
-    with open_database(url) as database, database.read() as session:
+    with open_database(url, read_only=True) as database, database.read() as session:
         if run is not None:
             require_run(session, run)
         settings: dict[str, dict[str, Any]] = dict(session.execute(select(RUNS.c.name, RUNS.c.task_settings)).all())

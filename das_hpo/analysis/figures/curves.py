@@ -32,9 +32,7 @@ def learning_curves(trials: Mapping[str, Sequence[Point]], metric: Metric = PSNR
     Solid: training batches; dashed: validation batches of the steps on alpha.
     """
     with styled():
-        # In the order in which they happen: pre-training, search, retraining.
-        there = sorted({point.phase for points in trials.values() for point in points})
-        phases = sorted(there, key=lambda phase: 2 if phase == "retrain" else int(phase == "search"))
+        phases = phases_of([point for points in trials.values() for point in points])
         scored = any(point.training_score is not None for points in trials.values() for point in points)
         kind = "score" if scored else "loss"
         figure, axes = new_figure(
@@ -75,7 +73,8 @@ def alpha_trajectories(points: Sequence[Point], space: str, operations: str) -> 
             return figure
         alpha = np.array([point.alpha for point in search], dtype=np.float64)  # [epochs, layers or edges, operations]
         edges, count = alpha.shape[1:]
-        names, size = _shape(space, operations, edges, count)
+        names, size = names_of_weights(space, operations, edges, count)
+        titles = edge_names(space, size, edges)
         exponent = np.exp(alpha - alpha.max(axis=-1, keepdims=True))
         weights = exponent / exponent.sum(axis=-1, keepdims=True)
         epochs = [point.epoch for point in search]
@@ -87,11 +86,7 @@ def alpha_trajectories(points: Sequence[Point], space: str, operations: str) -> 
                     epochs, weights[:, index, place], color=colour, linestyle=line or LINES[0], linewidth=1.4,
                     marker="." if len(epochs) == 1 else None, label=name,
                 )  # fmt: skip
-            title = f"layer {index + 1}"
-            if size < edges:
-                part = _edge_name(index % size, size) if space == "cell" else f"edge {index % size + 1}"
-                title = f"cell {index // size + 1}, {part}"
-            axis.set_title(title, fontsize=8.5, fontweight="normal", pad=2)
+            axis.set_title(titles[index], fontsize=8.5, fontweight="normal", pad=2)
         for axis in axes[-5:]:
             axis.set_xlabel("epoch")
         for axis in axes[::5]:
@@ -100,12 +95,29 @@ def alpha_trajectories(points: Sequence[Point], space: str, operations: str) -> 
         return figure
 
 
-def _shape(space: str, operations: str, edges: int, count: int) -> tuple[Sequence[str], int]:
+def phases_of(points: Sequence[Point]) -> list[str]:
+    """The phases of learning curves in the order in which they happen: pre-training, search, retraining."""
+    there = sorted({point.phase for point in points})
+    return sorted(there, key=lambda phase: 2 if phase == "retrain" else int(phase == "search"))
+
+
+def names_of_weights(space: str, operations: str, edges: int, count: int) -> tuple[Sequence[str], int]:
     """Names of the candidate operations, and edges per cell; numbers, and all edges, if they are not registered."""
     try:
         return candidate_operations(space, operations), SEARCH_SPACES[space].size
     except UnknownNameError:
         return [f"operation {index + 1}" for index in range(count)], edges
+
+
+def edge_names(space: str, size: int, edges: int) -> list[str]:
+    """What each layer or edge is called, where a cell has ``size`` of them."""
+    if size >= edges:
+        return [f"layer {index + 1}" for index in range(edges)]
+    return [
+        f"cell {index // size + 1}, "
+        + (_edge_name(index % size, size) if space == "cell" else f"edge {index % size + 1}")
+        for index in range(edges)
+    ]
 
 
 def _edge_name(edge: int, size: int) -> str:

@@ -125,13 +125,13 @@ def _workers(runs: Sequence[RunData]) -> Figure:
     return worker_use(
         [
             Use(
-                attempt.worker.name,
-                run.evaluations[attempt.evaluation_id].budget,
-                attempt.started_at,
-                attempt.finished_at,
-                attempt.status in ATTEMPT_FAILURES,
+                placed.attempt.worker.name,
+                placed.budget,
+                placed.attempt.started_at,
+                placed.attempt.finished_at,
+                placed.attempt.status in ATTEMPT_FAILURES,
             )
-            for attempt in run.attempts
+            for placed in run.attempts
         ]
     )
 

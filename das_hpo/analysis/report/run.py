@@ -1,54 +1,69 @@
-"""The sections of one run or campaign."""
+"""The views of one run or campaign, each a function of its data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from das_hpo.analysis.figures.configurations import importance
-from das_hpo.analysis.report.blocks import Block, Section, Text, grid, picture
-from das_hpo.analysis.report.gallery import draw
+from das_hpo.analysis.charts.curves import alpha_trajectories, learning_curves
+from das_hpo.analysis.charts.progress import best_so_far, budget_pairs, rungs
+from das_hpo.analysis.charts.scores import best_of_k_curves, distributions, scatter
+from das_hpo.analysis.charts.timeline import worker_use
+from das_hpo.analysis.figures.style import label_of
+from das_hpo.analysis.figures.workers import Use
+from das_hpo.analysis.report.addresses import Addresses, linked
+from das_hpo.analysis.report.blocks import Block, Graph, Section, Text, drawing, grid
+from das_hpo.analysis.report.hyperparameters import hyperparameters
 from das_hpo.analysis.report.run_data import RunData
+from das_hpo.analysis.report.sentences import conclusion
 from das_hpo.analysis.statistics import budget_correlations, correlations, variance_split_frame
-from das_hpo.analysis.statistics.importance import hyperparameter_importance
 from das_hpo.output import text_cell
 from spaces.task_registry import DEFAULT_TASK
 from spaces.trial import to_score
+from storage.browsing import PlacedAttempt
 from storage.entries import ATTEMPT_FAILURES
-from storage.records import AttemptRecord, Incumbent
-
-#: The largest number of lost attempts that are listed one by one.
-MOST_LOST = 50
+from storage.records import EpochRecord, Incumbent
 
 
-def run_section(data: RunData, anchor: str) -> Section:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of what there is to say of a run.
+
+    Attributes:
+        title: Its title.
+        blocks: Makes it; no blocks if there is nothing to show.
+        kinds: Of what it is: ``run``, ``campaign`` or both.
+        finished: Whether it needs a finished evaluation.
+        folded: Whether a report shows its title alone until it is unfolded.
+    """
+
+    title: str
+    blocks: Callable[[RunData, Addresses], list[Block]]
+    kinds: tuple[str, ...] = ("run", "campaign")
+    finished: bool = True
+    folded: bool = False
+
+
+def run_section(data: RunData, anchor: str, addresses: Addresses) -> Section:
     """Everything about one run, in parts."""
-    run = data.summary.run
-    parts = [Section(f"{anchor}-settings", "Settings", (_settings(data),))]
-    if len(data.finished):
-        parts += [Section(f"{anchor}-{name}", title, tuple(blocks)) for name, title, blocks in _parts(data) if blocks]
-    else:
-        parts.append(Section(f"{anchor}-empty", "Results", (Text("Nothing is finished yet."),)))
-    if data.attempts:
-        parts.append(Section(f"{anchor}-workers", "Workers and lost attempts", tuple(_workers(data))))
-    return Section(anchor, f"{run.kind.capitalize()} {run.name}", (), tuple(parts))
+    parts = [
+        Section(f"{anchor}-{name}", PARTS[name].title, tuple(blocks), folded=PARTS[name].folded)
+        for name in PARTS
+        if (blocks := part(name, data, addresses))
+    ]
+    said = (Text(conclusion(data)),)
+    return Section(anchor, f"{data.summary.run.kind.capitalize()} {data.name}", said, tuple(parts))
 
 
-def _parts(data: RunData) -> Iterator[tuple[str, str, list[Block]]]:
-    is_run = data.summary.run.kind == "run"
-    yield "incumbents", "Best configurations", _incumbents(data)
-    if is_run:
-        yield "progress", "Best so far, budgets and rungs", _progress(data)
-    yield "scatter", f"One-shot against architecture {data.metric.name}", _scatter(data)
-    if not is_run:
-        yield "distribution", "Distribution", _distribution(data)
-    if is_run:
-        yield "budgets", "Is a short search a fair judge of a long one?", _budgets(data)
-        yield "hyperparameters", "Hyperparameters", _hyperparameters(data)
-    yield "curves", "Learning curves and alpha", _curves(data)
-    yield "architectures", "Architectures", _architectures(data)
+def part(name: str, data: RunData, addresses: Addresses) -> list[Block]:
+    """The blocks of one part of a run; none if it has no such part."""
+    asked = PARTS[name]
+    if data.summary.run.kind not in asked.kinds or (asked.finished and data.finished.empty):
+        return []
+    return asked.blocks(data, addresses)
 
 
-def _settings(data: RunData) -> Block:
+def _settings(data: RunData, _: Addresses) -> list[Block]:
     run = data.summary.run
     rows: list[tuple[str, object]] = [
         ("status", run.state),
@@ -63,10 +78,10 @@ def _settings(data: RunData) -> Block:
             rows.append((name, value))
     if run.message:
         rows.append(("message", run.message))
-    return grid("As the run was started.", ("setting", "value"), rows)
+    return [grid("As the run was started.", ("setting", "value"), rows)]
 
 
-def _incumbents(data: RunData) -> list[Block]:
+def _incumbents(data: RunData, _: Addresses) -> list[Block]:
     blocks: list[Block] = []
     metric = data.metric
     for objective, found in data.incumbents.items():
@@ -90,8 +105,8 @@ def _incumbents(data: RunData) -> list[Block]:
     return blocks
 
 
-def _progress(data: RunData) -> list[Block]:
-    summary = data.summary
+def _progress(data: RunData, _: Addresses) -> list[Block]:
+    summary, name = data.summary, data.name
     rows = [
         (
             budget.budget,
@@ -102,22 +117,19 @@ def _progress(data: RunData) -> list[Block]:
         for budget in summary.budgets
     ]
     columns = ("budget (epochs)", "completed", "diverged", "failed", "open", f"best {data.metric}")
-    return [
-        picture(
-            f"best so far of {data.name}",
-            "Thick: at the largest budget; thin: at any budget.",
-            draw("best-so-far", [data]),
-        ),
-        picture(
-            f"budgets and rungs of {data.name}",
-            "Every point is a configuration; lines follow those that were promoted to a longer search.",
-            draw("rungs", [data]),
-        ),
-        grid("Evaluations by budget; the best is by the run's objective.", columns, rows),
+    graphs = [
+        Graph(
+            f"Best so far over {over}",
+            "Thick: at the largest budget, where the best configuration is chosen. Dotted: at any budget.",
+            best_so_far({name: data.frame}, data.value, data.metric, over=over),
+            width="half",
+        )
+        for over in ("evaluations", "time")
     ]
+    return [*graphs, grid("Evaluations by budget; the best is by the run's objective.", columns, rows)]
 
 
-def _scatter(data: RunData) -> list[Block]:
+def _scatter(data: RunData, _: Addresses) -> list[Block]:
     trials = data.trials
     both = trials[trials["one_shot_score"].notna() & trials["architecture_score"].notna()]
     if both.empty:
@@ -129,13 +141,18 @@ def _scatter(data: RunData) -> list[Block]:
         (kind, result.coefficient, result.interval.low, result.interval.high, result.p_value, result.pairs)
         for kind, result in found.items()
     ]
+    epochs = f"{trials['budget'].iloc[0]:.4g} epochs"
     return [
-        picture(
-            f"one-shot against architecture {data.metric.name} of {data.name}",
-            "Every point is a trial at the largest budget, the line is least squares, r is Pearson's and ρ Spearman's.",
-            draw("scatter", [data]),
+        Graph(
+            f"One-shot against architecture {data.metric.name}",
+            f"The trials at {epochs}, the largest budget; the line is least squares. A selection shows what is in it.",
+            scatter({data.name: trials}, data.metric),
         ),
-        grid("Signed correlations with 95 % intervals.", ("kind", "coefficient", "low", "high", "p", "pairs"), rows),
+        grid(
+            f"Correlations at {epochs}, with 95 % intervals.",
+            ("kind", "coefficient", "low", "high", "p", "pairs"),
+            rows,
+        ),
         # Evaluations of an optimisation differ in more than the retraining.
         *(_variance(data) if data.summary.run.kind == "campaign" else []),
     ]
@@ -158,25 +175,30 @@ def _variance(data: RunData) -> list[Block]:
     ]
 
 
-def _distribution(data: RunData) -> list[Block]:
+def _distribution(data: RunData, _: Addresses) -> list[Block]:
+    column = "architecture_score" if data.trials["architecture_score"].notna().any() else "one_shot_score"
+    samples, label = {data.name: data.trials[column]}, label_of(column, data.metric)
     return [
-        picture(
-            f"distribution of {data.name}",
-            "Every point is a trial.",
-            draw("distributions", [data]),
-        ),
-        picture(
-            f"expected best of k trials of {data.name}",
-            "What keeping the best of k trials is expected to give, with its 95 % band.",
-            draw("best-of-k", [data]),
+        Graph("Distribution", "Every point is a trial; box: quartiles and median.", distributions(samples, label)),
+        Graph(
+            "Expected best of k trials",
+            "What keeping the best of k trials is expected to give, with its 95 % band where that covers.",
+            best_of_k_curves(samples, label, larger_is_better=data.metric.larger_is_better),
         ),
     ]
 
 
-def _budgets(data: RunData) -> list[Block]:
+def _budgets(data: RunData, _: Addresses) -> list[Block]:
+    blocks: list[Block] = [
+        Graph(
+            "Scores by budget",
+            "Every point is a configuration; lines follow some of those that were promoted to a longer search.",
+            rungs(data.finished, data.value, data.metric),
+        )
+    ]
     found = budget_correlations(data.finished, data.value)
     if not found:
-        return [Text("No two budgets share two configurations.")]
+        return [*blocks, Text("No two budgets share two configurations.")]
     rows = [
         (
             each.shorter, each.longer, each.correlation.coefficient, each.correlation.interval.low,
@@ -185,100 +207,101 @@ def _budgets(data: RunData) -> list[Block]:
         for each in found
     ]  # fmt: skip
     columns = ("shorter (epochs)", "longer (epochs)", "Spearman's ρ", "low", "high", "configurations")
-    return [
-        Text(
-            "Rank correlation of the objective's score between budgets, over the configurations evaluated at both. "
-            "Only the best are promoted, which narrows their range: among all of them it is likely higher."
-        ),
-        picture(
-            f"short against long searches of {data.name}",
-            "Every point is a configuration.",
-            draw("short-against-long", [data]),
-        ),
-        grid("With 95 % intervals.", columns, rows),
-    ]
-
-
-def _hyperparameters(data: RunData) -> list[Block]:
-    names, metric = data.hyperparameters, data.metric
-    result = hyperparameter_importance(data.frame, data.value, names, larger_is_better=metric.larger_is_better)
     caption = (
-        "A random forest (scikit-learn) predicts the score of evaluations it has not seen; a bar is how much worse it "
-        "gets when that hyperparameter is shuffled, the line one standard deviation. Where the model explains little, "
-        "the bars mean little."
+        "Rank correlation of the objective's score between budgets, over the configurations evaluated at both, with "
+        "95 % intervals. Only the best are promoted, which narrows their range: among all of them it is likely higher."
     )
-    shown: Block = picture(f"hyperparameter importance of {data.name}", caption, importance(result, data.value, metric))
-    if not result.defined:
-        shown = Text(
-            f"{result.evaluations} evaluations at one budget are too few to tell which hyperparameters matter."
-        )
-    return [
-        shown,
-        picture(
-            f"parallel coordinates of {data.name}",
-            "One line an evaluation, at all budgets, the best drawn last; rates are on a logarithmic scale.",
-            draw("parallel-coordinates", [data]),
-        ),
+    pairs = [
+        Graph(f"{shorter:.4g} against {longer:.4g} epochs", "Every point is a configuration.", chart, width="half")
+        for shorter, longer, chart in budget_pairs(data.finished, data.value, data.metric)
     ]
+    return [*blocks, grid(caption, columns, rows), *pairs]
 
 
-def _curves(data: RunData) -> list[Block]:
+def _curves(data: RunData, _: Addresses) -> list[Block]:
     if not data.curves:
         return []
     run = data.summary.run
     blocks: list[Block] = [
-        picture(
-            f"learning curves of {data.name}",
+        Graph(
+            f"Learning curves: {phase}",
             "Solid: training batches; dashed: the validation batches of the steps on alpha.",
-            draw("learning-curves", [data]),
+            chart,
         )
+        for phase, chart in learning_curves(data.curves, data.metric)
     ]
     label, points = next(iter(data.curves.items()))
-    if run.task == DEFAULT_TASK and any(point.alpha is not None for point in points):
-        blocks.append(
-            picture(
-                f"alpha of {data.name}",
-                f"How the search weighted the operations of each layer or edge ({label}); mind the scale.",
-                draw("alpha", [data]),
-            )
-        )
+    if run.task == DEFAULT_TASK:
+        blocks += weights(points, run.space, run.operations, label)
     return blocks
 
 
-def _architectures(data: RunData) -> list[Block]:
-    _, ranked = data.ranked_architectures()
+def weights(points: Sequence[EpochRecord], space: str, operations: str, label: str) -> list[Block]:
+    """The mixing weights of one search, a small chart for each layer or edge; none if no alpha is stored."""
+    charts = alpha_trajectories(points, space, operations)
+    if not charts:
+        return []
+    said = Text(f"How the search weighted the operations of each layer or edge (softmax of alpha): {label}.")
+    return [said, *(Graph(f"Weights of {title}", "", chart, width="small") for title, chart in charts)]
+
+
+def _architectures(data: RunData, _: Addresses) -> list[Block]:
+    column, ranked = data.ranked_architectures()
     if not ranked:
         return []
-    count, metric = len(ranked), data.metric
-    if data.summary.run.task != DEFAULT_TASK:  # whose architectures are text of its own
-        chosen = {"best": ranked[0]} | ({"worst": ranked[-1]} if count > 1 else {})
-        rows = [(which, *one) for which, one in chosen.items()]
-        return [grid(f"Of the {count} trials at the largest budget.", ("", str(metric), "architecture"), rows)]
-    caption = f"The best and the worst of the {count} trials at the largest budget."
-    return [picture(f"architectures of {data.name}", caption, draw("architectures", [data]))]
+    word = "architecture" if column == "architecture_score" else "one-shot"
+    chosen = {"Best": ranked[0]} | ({"Worst": ranked[-1]} if len(ranked) > 1 else {})
+    return [
+        Text(f"Of the {len(ranked)} trials at the largest budget."),
+        *(
+            drawing(f"{which}: {data.metric.text(score)}{data.metric.of_unit} {word} {data.metric.name}", text)
+            for which, (score, text) in chosen.items()
+        ),
+    ]
 
 
-def _workers(data: RunData) -> Iterator[Block]:
-    yield picture(
-        f"workers of {data.name}",
-        "Every bar is an attempt, darker for longer searches.",
-        draw("workers", [data]),
-    )
-    lost = [attempt for attempt in data.attempts if attempt.status in ATTEMPT_FAILURES]
-    if not lost:
-        yield Text(f"None of {len(data.attempts)} attempts was lost.")
-        return
+def _workers(data: RunData, addresses: Addresses) -> list[Block]:
+    if not data.attempts:
+        return []
+    uses = [
+        Use(
+            placed.attempt.worker.name, placed.budget, placed.attempt.started_at, placed.attempt.finished_at,
+            placed.attempt.status in ATTEMPT_FAILURES,
+        )
+        for placed in data.attempts
+    ]  # fmt: skip
+    counts, lost = data.lost
+    every = sum(counts.values())
+    shown = "Every bar is an attempt" if every == len(uses) else f"The latest {len(uses)} of {every} attempts"
+    blocks: list[Block] = [Graph("Attempts by worker", f"{shown}; hatched ones gave no result.", worker_use(uses))]
+    now = [placed for placed in data.attempts if placed.attempt.status == "running"]
+    if now:
+        blocks.insert(0, running(data.name, now, addresses))
+    failures = sum(counts.get(status, 0) for status in ATTEMPT_FAILURES)
+    if not failures:
+        return [*blocks, Text(f"None of {every} attempts was lost.")]
     columns = ("evaluation", "attempt", "how", "worker", "host", "started", "ended", "message")
-    rows = [_lost(data, attempt) for attempt in lost[:MOST_LOST]]
-    more = "" if len(lost) <= MOST_LOST else f"; the first {MOST_LOST}"
-    yield grid(f"{len(lost)} of {len(data.attempts)} attempts gave no result{more}.", columns, rows)
+    rows = [_lost(data, placed, addresses) for placed in lost]
+    more = "" if failures <= len(lost) else f"; the latest {len(lost)}"
+    return [*blocks, grid(f"{failures} of {every} attempts gave no result{more}.", columns, rows)]
 
 
-def _lost(data: RunData, attempt: AttemptRecord) -> tuple[object, ...]:
-    evaluation = data.evaluations[attempt.evaluation_id]
-    configuration = str(evaluation.configuration_id)
+def running(name: str, now: Sequence[PlacedAttempt], addresses: Addresses) -> Block:
+    """What workers compute at present."""
+    rows = [
+        (
+            each.attempt.worker.name, each.attempt.worker.host, each.attempt.worker.device,
+            linked(each.words, addresses.evaluation(name, each.identity)), each.attempt.started_at,
+        )
+        for each in now
+    ]  # fmt: skip
+    return grid("Computed now.", ("worker", "host", "device", "evaluation", "since (UTC)"), rows)
+
+
+def _lost(data: RunData, placed: PlacedAttempt, addresses: Addresses) -> tuple[object, ...]:
+    attempt = placed.attempt
     return (
-        f"{configuration}, trial {evaluation.replicate}, {evaluation.budget:.4g} epochs",
+        linked(placed.words, addresses.evaluation(data.name, placed.identity)),
         attempt.number,
         attempt.status,
         attempt.worker.name,
@@ -287,3 +310,18 @@ def _lost(data: RunData, attempt: AttemptRecord) -> tuple[object, ...]:
         attempt.finished_at,
         attempt.message,
     )
+
+
+#: The parts of a run in the order in which they are shown, by the name that addresses have.
+PARTS: dict[str, Part] = {
+    "progress": Part("Best so far and budgets", _progress, kinds=("run",)),
+    "best": Part("Best configurations", _incumbents),
+    "scatter": Part("One-shot against architecture score", _scatter),
+    "distribution": Part("Distribution", _distribution, kinds=("campaign",)),
+    "budgets": Part("Is a short search a fair judge of a long one?", _budgets, kinds=("run",)),
+    "hyperparameters": Part("Hyperparameters", hyperparameters, kinds=("run",)),
+    "curves": Part("Learning curves and alpha", _curves),
+    "architectures": Part("Architectures", _architectures),
+    "workers": Part("Workers and lost attempts", _workers, finished=False),
+    "settings": Part("Settings", _settings, finished=False, folded=True),
+}

@@ -1,24 +1,33 @@
-"""What the report needs of a run, read from storage once."""
+"""What the views need of a run; what only some of them need is read when it is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from das_hpo.analysis.comparison.rows import trials_of
 from das_hpo.analysis.statistics.samples import finished
+from spaces.identity import ConfigurationId
 from spaces.task import PSNR, Metric
-from spaces.trial import OUTCOME_STATUSES, SCORE_OF, to_loss
+from spaces.trial import SCORE_OF
+from storage.entries import ATTEMPT_FAILURES
 
 if TYPE_CHECKING:
     import pandas
 
-    from storage.engine import Database
-    from storage.records import AttemptRecord, EpochRecord, EvaluationRecord, Incumbent, RunSummary
+    from storage.browsing import PlacedAttempt
+    from storage.records import EpochRecord, Incumbent, RunSummary
 
 #: The largest number of trials whose learning curves are shown.
 MOST_CURVES = 4
+
+#: So many attempts, the latest, are drawn over time.
+MOST_ATTEMPTS = 2000
+
+#: The largest number of lost attempts that are listed one by one.
+MOST_LOST = 50
 
 
 @dataclass(frozen=True)
@@ -26,20 +35,14 @@ class RunData:
     """One run.
 
     Attributes:
+        url: The database.
         summary: The run with its counts.
-        frame: Its rows of the view ``results``.
-        attempts: All attempts.
-        evaluations: By the database's id.
-        incumbents: The best configurations under each objective that has any.
-        curves: Learning curves of the trials that :func:`telling` chooses, by their labels.
+        frame: Its rows of the view ``results``; those without an end may be missing.
     """
 
+    url: str
     summary: RunSummary
     frame: pandas.DataFrame
-    attempts: Sequence[AttemptRecord]
-    evaluations: dict[int, EvaluationRecord]
-    incumbents: dict[str, Sequence[Incumbent]]
-    curves: dict[str, Sequence[EpochRecord]]
 
     @property
     def name(self) -> str:
@@ -62,15 +65,58 @@ class RunData:
         """The column of its objective's score."""
         return SCORE_OF[self.summary.run.objective]
 
-    @property
+    @cached_property
     def finished(self) -> pandas.DataFrame:
         """Rows that are completed or diverged."""
         return finished(self.frame)
 
-    @property
+    @cached_property
     def trials(self) -> pandas.DataFrame:
         """One row for each trial at the largest budget."""
         return at_largest_budget(finished(trials_of(self.frame, self.metric.larger_is_better)))
+
+    @cached_property
+    def incumbents(self) -> dict[str, Sequence[Incumbent]]:
+        """The best configurations under each objective that has any."""
+        from storage import queries
+        from storage.engine import open_database
+
+        with open_database(self.url, read_only=True) as database:
+            best = {each: queries.incumbents(database, self.name, each, top=5) for each in SCORE_OF}
+        return {objective: found for objective, found in best.items() if found}
+
+    @cached_property
+    def curves(self) -> dict[str, Sequence[EpochRecord]]:
+        """Learning curves of the trials that :func:`telling` chooses, by their labels."""
+        from storage import browsing, queries
+        from storage.engine import open_database
+
+        found = {}
+        with open_database(self.url, read_only=True) as database:
+            for label, identity in telling(self.finished, self.summary.run.objective, self.metric).items():
+                stored = browsing.evaluation(database, self.name, *identity)
+                if stored is not None:
+                    found[label] = queries.epochs(database, self.name, evaluation_id=stored[0])
+        return {label: points for label, points in found.items() if points}
+
+    @cached_property
+    def attempts(self) -> Sequence[PlacedAttempt]:
+        """The latest attempts, in the order in which they started."""
+        from storage import browsing
+        from storage.engine import open_database
+
+        with open_database(self.url, read_only=True) as database:
+            return browsing.attempts(database, self.name, latest=MOST_ATTEMPTS)
+
+    @cached_property
+    def lost(self) -> tuple[dict[str, int], Sequence[PlacedAttempt]]:
+        """How many attempts have each status, and the latest of those that gave no outcome."""
+        from storage import browsing
+        from storage.engine import open_database
+
+        with open_database(self.url, read_only=True) as database:
+            found = browsing.attempts(database, self.name, statuses=ATTEMPT_FAILURES, latest=MOST_LOST)
+            return browsing.attempt_counts(database, self.name), found
 
     def ranked_architectures(self) -> tuple[str, list[tuple[float, str]]]:
         """The column that ranks the trials' architectures, and each score in it with its architecture, best first."""
@@ -99,64 +145,47 @@ def read(url: str, names: Sequence[str]) -> list[RunData]:
     from storage.engine import open_database
     from storage.frames import load_results
 
-    with open_database(url) as database:
+    with open_database(url, read_only=True) as database:
         known = {summary.run.name: summary for summary in queries.runs(database)}
         chosen = [known[name] if name in known else queries.show(database, name) for name in names]
-        return [_read(database, summary, load_results(url, summary.run.name)) for summary in (chosen or known.values())]
-
-
-def _read(database: Database, summary: RunSummary, frame: pandas.DataFrame) -> RunData:
-    from storage import queries
-
-    name = summary.run.name
-    replay = queries.replay(database, summary.run.id)
-    evaluations = {evaluation.id: evaluation for evaluation in replay.evaluations}
-    best = {objective: queries.incumbents(database, name, objective, top=5) for objective in SCORE_OF}
-    curves = {
-        label: queries.epochs(database, name, evaluation_id=evaluation.id)
-        for label, evaluation in telling(list(evaluations.values()), summary.run.objective, summary.run.metric).items()
-    }
-    return RunData(
-        summary=summary,
-        frame=frame,
-        attempts=queries.attempts(database, name),
-        evaluations=evaluations,
-        incumbents={objective: found for objective, found in best.items() if found},
-        curves={label: points for label, points in curves.items() if points},
-    )
+    found = chosen or list(known.values())
+    return [RunData(url, summary, load_results(url, summary.run.name)) for summary in found]
 
 
 def telling(
-    evaluations: Sequence[EvaluationRecord], objective: str, metric: Metric = PSNR
-) -> dict[str, EvaluationRecord]:
-    """The best, the median and the worst trial at the largest budget, and a diverged one, by their labels."""
-    done = [e for e in evaluations if e.status in OUTCOME_STATUSES]
-    if not done:
-        return {}
-    largest = max(evaluation.budget for evaluation in done)
-    trials = [evaluation for evaluation in done if evaluation.budget == largest]
+    done: pandas.DataFrame, objective: str, metric: Metric = PSNR
+) -> dict[str, tuple[ConfigurationId, float, int]]:
+    """The best, the median and the worst trial at the largest budget, and a diverged one, by their labels.
 
-    def loss(evaluation: EvaluationRecord) -> float | None:
-        return to_loss(getattr(evaluation, SCORE_OF[objective]), metric.larger_is_better)
-
-    ranked = sorted(
-        (trial for trial in trials if loss(trial) is not None), key=lambda trial: (loss(trial) or 0.0, trial.id)
+    Each is named by its configuration, budget and replicate.
+    """
+    trials = at_largest_budget(done)
+    ranked = trials[trials[SCORE_OF[objective]].notna()]
+    ranked = ranked.sort_values("sequence", kind="stable").sort_values(
+        SCORE_OF[objective], ascending=not metric.larger_is_better, kind="stable"
     )
-    places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1} if ranked else {}
+    places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1} if len(ranked) else {}
     chosen: dict[int, str] = {}
     for word, place in places.items():
         chosen.setdefault(place, word)
-    found = {f"{word}: {title(ranked[place], metric)}": ranked[place] for place, word in chosen.items()}
-    diverged = next((trial for trial in trials if trial.status == "diverged"), None)
-    if diverged is not None:
-        found[f"diverged: {title(diverged, metric)}"] = diverged
-    return dict(list(found.items())[:MOST_CURVES])
+    rows = [(word, ranked.iloc[place]) for place, word in chosen.items()]
+    diverged = trials[trials["status"] == "diverged"]
+    if len(diverged):
+        rows.append(("diverged", diverged.iloc[0]))
+    return {
+        f"{word}: {title(row, metric)}": (
+            ConfigurationId(*(int(row[name]) for name in ConfigurationId._fields)),
+            float(row["budget"]),
+            int(row["replicate"]),
+        )
+        for word, row in rows[:MOST_CURVES]
+    }
 
 
-def title(evaluation: EvaluationRecord, metric: Metric = PSNR) -> str:
-    """A label of an evaluation: configuration, trial, budget and score."""
-    configuration = str(evaluation.configuration_id)
-    found = evaluation.architecture_score
-    score = evaluation.one_shot_score if found is None else found
-    text = f"{configuration}, trial {evaluation.replicate}, {evaluation.budget:.4g} epochs"
-    return text if score is None else f"{text}, {metric.text(score)}{metric.of_unit}"
+def title(row: pandas.Series, metric: Metric = PSNR) -> str:
+    """A label of a row of ``results``: configuration, trial, budget and score."""
+    configuration = ConfigurationId(*(int(row[name]) for name in ConfigurationId._fields))
+    found = row["architecture_score"]
+    score = row["one_shot_score"] if found != found else found
+    text = f"{configuration}, trial {row['replicate']}, {row['budget']:.4g} epochs"
+    return text if score != score else f"{text}, {metric.text(float(score))}{metric.of_unit}"
