@@ -41,6 +41,7 @@ __all__ = [
     "epochs",
     "incumbents",
     "lease",
+    "names",
     "replay",
     "require_run",
     "results",
@@ -65,6 +66,12 @@ def runs(database: Database) -> list[RunSummary]:
     """All runs in the order in which they were made, each with the counts of its evaluations by budget."""
     with database.read() as session:
         return _summaries(session, select(*_RUN_COLUMNS).order_by(RUNS.c.id))
+
+
+def names(database: Database) -> list[str]:
+    """The names of all runs in the order in which they were made."""
+    with database.read() as session:
+        return list(session.scalars(select(RUNS.c.name).order_by(RUNS.c.id)))
 
 
 def show(database: Database, name: str) -> RunSummary:

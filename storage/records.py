@@ -6,6 +6,7 @@ printed after the database is closed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -56,6 +57,10 @@ class RunRecord:
     request: str | None = None
     note: str | None = None
     tags: tuple[str, ...] = ()
+
+    def has_tags(self, tags: Iterable[str]) -> bool:
+        """Whether it has all of these tags."""
+        return set(tags) <= set(self.tags)
 
     @property
     def state(self) -> str:

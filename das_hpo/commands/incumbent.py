@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, positive, say
+from das_hpo.commands.completing import add_run
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table, text_cell, write
 from spaces.errors import InvalidValueError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("run", metavar="RUN|GROUP", help="a run, or a group of runs (see das-hpo runs)")
+    add_run(parser, group=True)
     parser.add_argument(
         "--objective",
         choices=OBJECTIVES,

@@ -14,6 +14,7 @@ from das_hpo.commands.watching import View, add_view, show_best, show_best_of_ea
 from das_hpo.groups import Seeds, runs_of_group
 from das_hpo.progress import Snapshot
 from spaces.errors import InvalidValueError
+from storage.entries import RUN_REQUESTS
 
 if TYPE_CHECKING:
     from das_hpo.execution import RunOutcome
@@ -58,6 +59,9 @@ def execute(args: argparse.Namespace) -> int:
     shown = view(args, asked.name, url)
     if stored is not None and stored.status == "completed":
         say(f"the run {asked.name} is completed already")
+        return show_best(shown)
+    if stored is not None and stored.state in RUN_REQUESTS.values():
+        say(f"the run {asked.name} is {stored.state}: only `das-hpo resume {asked.name}` continues it")
         return show_best(shown)
     where = service(args)
 

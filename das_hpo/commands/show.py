@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, print_table
+from das_hpo.commands.completing import add_run
 from das_hpo.commands.incumbent import reading_record, record
 from das_hpo.commands.reading import reading
 from das_hpo.commands.runs import best_column, print_runs, row
@@ -21,7 +22,7 @@ RUNGS = ("budget", "queued", "running", "completed", "diverged", "failed")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("run", metavar="RUN|GROUP", help="a run, or a group of runs (see das-hpo runs)")
+    add_run(parser, group=True)
     add_database(parser)
     add_format(parser)
 

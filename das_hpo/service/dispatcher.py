@@ -37,6 +37,9 @@ from workers.transport.wire import DISPATCHER_PREFIX, Remote, format_address, pa
 FAREWELL_S = 1.0
 END_S = 2.5
 
+#: At the end of a cancelled run: how many seconds its workers may take to hear of it. They beat every 10 s by default.
+WITHDRAW_S = 15.0
+
 #: How many seconds a dispatcher that another process entered in the nameserver may take to answer.
 REACH_S = 2.0
 
@@ -197,6 +200,20 @@ class Dispatcher:
     def number_of_workers(self) -> int:
         """How many workers are alive."""
         return sum(worker.alive for worker in self.workers())
+
+    def withdraw(self, message: str) -> None:
+        """Takes all work back, and waits until the workers know: for a heartbeat of each, :data:`WITHDRAW_S` at most.
+
+        A worker that is not told by then goes on with what it computes, as if this process had been killed.
+        """
+        until = clock.monotonic() + WITHDRAW_S
+        leases = self._lease_manager.withdraw(message)
+        while not all(lease.told for lease in leases) and clock.monotonic() < until:
+            if self._stop.wait(0.05):
+                return
+        untold = sorted({lease.attempt.worker.name for lease in leases if not lease.told})
+        if untold:
+            log.warning("the workers %s did not hear in time that the run ends", ", ".join(untold))
 
     def worker_exited(self, name: str, why: str = "the worker's process ended") -> None:
         """A worker's process was seen to end: its attempts are lost at once, and not only when their leases end."""

@@ -167,6 +167,25 @@ class LeaseManager:
             self._registry.look(now)
             self._allocator.warn_of_waiting(now)
 
+    def withdraw(self, message: str) -> list[Lease]:
+        """The run ends: nothing is given out any more, and the next heartbeat of each worker tells it to stop.
+
+        Returns:
+            The leases that have ended so; each is ``told`` once its worker knows.
+        """
+        with self._queue.condition:
+            self.paused = True
+            leases = self._table.current()
+            try:
+                with self._queue.transaction():
+                    for lease in leases:
+                        self._queue.lost(lease.attempt, HANDED_BACK, message, False)
+            except Exception:
+                log.exception("attempts that were withdrawn could not be recorded; a resume takes them over")
+            for lease in leases:
+                self._table.retire(lease, counts=False, stop=True, requeue=True)
+            return leases
+
     def extend(self, now: float, seconds: float) -> None:
         """Extends every lease by ``seconds``: for that time no heartbeat could be received."""
         with self._queue.condition:

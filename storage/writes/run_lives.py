@@ -135,7 +135,8 @@ def delete_run(session: Session, name: str) -> DeletedRun:
     ]
     session.execute(delete(RunRow).where(RunRow.id == run_id))  # the foreign keys take the rest along
     _delete_unused(session, sorted(workers))
-    return DeletedRun(*counts, tokens)
+    configurations, evaluations = counts
+    return DeletedRun(configurations, evaluations, tokens)
 
 
 def _delete_unused(session: Session, workers: Sequence[int]) -> None:
