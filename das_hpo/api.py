@@ -186,7 +186,8 @@ def evaluate(
         progress: As for :func:`run`.
         **options: Those of ``das-hpo evaluate``: ``trials``, ``epochs``, ``settings``, ``workers`` and the others;
             ``space``, ``operations`` and ``data`` may be lists, which make several campaigns. With
-            ``until_decided=True`` (and ``margin``, ``max_trials``), trials are added until it is decided which is better.
+            ``until_decided=True`` (and ``margin``, ``max_trials``), trials are added until it is decided which is
+            better.
 
     Returns:
         One row for each campaign with the statistics of its trials; ``load_results(url, campaign)`` has the trials, and

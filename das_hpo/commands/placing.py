@@ -30,7 +30,7 @@ def add_placement(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> N
     )
     group.add_argument("--cpus-per-worker", type=positive, default=1, metavar="N", help="of slurm and ray: CPU cores")
     group.add_argument(
-        "--group",
+        "--job-name",
         default="das-hpo",
         metavar="NAME",
         help="of slurm and ray: names the workers that are started, shown and stopped together",
@@ -67,7 +67,7 @@ def placement(args: argparse.Namespace) -> Placement | None:
         return None
     return Placement(
         engine=args.engine,
-        group=args.group,
+        group=args.job_name,
         gpus_per_worker=args.gpus_per_worker,
         cpus_per_worker=args.cpus_per_worker,
         folder=args.engine_folder,

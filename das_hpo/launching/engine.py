@@ -86,7 +86,7 @@ class Placement:
         if self.cpus_per_worker < 1:
             raise InvalidValueError(f"--cpus-per-worker is 1 or more, got {self.cpus_per_worker}")
         if not self.group or not all(letter.isalnum() or letter in "._-" for letter in self.group):
-            raise InvalidValueError(f"--group is a word of letters, digits, '.', '_' and '-', got {self.group!r}")
+            raise InvalidValueError(f"--job-name is a word of letters, digits, '.', '_' and '-', got {self.group!r}")
         if self.walltime_s is not None:
             require_duration("walltime", self.walltime_s)
 

@@ -35,7 +35,7 @@ def test_a_groups_name_means_its_runs(lab: Database) -> None:
     """Each run once, in the order in which they are named."""
     assert runs_named(lab, ["c", "b7", "B", "none", "A"]) == ["c", "b7", "b0", "b10", "none", "a1"]
     assert runs_named(lab, []) == []
-    with pytest.raises(RunMissingError, match="no run is named 'D'.*groups of runs are B, A"):
+    with pytest.raises(RunMissingError, match=r"no run is named 'D'.*groups of runs are B, A"):
         runs_named(lab, ["B", "D"])
 
 
