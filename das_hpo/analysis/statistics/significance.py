@@ -166,6 +166,20 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95, questions: in
     )
     if not (len(a) and len(b)):
         return found
+    return _tested(found, a, b, design, fixed)
+
+
+def _tested(found: Comparison, a: FloatArray, b: FloatArray, design: Design, fixed: float) -> Comparison:
+    """The comparison with its test, numbers and intervals.
+
+    Args:
+        found: What is known before.
+        a: A's trials, partners first, minus infinity for diverged.
+        b: B's.
+        design: How they are paired.
+        fixed: The level at which a test of a number of trials that was fixed before gives the intervals.
+    """
+    level = found.difference_interval.level
     statistic, p_value = equality_test(np.concatenate([a, b]), design)
     shifts = difference_interval(a, b, design, fixed, p_value)
     if min(len(a), len(b)) < FEW:
@@ -179,7 +193,7 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95, questions: in
     saved = saved_by_pairs(np.concatenate([a, b]), superiority, design)
     bounds = interval_of_superiority(superiority, design, fixed, quantile, rejects(p_value, fixed), saved)
     shifts = replace(shifts, level=level)
-    p_value = any_time_p(p_value, len(a), len(b)) if sequential else p_value
+    p_value = any_time_p(p_value, len(a), len(b)) if found.sequential else p_value
     return replace(
         found,
         statistic=statistic,
