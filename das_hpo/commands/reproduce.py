@@ -66,7 +66,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(default: 50, as the paper; 5 with --quick)",
     )
     group.add_argument(
-        "--iterations", type=positive, metavar="N", help="brackets of each run of bohb (default: 128; 3 with --quick)"
+        "--iterations",
+        type=positive,
+        metavar="N",
+        help="brackets of each run of bohb; a run that has more is taken as it is, one that has fewer is extended "
+        "(default: 128; 3 with --quick)",
     )
     group.add_argument("--seed", type=natural, default=0, metavar="N", help="every random number follows from it")
     group.add_argument(
@@ -219,7 +223,7 @@ def _runs(runs: Sequence[Optimisation], url: str, where: Service, watch: Watch) 
         if run.status is None:
             summary = execution.execute(settings, url, where, stop=watch.stop, progress=watch)
         else:
-            changes = execution.Changes(iterations=settings.iterations)
+            changes = execution.Changes(iterations=max(settings.iterations, run.iterations))
             summary = execution.resume(settings.name, url, where, changes, stop=watch.stop, progress=watch)
         if summary.status != "completed":
             return _interrupted(summary)

@@ -66,7 +66,8 @@ def optimisations(url: str, plan: Plan, asked: Sequence[str]) -> list[Optimisati
     """The runs that ``bohb`` needs, complete or not; none if it is not asked for.
 
     Raises:
-        RunExistsError: If a name is taken by a run of other settings, or of more iterations; says what differs.
+        RunExistsError: If a name is taken by a run of other settings; says what differs. One of more iterations than
+            are asked for is taken as it is.
     """
     if "bohb" not in asked:
         return []
@@ -78,8 +79,6 @@ def optimisations(url: str, plan: Plan, asked: Sequence[str]) -> list[Optimisati
         iterations = 0
         if record is not None:
             iterations = int(record.settings.get("iterations", 0))
-            limits = ("time_limit_s", "evaluation_timeout_s")
-            shorter = iterations < settings.iterations
-            require_same_run(record, settings, ignored=(*limits, "iterations") if shorter else limits)
+            require_same_run(record, settings, ignored=("time_limit_s", "evaluation_timeout_s", "iterations"))
         found.append(Optimisation(settings, None if record is None else record.status, iterations))
     return found

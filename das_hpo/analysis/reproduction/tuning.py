@@ -9,7 +9,8 @@ compared are the trials.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,13 @@ class Tuned:
     """What there is of one optimisation; None stands for nothing yet.
 
     Attributes:
+        iterations: Brackets of the run; None if there is no run.
         evaluations: Its evaluations at all budgets.
         trials: Finished trials of its incumbent, on its own problem.
         elsewhere: Finished trials of its incumbent on the other data formation.
     """
 
+    iterations: int | None = None
     evaluations: pandas.DataFrame | None = None
     trials: pandas.DataFrame | None = None
     elsewhere: pandas.DataFrame | None = None
@@ -49,26 +52,27 @@ class Tuned:
         return float(completed.loc[completed["budget"] == completed["budget"].max(), "score"].max())
 
 
-def names(plan: Plan, campaign: paper.Campaign) -> tuple[str, str, str]:
-    """Of the run, of its incumbent's trials, and of those on the other data formation.
-
-    The run's iterations are in the names of the trials: a longer run may have another incumbent.
-    """
-    trials = f"{plan.prefix}-tuned-{plan.iterations}-{campaign.preset}"
-    return plan.optimisation(campaign).name, trials, f"{trials}-on-{_other(campaign.data)}"
+def trials_name(plan: Plan, campaign: paper.Campaign, iterations: int, *, elsewhere: bool = False) -> str:
+    """The name of the trials of an incumbent, with the run's iterations: a longer run may have another incumbent."""
+    name = f"{plan.prefix}-tuned-{iterations}-{campaign.preset}"
+    return f"{name}-on-{_other(campaign.data)}" if elsewhere else name
 
 
 def fresh_trials(
-    plan: Plan, campaign: paper.Campaign, hyperparameters: Mapping[str, Any], *, elsewhere: bool = False
+    plan: Plan,
+    campaign: paper.Campaign,
+    hyperparameters: Mapping[str, Any],
+    iterations: int,
+    *,
+    elsewhere: bool = False,
 ) -> CampaignSettings:
-    """Trials of an incumbent on its own problem, or on the other data formation."""
-    run, here, there = names(plan, campaign)
+    """Trials of the incumbent of a run of so many iterations, on its own problem or on the other data formation."""
     data = _other(campaign.data) if elsewhere else campaign.data
     return CampaignSettings(
-        name=there if elsewhere else here,
+        name=trials_name(plan, campaign, iterations, elsewhere=elsewhere),
         kind=SEARCH,
         hyperparameters=dict(hyperparameters),
-        label=run,
+        label=plan.optimisation(campaign).name,
         trials=plan.trials,
         budget=plan.epochs,
         settings=inverse_settings(campaign.space, campaign.operations, data, campaign.method, plan.choices),
@@ -89,15 +93,16 @@ def missing_trials(url: str, plan: Plan) -> list[CampaignSettings]:
     there = records_of(url)
     found = []
     for campaign in paper.BOHB_CAMPAIGNS:
-        run = names(plan, campaign)[0]
+        run = plan.optimisation(campaign).name
         if run not in there or there[run].status != "completed":
             continue
+        iterations = int(there[run].settings["iterations"])
         with open_database(url) as database:
             best = next(iter(queries.incumbents(database, run)), None)
         if best is None:
             continue
         for elsewhere in (False, True) if campaign.transfers else (False,):
-            asked = fresh_trials(plan, campaign, best.hyperparameters, elsewhere=elsewhere)
+            asked = fresh_trials(plan, campaign, best.hyperparameters, iterations, elsewhere=elsewhere)
             stored = there.get(asked.name)
             if stored is not None:
                 kept = replace(asked, trials=max(asked.trials, int(stored.settings.get("trials", 0))))
@@ -114,33 +119,48 @@ def load(url: str, plan: Plan) -> dict[paper.Campaign, Tuned]:
     from storage.frames import load_results
 
     there = records_of(url)
-    return _tuned(plan, {name: load_results(url, name) for name in _all_names(plan) if name in there})
-
-
-def read(rows: pandas.DataFrame, plan: Plan) -> dict[paper.Campaign, Tuned]:
-    """The same of exported results."""
-    by_run = dict(iter(rows.groupby("run")))
-    return _tuned(plan, {name: by_run[name] for name in _all_names(plan) if name in by_run})
-
-
-def _tuned(plan: Plan, frames: Mapping[str, pandas.DataFrame]) -> dict[paper.Campaign, Tuned]:
-    from das_hpo.analysis.statistics.samples import finished
-
-    def trials(name: str) -> pandas.DataFrame | None:
-        rows = finished(frames[name]) if name in frames else None
-        rows = None if rows is None else rows[rows["replicate"] < plan.trials]
-        return rows if rows is not None and len(rows) else None
-
     found = {}
     for campaign in paper.BOHB_CAMPAIGNS:
-        run, here, there = names(plan, campaign)
-        found[campaign] = Tuned(frames.get(run), trials(here), trials(there))
+        run = plan.optimisation(campaign).name
+        if run not in there:
+            found[campaign] = Tuned()
+            continue
+        iterations = int(there[run].settings["iterations"])
+        names = (run, *(trials_name(plan, campaign, iterations, elsewhere=elsewhere) for elsewhere in (False, True)))
+        frames = [load_results(url, name) if name in there else None for name in names]
+        found[campaign] = _tuned(plan, iterations, *frames)
     return found
 
 
-def _all_names(plan: Plan) -> Iterator[str]:
+def read(rows: pandas.DataFrame, plan: Plan) -> dict[paper.Campaign, Tuned]:
+    """The same of exported results; of several lengths of a run, the trials of the longest."""
+    by_run = dict(iter(rows.groupby("run")))
+    found = {}
     for campaign in paper.BOHB_CAMPAIGNS:
-        yield from names(plan, campaign)
+        pattern = re.compile(re.escape(trials_name(plan, campaign, 0)).replace("tuned\\-0", r"tuned\-(\d+)"))
+        lengths = [int(match[1]) for name in by_run if (match := pattern.fullmatch(str(name)))]
+        iterations = max(lengths, default=0)
+        names = [trials_name(plan, campaign, iterations, elsewhere=elsewhere) for elsewhere in (False, True)]
+        frames = [by_run.get(name) for name in (plan.optimisation(campaign).name, *names)]
+        found[campaign] = _tuned(plan, iterations or None, *frames)
+    return found
+
+
+def _tuned(
+    plan: Plan,
+    iterations: int | None,
+    evaluations: pandas.DataFrame | None,
+    here: pandas.DataFrame | None,
+    there: pandas.DataFrame | None,
+) -> Tuned:
+    from das_hpo.analysis.statistics.samples import finished
+
+    def trials(frame: pandas.DataFrame | None) -> pandas.DataFrame | None:
+        rows = None if frame is None else finished(frame)
+        rows = None if rows is None else rows[rows["replicate"] < plan.trials]
+        return rows if rows is not None and len(rows) else None
+
+    return Tuned(iterations, evaluations, trials(here), trials(there))
 
 
 def _other(data: str) -> str:

@@ -26,7 +26,10 @@ Found = Mapping[paper.Campaign, Tuned]
 Frames = Mapping[paper.Cell, "pandas.DataFrame"]
 
 HEAD = ("preset", "objective", "space", "operations", "data", "method")
-HYPERPARAMETER_COLUMNS = (*HEAD, "what", *HYPERPARAMETERS)
+#: Brackets of each of the paper's optimisations (section 5.1).
+PAPER_ITERATIONS = 128
+
+HYPERPARAMETER_COLUMNS = (*HEAD, "what", "iterations", *HYPERPARAMETERS)
 
 
 def hyperparameter_table(found: Found) -> Table:
@@ -36,8 +39,9 @@ def hyperparameter_table(found: Found) -> Table:
         head = {name: getattr(campaign, name) for name in HEAD}
         if tuned.trials is not None:
             first = tuned.trials.iloc[0]
-            records.append({**head, "what": "ours", **{name: _plain(first[name]) for name in HYPERPARAMETERS}})
-        records.append({**head, "what": "paper", **PRESETS[campaign.preset].to_dict()})
+            numbers = {"what": "ours", "iterations": tuned.iterations}
+            records.append({**head, **numbers, **{name: _plain(first[name]) for name in HYPERPARAMETERS}})
+        records.append({**head, "what": "paper", "iterations": PAPER_ITERATIONS, **PRESETS[campaign.preset].to_dict()})
     return Table.of(records, HYPERPARAMETER_COLUMNS)
 
 

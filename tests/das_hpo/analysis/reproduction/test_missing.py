@@ -30,15 +30,15 @@ def test_a_cell_is_missing_until_its_campaign_has_all_trials(tmp_path: Path) -> 
     assert missing.retrainings(url, PLAN, {}) == []
 
 
-def test_a_shorter_run_is_extended_and_a_longer_one_refused(tmp_path: Path) -> None:
-    """Two iterations are there: three continue it, two are complete, one is less than there is."""
+def test_a_shorter_run_is_extended_and_a_longer_one_taken_as_it_is(tmp_path: Path) -> None:
+    """Two iterations are there: three continue it, two and one are complete. Other settings are refused."""
     url = f"sqlite:///{tmp_path}/das.db"
     store_run(url, PLAN)
-    for iterations, complete in ((2, True), (3, False)):
+    for iterations, complete in ((1, True), (2, True), (3, False)):
         plan = dataclasses.replace(PLAN, iterations=iterations)
         first, *others = missing.optimisations(url, plan, ["bohb"])
         assert (first.status, first.iterations, first.complete) == ("completed", 2, complete)
         assert [(other.status, other.complete) for other in others] == [(None, False)] * 5
     assert missing.optimisations(url, PLAN, ["table1"]) == []
-    with pytest.raises(RunExistsError, match="--iterations is 2 there, 1 was asked for"):
-        missing.optimisations(url, dataclasses.replace(PLAN, iterations=1), ["bohb"])
+    with pytest.raises(RunExistsError, match="--max-budget is 50 there, 9 was asked for"):
+        missing.optimisations(url, dataclasses.replace(PLAN, epochs=9.0), ["bohb"])

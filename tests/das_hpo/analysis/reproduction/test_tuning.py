@@ -36,7 +36,7 @@ def store_run(url: str, plan: Plan, *, fresh: Hyperparameters | None = None, ite
     problem = {"operations": CAMPAIGN.operations, "data": CAMPAIGN.data, "objective": CAMPAIGN.objective}
     store(url, Run(run.name, evaluations, kind="run", settings=json.loads(json.dumps(run.to_dict())), **problem))  # type: ignore[arg-type]
     if fresh is not None:
-        asked = dataclasses.replace(tuning.fresh_trials(plan, CAMPAIGN, fresh.to_dict()), trials=2)
+        asked = dataclasses.replace(tuning.fresh_trials(plan, CAMPAIGN, fresh.to_dict(), plan.iterations), trials=2)
         trials = [Trial(20.0 + r, 21.0, 0, budget=50.0, replicate=r, seed=r, hyperparameters=fresh) for r in range(2)]
         store(url, Run(asked.name, trials, settings=json.loads(json.dumps(asked.to_dict()))))
 

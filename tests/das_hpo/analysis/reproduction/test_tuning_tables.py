@@ -34,7 +34,7 @@ def _world(shift: dict[str, float], *, elsewhere: float = 0.0, correlated: bool 
     for number, campaign in enumerate(paper.BOHB_CAMPAIGNS):
         trials = _rows(10 * number, shift[campaign.objective], correlated=correlated)
         moved = _rows(10 * number + 1, elsewhere) if campaign.transfers else None
-        found[campaign] = Tuned(None, trials, moved)
+        found[campaign] = Tuned(8, None, trials, moved)
         cells[campaign.cells[1]] = _rows(1000 + number, 0.0)
     return found, cells
 
@@ -61,7 +61,9 @@ def test_a_world_where_tuning_gives_nothing() -> None:
 def test_too_few_trials_decide_nothing(trials: int) -> None:
     """Neither none nor one of each."""
     found, cells = _world({"one-shot": 1.0, "architecture": 1.0})
-    found = {campaign: Tuned(None, tuned.trials.head(trials) if trials else None) for campaign, tuned in found.items()}
+    found = {
+        campaign: Tuned(8, None, tuned.trials.head(trials) if trials else None) for campaign, tuned in found.items()
+    }
     assert set(_verdicts(found, cells)) <= {"undecided", "no trials"}
     assert _verdicts({}, {}) == ["no trials"] * 5
 
@@ -72,7 +74,7 @@ def test_what_is_printed_of_an_optimisation() -> None:
     trials = _rows(0, 0.0, count=11)
     run = frames.optimisation(objective="one-shot")
     run = run.assign(one_shot_score=run["one_shot_psnr"], architecture_score=run["architecture_psnr"])
-    tuned = Tuned(run, trials)
+    tuned = Tuned(8, run, trials)
     table = tuning_tables.trials_table({campaign: tuned}, {campaign.cells[0]: _rows(1, 0.0)})
     ours, published = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
     assert (ours["hyperparameters"], published["hyperparameters"]) == ("ours", "paper")
@@ -81,6 +83,7 @@ def test_what_is_printed_of_an_optimisation() -> None:
     assert published["best_seen"] is None
     hyperparameters = tuning_tables.hyperparameter_table({campaign: tuned})
     first, second = (dict(zip(hyperparameters.columns, row, strict=True)) for row in hyperparameters.rows)
+    assert (first["iterations"], second["iterations"]) == (8, 128)
     assert first["alpha_learning_rate"] == trials["alpha_learning_rate"].iloc[0]
     assert second["alpha_learning_rate"] == PRESETS[campaign.preset].alpha_learning_rate
     assert tuning_tables.reading_table(table).rows[0][2] == "11"
