@@ -67,23 +67,21 @@ def store(url: str, *runs: Run) -> None:
                 )  # fmt: skip
                 known = set()
                 for index, trial in enumerate(run.trials):
-                    if trial.number not in known:
-                        known.add(trial.number)
-                        writes.add_configuration(
-                            session,
-                            run_id,
-                            NewConfiguration(
-                                ConfigurationId(0, 0, trial.number), trial.origin, {}, trial.hyperparameters.to_dict()
-                            ),
-                        )
-                    _evaluation(session, run, run_id, index, trial)
+                    store_trial(session, run, run_id, index, trial, new=trial.number not in known)
+                    known.add(trial.number)
                 writes.set_run_status(session, run_id, "completed")
 
 
-def _evaluation(session: Any, run: Run, run_id: int, index: int, trial: Trial) -> None:
+def store_trial(session: Any, run: Run, run_id: int, index: int, trial: Trial, *, new: bool = True) -> None:
+    """Writes one evaluation of a run, and its configuration if that is new."""
+    if new:
+        configuration = ConfigurationId(0, 0, trial.number)
+        writes.add_configuration(
+            session, run_id, NewConfiguration(configuration, trial.origin, {}, trial.hyperparameters.to_dict())
+        )
     spec = TrialSpec("inverse-1d", {}, trial.budget, trial.seed)
-    new = NewEvaluation(ConfigurationId(0, 0, trial.number), trial.replicate, spec)
-    evaluation_id = writes.queue_evaluation(session, run_id, new)
+    evaluation = NewEvaluation(ConfigurationId(0, 0, trial.number), trial.replicate, spec)
+    evaluation_id = writes.queue_evaluation(session, run_id, evaluation)
     if trial.status == "queued":
         return
     worker = WorkerInfo(f"host-{index % 2}", "host", 100 + index % 2, "cpu", "0")

@@ -33,11 +33,13 @@ def learning_curves(trials: Mapping[str, Sequence[Point]], metric: Metric = PSNR
                 values = numbers([np.nan if v is None else v for v in (getattr(p, f"{which}_{kind}") for p in curve)])
                 if all(value is None for value in values):
                     continue
-                words = f"{name}, {which}" if len(trials) > 1 else which
+                several = len(trials) > 1  # then the caption says which line is of what
                 traces.append(
                     {
                         "type": "scatter", "mode": "lines" if len(curve) > 1 else "markers", "x": epochs, "y": values,
-                        "name": text(words, 80), "line": {"color": colour(index), "width": 2, "dash": dash},
+                        "name": text(name if several else which, 60), "legendgroup": name if several else which,
+                        "showlegend": which == "training" or not several,
+                        "line": {"color": colour(index), "width": 2, "dash": dash},
                         "hovertemplate": "epoch %{x}: %{y}<extra></extra>",
                     }
                 )  # fmt: skip

@@ -34,7 +34,7 @@ def importance(results: Sequence[Importance]) -> Chart:
             }
         )  # fmt: skip
     height = 130 + (18 + 14 * len(results)) * len(names)
-    return chart(traces, x=axis("explained variance that is lost by shuffling (1 = all)"), y={}, height=height)
+    return chart(traces, x=axis("lost share of explained variance"), y={}, height=height)
 
 
 def parallel_coordinates(

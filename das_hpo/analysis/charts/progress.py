@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from das_hpo.analysis.charts.style import DASHES, GREY, Chart, axis, chart, colour, numbers, sample, text
+from das_hpo.analysis.charts.style import DASHES, GREY, Chart, axis, chart, colour, numbers, sample, text, time_unit
 from das_hpo.analysis.figures.progress import elapsed_s, in_order, running_best
 from das_hpo.analysis.figures.style import label_of
 from das_hpo.analysis.statistics import paired_budgets
@@ -41,7 +41,8 @@ def best_so_far(
         metric: Of all of them.
         over: ``evaluations`` or ``time``.
     """
-    unit, unit_s = _unit(runs.values())
+    ends_s = [np.nanmax(elapsed_s(done), initial=0.0) for each in runs.values() if len(done := finished(each))]
+    unit, unit_s = time_unit(float(max(ends_s, default=0.0)))
     traces: list[dict[str, Any]] = []
     ends: list[float] = []
     for index, (name, frame) in enumerate(runs.items()):
@@ -71,7 +72,7 @@ def best_so_far(
                     "legendgroup": f"{name}{thick}" if alone else name,
                     "showlegend": alone or thick,
                     "line": {
-                        "shape": "hv", "color": colour(index), "width": 3 if thick else 1.2,
+                        "shape": "hv", "color": colour(index), "width": 3 if thick else 1.6,
                         "dash": DASHES[index // 6 % len(DASHES)] if thick else "dot",
                     },
                     "hovertemplate": f"{text(name)}, {words}: %{{y}}<extra></extra>",
@@ -80,14 +81,6 @@ def best_so_far(
     title = "finished evaluations" if over == "evaluations" else f"{unit} since the first evaluation"
     along = axis(title, [0, *ends], whole=over == "evaluations", rangemode="tozero")
     return chart(traces, x=along, y=axis(f"best {label_of(value, metric)}"))
-
-
-def _unit(frames: Iterable[pandas.DataFrame]) -> tuple[str, float]:
-    """The unit of time in which the longest of the runs is read, and its seconds."""
-    longest = max(
-        (float(np.nanmax(elapsed_s(done), initial=0.0)) for f in frames if len(done := finished(f))), default=0.0
-    )
-    return next((unit for unit in (("hours", 3600.0), ("minutes", 60.0)) if longest > 2 * unit[1]), ("seconds", 1.0))
 
 
 def _changes(best: FloatArray) -> FloatArray:
@@ -139,7 +132,7 @@ def rungs(frame: pandas.DataFrame, value: str, metric: Metric = PSNR) -> Chart:
 
 
 def _configuration(key: Sequence[Any]) -> str:
-    return "(" + ", ".join(str(part) for part in key[-3:]) + ")"
+    return "-".join(str(part) for part in key[-3:])
 
 
 def box(values: FloatArray, place: float, hue: str, *, vertical: bool) -> dict[str, Any]:

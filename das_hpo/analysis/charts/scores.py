@@ -95,7 +95,7 @@ def _density(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> dict[str, Any]
 def labels(rows: pandas.DataFrame) -> list[str]:
     """What a point is, in words."""
     columns = (rows[name].tolist() for name in ("iteration", "stage", "number", "replicate", "budget"))
-    return [f"({i}, {s}, {n}), trial {r}, {b:.4g} epochs" for i, s, n, r, b in zip(*columns, strict=True)]
+    return [f"{i}-{s}-{n}, trial {r}, {b:.4g} epochs" for i, s, n, r, b in zip(*columns, strict=True)]
 
 
 def identities(rows: pandas.DataFrame) -> list[str]:

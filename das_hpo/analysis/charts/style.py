@@ -81,3 +81,8 @@ def sample(count: int, most: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
+
+
+def time_unit(longest_s: float) -> tuple[str, float]:
+    """The unit in which times up to the longest are read well, and its seconds."""
+    return next((unit for unit in (("hours", 3600.0), ("minutes", 60.0)) if longest_s > 2 * unit[1]), ("seconds", 1.0))

@@ -150,7 +150,7 @@ def results_grid(run: str, rows: tuple[ResultRecord, ...], summary: RunSummary, 
     )  # fmt: skip
     cells = [
         (
-            linked(f"({row.iteration}, {row.stage}, {row.number}), trial {row.replicate}",
+            linked(f"{row.iteration}-{row.stage}-{row.number}, trial {row.replicate}",
                    ADDRESSES.evaluation(run, identity(row))),
             row.budget, row.status, row.one_shot_score, row.architecture_score, row.origin, row.worker, row.attempts,
             row.duration_s, row.finished_at,

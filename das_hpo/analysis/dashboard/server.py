@@ -31,7 +31,7 @@ from storage.records import RunSummary
 MOST_PAGES = 64
 
 #: A page that took long to make is made again after so many times as long, at the earliest.
-REST = 10
+REST = 4
 
 STATIC = {
     "plotly.js": "text/javascript",

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ConfigSpace import ConfigurationSpace
+
 from das_hpo.durations import format_duration
+from das_hpo.optimisers.families import hyperband, random_search
+from das_hpo.optimisers.protocol import Problem
 from das_hpo.optimizer_settings import OptimizerSettings
 from spaces.errors import DasHpoError
 from storage.entries import FINISHED_STATUSES
@@ -98,11 +102,6 @@ def planned(run: RunRecord) -> tuple[int, float] | None:
 def _planned_of_brackets(run: RunRecord) -> tuple[int, float] | None:
     if run.optimizer not in _BRACKETED:
         return None
-    from ConfigSpace import ConfigurationSpace
-
-    from das_hpo.optimisers.families import hyperband, random_search
-    from das_hpo.optimisers.protocol import Problem
-
     settings = run.settings
     problem = Problem(
         space=ConfigurationSpace(),

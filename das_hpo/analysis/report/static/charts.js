@@ -1,6 +1,19 @@
 "use strict";
 // Draws the charts of a page with plotly.js, in the page's colours, as they come into sight.
 window.dasHpo = (() => {
+  // The colours of series, and what they become on a dark page.
+  const DARK = [
+    ["#0072B2", "#56A9E8"], ["#D55E00", "#F08A3C"], ["#009E73", "#2FC79A"], ["#CC79A7", "#E29BC3"],
+    ["#9A7B00", "#CBA72C"], ["#7F7F7F", "#A6A6A6"],
+  ];
+  const darkMode = matchMedia("(prefers-color-scheme: dark)");
+
+  function read(figure) {
+    let text = figure.querySelector("script").textContent;
+    if (darkMode.matches) DARK.forEach(([light, dark]) => { text = text.replaceAll(light, dark); });
+    return JSON.parse(text);
+  }
+
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   function layoutOf(given, narrow) {
@@ -34,7 +47,7 @@ window.dasHpo = (() => {
 
   function draw(figure) {
     const holder = figure.querySelector(".chart");
-    const chart = JSON.parse(figure.querySelector("script").textContent);
+    const chart = read(figure);
     const first = !holder.data;
     if (chart.layout.minwidth) holder.style.minWidth = `${chart.layout.minwidth}px`;
     const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "autoScale2d"] };
@@ -57,7 +70,7 @@ window.dasHpo = (() => {
   const figures = (root) => [...root.querySelectorAll("figure")];
   const watch = (root) => figures(root).forEach((figure) => near.observe(figure));
   const drawAll = () => figures(document).forEach(draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+  darkMode.addEventListener("change", () =>
     figures(document).filter((figure) => figure.querySelector(".chart").data).forEach(draw));
   addEventListener("beforeprint", drawAll);
   return { watch, draw, drawAll };

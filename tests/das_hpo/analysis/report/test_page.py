@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.das_hpo.analysis.report.chromium import EXECUTABLE, address, browser
 
 from das_hpo.analysis.report.page import sections_of, write_report
 from das_hpo.analysis.report.run_data import read
-from tests.das_hpo.analysis.report.chromium import EXECUTABLE, address, browser
 from tests.das_hpo.command import assert_one_line_error, das_hpo
 from tests.das_hpo.databases import store
 

@@ -1,15 +1,18 @@
-"""A real database and its report, for all tests of the report."""
+"""A real database, its report, and a browser, for all tests of pages."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 
 from spaces.hyperparameters import PRESETS, Hyperparameters
 from spaces.trial import Epoch
+from tests.browser import chromium
 from tests.das_hpo.command import das_hpo
 from tests.das_hpo.databases import Run, Trial, store, trials
 
@@ -79,3 +82,10 @@ def page(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert process.stderr == f"das-hpo: 5 runs in {path}\n"
     assert [entry.name for entry in path.parent.iterdir()] == ["report.html"]
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for the tests of a file: Playwright keeps an event loop, which others must not find."""
+    with chromium() as started:
+        yield started
