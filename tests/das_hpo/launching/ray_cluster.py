@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Says its address; "kill" ends a node as a machine that is lost does, "add" adds one, and the end of stdin ends."""
+    """Says its address; "kill" ends a node like a lost machine, "add" adds one; it ends with stdin."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
