@@ -102,11 +102,9 @@ class Cluster:
 
         With this limit a run with one worker always has the same order, whatever happens to the worker.
         """
-        if (
-            not self.own
-            or self.service.placement is not None
-            or (self.service.capacity is None and any(device != "cpu" for device in self.plan))
-        ):
+        if not self.own or not self.plan:
+            return None
+        if self.service.capacity is None and any(device != "cpu" for device in self.plan):
             return None
         return len(self.plan) * (self.service.capacity or 1)
 

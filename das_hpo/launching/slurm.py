@@ -57,7 +57,7 @@ for pid in "${{pids[@]}}"; do
 done
 # Neither stopped nor failed: the time is over. Where runs have work, this task is queued again.
 if (( ! told && ! failed )) && {demand} >/dev/null; then
-  exec scontrol requeue "$SLURM_JOB_ID"
+  exec scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"  # the job id alone may be that of the array
 fi
 exit "$failed"
 """
