@@ -76,7 +76,8 @@ def _das_table(problem: str, lines: pandas.DataFrame, met: list[Duel]) -> Iterat
 
 def _rank_table(suite: str, ranking: Ranking) -> Iterator[str]:
     """Mean ranks, and the share of runs that beat the plainest optimiser's and the default's."""
-    yield f"\n### {TITLES.get(suite, suite)}: {ranking.problems} problems, {ranking.runs} runs or more of each optimiser\n"
+    counts = f"{ranking.problems} problems, {ranking.runs} runs or more of each optimiser"
+    yield f"\n### {TITLES.get(suite, suite)}: {counts}\n"
     yield f"Friedman p = {ranking.p_value:.2g}; mean ranks differ at 5 % if they differ by {ranking.critical:.2f}\n"
     others = list(ranking.standings[0].shares)
     yield "| optimiser | mean rank | 95 % |" + "".join(f" runs better than {other}'s | 95 % |" for other in others)
