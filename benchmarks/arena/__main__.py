@@ -3,7 +3,7 @@
     python -m benchmarks.arena                      what docs/results/arena lacks, then the report
     python -m benchmarks.arena --report             the report alone
     python -m benchmarks.arena --quick              two problems of each suite, in a minute or two, nothing kept
-    python -m benchmarks.arena --suite das --seeds 20
+    python -m benchmarks.arena --suite das --problem one-shot-good-blur-600 --seeds 20
 
 Everything runs in this process, one evaluation after the other; results are kept after each problem and seed, and
 what is there is never computed again. Equal cost: a run ends when its budget is spent, and what halving spends on small
@@ -27,7 +27,7 @@ from benchmarks.arena.report import write
 from benchmarks.arena.results import ResultFile
 from benchmarks.arena.runs import SUITES, problems_of, run_all, tell
 from das_hpo.optimizer_registry import check_optimizer
-from spaces.errors import UsageError
+from spaces.errors import UnknownNameError, UsageError
 
 FOLDER = Path(__file__).parents[2] / "docs" / "results" / "arena"
 
@@ -44,14 +44,29 @@ def shortened(problem: Any) -> Any:
     return replace(problem, budgets=Budgets(budgets.least, budgets.most, limit, (limit,)))
 
 
-def play(suites: Sequence[str], optimizers: Sequence[str], seeds: int | None, folder: Path, *, quick: bool) -> None:
-    """Runs what the folder lacks of those suites."""
+def chosen(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[ArenaProblem]]:
+    """The problems that are asked for, by suite.
+
+    Raises:
+        UnknownNameError: For a problem that none of the suites has.
+    """
+    found: dict[str, Sequence[ArenaProblem]] = {s: problems_of(s, folder) for s in options.suite or SUITES}
+    names = [problem.name for problems in found.values() for problem in problems]
+    for name in options.problem or ():
+        if name not in names:
+            raise UnknownNameError("problem", name, names)
+    if options.problem:
+        found = {suite: [each for each in own if each.name in options.problem] for suite, own in found.items()}
+    if options.quick:
+        found = {suite: [shortened(problem) for problem in own[:2]] for suite, own in found.items()}
+    return found
+
+
+def play(options: argparse.Namespace, optimizers: Sequence[str], folder: Path) -> None:
+    """Runs what the folder lacks of the problems that are asked for."""
     results = ResultFile(folder / "runs.csv.gz")
-    for suite in suites:
-        problems: Sequence[ArenaProblem] = problems_of(suite, folder)
-        if quick:
-            problems = [shortened(problem) for problem in problems[:2]]
-        count = seeds or (2 if quick else SEEDS[suite])
+    for suite, problems in chosen(options, folder).items():
+        count = options.seeds or (2 if options.quick else SEEDS[suite])
         run_all(problems, optimizers, range(count), results, tell)
 
 
@@ -61,6 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benchmarks.arena", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--suite", choices=SUITES, action="append", help="these suites alone (default: all)")
+    parser.add_argument("--problem", metavar="NAME", action="append", help="these problems alone (default: all)")
     parser.add_argument(
         "--optimizer", metavar="NAME", action="append", help=f"these alone (default: {', '.join(OPTIMIZERS)})"
     )
@@ -72,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.seeds is not None and options.seeds < 1:
         parser.error(f"--seeds is 1 or more, got {options.seeds}")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    suites, optimizers = options.suite or SUITES, options.optimizer or OPTIMIZERS
+    optimizers = options.optimizer or OPTIMIZERS
     with tempfile.TemporaryDirectory() as nowhere:
         folder = options.folder or (Path(nowhere) if options.quick else FOLDER)
         try:
@@ -80,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
                 check_optimizer(name)
             folder.mkdir(parents=True, exist_ok=True)
             if not options.report:
-                play(suites, optimizers, options.seeds, folder, quick=options.quick)
+                play(options, optimizers, folder)
         except UsageError as error:
             parser.error(str(error))
         frame = ResultFile(folder / "runs.csv.gz").frame

@@ -7,7 +7,7 @@ ranks are averaged. Scores of different problems are never averaged, as their un
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,16 +26,14 @@ class Standing:
         optimizer: Its name.
         rank: Mean of its ranks; 1 is the best.
         rank_interval: 95 %, over draws of problems.
-        share: Of its runs that are better than the other's run of the same seed, ties counted half, averaged
-            over problems; 1/2 for the other itself.
-        share_interval: 95 %, over draws of problems.
+        shares: By another's name, the share of its runs that are better than the other's run of the same seed, ties
+            counted half, averaged over problems; 1/2 for the other itself. With 95 %, over draws of problems.
     """
 
     optimizer: str
     rank: float
     rank_interval: tuple[float, float]
-    share: float
-    share_interval: tuple[float, float]
+    shares: Mapping[str, tuple[float, tuple[float, float]]]
 
 
 @dataclass(frozen=True)
@@ -81,14 +79,15 @@ def critical_difference(optimizers: int, problems: int, level: float = 0.95) -> 
     return quantile * math.sqrt(optimizers * (optimizers + 1) / (6 * problems))
 
 
-def rank_optimizers(lines: pandas.DataFrame, other: str) -> Ranking:
-    """Ranks all optimisers of those lines, of one suite at one checkpoint each, and holds each against another one.
+def rank_optimizers(lines: pandas.DataFrame, others: Sequence[str]) -> Ranking:
+    """Ranks all optimisers of those lines, of one suite at one checkpoint each, and holds each against some others.
 
     Args:
         lines: One a problem, optimiser and seed.
-        other: With whom the runs of the same seed are compared.
+        others: With whom the runs of the same seed are compared; those that have none are left out.
     """
-    ranks, shares = problem_ranks(lines), shares_won(lines, other)
+    ranks = problem_ranks(lines)
+    shares = {other: shares_won(lines, other) for other in others if other in ranks.columns}
     problems, count = ranks.shape
     medians = lines.groupby(["problem", "optimizer"])["score"].median().unstack()
     p_value = math.nan
@@ -100,8 +99,10 @@ def rank_optimizers(lines: pandas.DataFrame, other: str) -> Ranking:
             optimizer=str(name),
             rank=float(ranks[name].mean()),
             rank_interval=_interval(ranks[name].to_numpy(), draws),
-            share=float(shares[name].mean()),
-            share_interval=_interval(shares[name].to_numpy(), draws),
+            shares={
+                other: (float(won[name].mean()), _interval(won[name].to_numpy(), draws))
+                for other, won in shares.items()
+            },
         )
         for name in ranks.columns
     ]

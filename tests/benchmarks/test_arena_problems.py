@@ -137,9 +137,10 @@ def test_pickled_data_is_read_and_nothing_else(protocol: int, tmp_path: Path, mo
     [
         (["--seeds", "0"], "--seeds is 1 or more, got 0"),
         (["--optimizer", "smac"], "bohb, hyperband, random, screening"),
+        (["--suite", "das", "--problem", "none"], "one-shot-good-blur-600"),
         (["--report"], "there are no results"),
     ],
-    ids=["seeds", "optimizer", "empty"],
+    ids=["seeds", "optimizer", "problem", "empty"],
 )
 def test_wrong_usage_is_refused(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -58,7 +58,7 @@ def test_the_critical_difference_is_the_published_one() -> None:
 def test_friedman_is_the_textbook_formula() -> None:
     """Without ties: chi square of 12 N / (k (k + 1)) times the sum of squares, on k - 1 degrees of freedom."""
     frame = lines(12, 1, (0.0, 0.1, 0.2, 0.3))
-    found = rank_optimizers(frame, "a")
+    found = rank_optimizers(frame, ["a"])
     mean = problem_ranks(frame).mean().to_numpy()
     statistic = 12 * 12 / (4 * 5) * (float((mean**2).sum()) - 4 * 25 / 4)
     assert found.p_value == pytest.approx(float(stats.chi2.sf(statistic, 3)))
@@ -67,10 +67,10 @@ def test_friedman_is_the_textbook_formula() -> None:
 
 def test_an_optimiser_that_is_better_everywhere_leads() -> None:
     """Its rank is 1 and all its runs are better, with intervals that hold nothing else."""
-    found = rank_optimizers(lines(24, 3, (20.0, 20.0, 0.0, 20.0)), "a")
+    found = rank_optimizers(lines(24, 3, (20.0, 20.0, 0.0, 20.0)), ["a", "nobody"])
     best = found.standings[0]
-    assert (best.optimizer, best.rank, best.share) == ("c", 1.0, 1.0)
-    assert best.rank_interval == best.share_interval == (1.0, 1.0)
+    assert (best.optimizer, best.rank, best.rank_interval) == ("c", 1.0, (1.0, 1.0))
+    assert best.shares == {"a": (1.0, (1.0, 1.0))}
     assert found.lead("c", "a") > found.critical
     assert math.isnan(found.lead("c", "nobody"))
     assert found.p_value < 1e-6

@@ -39,7 +39,7 @@ def benchmarks(best: str | None) -> dict[str, Ranking]:
             for problem in range(30)
             for name in OPTIMIZERS
         ]
-        found[suite] = rank_optimizers(pandas.DataFrame(rows), "random")
+        found[suite] = rank_optimizers(pandas.DataFrame(rows), ["random"])
     return found
 
 
@@ -63,14 +63,14 @@ def test_the_default_changes_only_where_it_is_decided(
 
 
 def test_nothing_is_taken_by_chance() -> None:
-    """In 60 worlds in which all are alike, at most one in ten has a winner."""
+    """In 40 worlds in which all are alike, at most four has a winner."""
     rng = np.random.default_rng(5)
     frame = real({}, seeds=10)
     winners = 0
-    for _ in range(60):
+    for _ in range(40):
         frame["score"] = rng.normal(-20, 0.5, len(frame))
         winners += taken(duels(frame), {}) is not None
-    assert winners <= 6
+    assert winners <= 4
 
 
 def test_the_report_says_what_was_found() -> None:
