@@ -11,11 +11,12 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas
 
+from benchmarks.populations import CONTESTS, Contest, Draw, diverging, normal, skewed, tied, two_kinds
+from benchmarks.stopping import stopping
 from das_hpo.analysis.reproduction import findings
 from das_hpo.analysis.reproduction.paper import DATA, OPERATIONS, Cell
 from das_hpo.analysis.statistics import (
@@ -31,48 +32,12 @@ from das_hpo.analysis.statistics import (
     variance_split,
 )
 from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, MARGIN, UNDECIDED, WORSE
-from das_hpo.analysis.statistics.differences import rounded
-from das_hpo.analysis.statistics.planning import Pilot, Question, power_curve, verdict_of
-from das_hpo.analysis.statistics.samples import FloatArray, Interval, worst_last
-from das_hpo.analysis.statistics.sequential import any_time_p
-from das_hpo.analysis.statistics.superiority import Design, effect_of, equality_test, observed
-from das_hpo.deciding import FIRST_LOOK, next_look
+from das_hpo.analysis.statistics.samples import FloatArray, Interval
 
-Draw = Callable[[np.random.Generator, int], FloatArray]
 DrawPairs = Callable[[np.random.Generator, int], tuple[FloatArray, FloatArray]]
 
 #: Draws from which the truth is computed where there is no formula.
 MANY = 1_000_000
-
-
-def normal(mean: float = 20.0, sd: float = 1.0) -> Draw:
-    """Normal trials."""
-    return lambda rng, n: rng.normal(mean, sd, n)
-
-
-def two_kinds(share: float, mean: float = 20.0) -> Draw:
-    """A share of the trials is 10 dB worse."""
-    return lambda rng, n: rng.normal(mean, 1, n) - 10 * (rng.random(n) < share)
-
-
-def tied(rng: np.random.Generator, n: int) -> FloatArray:
-    """Whole numbers."""
-    return np.round(rng.normal(20, 1, n))
-
-
-def skewed(rng: np.random.Generator, n: int) -> FloatArray:
-    """A sharp upper end and a long lower tail."""
-    return 20 - rng.exponential(2, n)
-
-
-def diverging(share: float, mean: float = 20.0, sd: float = 1.0) -> Draw:
-    """A share of the trials has no value."""
-    return lambda rng, n: np.where(rng.random(n) < share, np.nan, rng.normal(mean, sd, n))
-
-
-def narrow_kinds(mean: float) -> Draw:
-    """A third of the trials is 1 dB worse, and within a kind they hardly differ."""
-    return lambda rng, n: rng.normal(mean, 0.3, n) - (rng.random(n) < 1 / 3)
 
 
 SAMPLES: dict[str, Draw] = {
@@ -86,37 +51,6 @@ SAMPLES: dict[str, Draw] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """Two populations; ``shared`` is the correlation of trials of equal seed (normal populations alone)."""
-
-    first: Draw
-    second: Draw
-    equal: bool = False
-    shared: float = 0.0
-
-    def draw(self, rng: np.random.Generator, m: int, n: int) -> tuple[FloatArray, FloatArray]:
-        """So many trials of each."""
-        a, b = self.first(rng, m), self.second(rng, n)
-        if self.shared:  # b takes a share of a's luck
-            luck = a - (20.0 if self.equal else 20.5)
-            b = 20 + self.shared * luck + math.sqrt(1 - self.shared**2) * rng.normal(0, 1, n)
-        return a, b
-
-
-CONTESTS: dict[str, Contest] = {
-    "equal: normal": Contest(normal(), normal(), equal=True),
-    "equal: two kinds": Contest(two_kinds(0.5), two_kinds(0.5), equal=True),
-    "equal: tied": Contest(tied, tied, equal=True),
-    "equal: spread 5 to 1": Contest(normal(20, 5), normal(), equal=True),
-    "equal: 30 % diverge": Contest(diverging(0.3), diverging(0.3), equal=True),
-    "equal: 97 % diverge": Contest(diverging(0.97), diverging(0.97), equal=True),
-    "equal: seeds correlated 0.7": Contest(normal(), normal(), equal=True, shared=0.7),
-    "0.5 better: normal": Contest(normal(20.5), normal()),
-    "0.5 better: seeds correlated 0.7": Contest(normal(20.5), normal(), shared=0.7),
-    "10 better: spread 5 to 1": Contest(normal(30, 5), normal()),
-    "0.5 better, but 40 % diverge": Contest(diverging(0.4, 20.5), normal()),
-}
 SIZES = ((5, 5), (5, 75), (10, 75), (20, 20), (75, 75))
 
 
@@ -206,106 +140,6 @@ def contests(replications: int) -> Iterator[tuple[str, ...]]:
                 name, f"{m}, {n}", f"{rejected / replications:.1%}", str(covers), str(bounds), *shares,
                 f"{wrong / replications:.1%}",
             )  # fmt: skip
-
-
-#: What is decided with trials that are added until it is: the contest, and the true difference where it is no estimate.
-STOPPED: dict[str, tuple[Contest, float]] = {
-    **{name: (contest, 0.0) for name, contest in CONTESTS.items() if contest.equal and "97 %" not in name},
-    "0.25 better, the margin: normal, SD 0.3": (Contest(normal(20.25, 0.3), normal(20, 0.3)), 0.25),
-    "0.25 better, the margin: two kinds, SD 0.3": (Contest(narrow_kinds(20.25), narrow_kinds(20.0)), 0.25),
-    "0.25 better, the margin: 30 % diverge, SD 0.3": (
-        Contest(diverging(0.3, 20.25, 0.3), diverging(0.3, 20.0, 0.3)),
-        0.25,
-    ),
-    "equal: normal, SD 0.3": (Contest(normal(20, 0.3), normal(20, 0.3), equal=True), 0.0),
-    "0.5 better: normal": (CONTESTS["0.5 better: normal"], 0.5),
-    "0.5 better: seeds correlated 0.7": (CONTESTS["0.5 better: seeds correlated 0.7"], 0.5),
-    "1 better: normal": (Contest(normal(21), normal()), 1.0),
-    "2 better: normal": (Contest(normal(22), normal()), 2.0),
-}
-
-#: Trials at most, and after how many of each it is looked: at each, or where das-hpo evaluate does.
-MOST = 300
-EVERY = (*range(12, 61), *range(65, MOST + 1, 5))
-
-
-def looks() -> list[int]:
-    """Where ``das-hpo evaluate --until-decided`` looks with four workers."""
-    found = [FIRST_LOOK]
-    while found[-1] < MOST:
-        found.append(min(next_look(found[-1], 4), MOST))
-    return found
-
-
-def stopping(replications: int) -> Iterator[tuple[str, ...]]:
-    """Verdicts of trials that are added until it is decided."""
-    yield (
-        "populations",
-        "ever p < 5 %: fixed-sample test",
-        "ever p < 5 %: at any time",
-        "better",
-        "as good",
-        "worse",
-        "undecided",
-        "wrong",
-        "trials of each (mean)",
-        "fixed number for 80 %",
-    )
-    for name, (contest, difference) in STOPPED.items():
-        rng, paired = np.random.default_rng(7), bool(contest.shared)
-        naive, ever, used, wrong = 0, 0, 0, 0
-        verdicts = dict.fromkeys((BETTER, AS_GOOD, WORSE, UNDECIDED), 0)
-        for _ in range(replications):
-            a, b = rounded(*(worst_last(values) for values in contest.draw(rng, MOST, MOST)))
-            fixed, any_time = told_apart(a, b, paired)
-            naive += fixed
-            ever += any_time
-            for trials in looks():
-                verdict = verdict_of(a[:trials], b[:trials], MARGIN, paired=paired, sequential=True)
-                if verdict != UNDECIDED:
-                    break
-            used += trials
-            verdicts[verdict] += 1
-            wrong += (
-                (verdict == BETTER and difference <= 0)
-                or (verdict == WORSE and difference >= 0)
-                or (verdict == AS_GOOD and abs(difference) >= MARGIN)
-            )
-        shares = [f"{count / replications:.1%}" for count in verdicts.values()]
-        told = [f"{count / replications:.1%}" if contest.equal else "-" for count in (naive, ever)]
-        yield (
-            name,
-            *told,
-            *shares,
-            f"{wrong / replications:.1%}",
-            f"{used / replications:.0f}",
-            fixed_number(contest, difference),
-        )
-
-
-def told_apart(a: FloatArray, b: FloatArray, paired: bool) -> tuple[bool, bool]:
-    """Whether the test of a fixed number, and that which holds at any time, ever reject that both are equally good."""
-    naive = False
-    for trials in EVERY:
-        values, design = np.concatenate([a[:trials], b[:trials]]), Design(trials, trials, trials if paired else 0)
-        if abs(float(effect_of(values, observed(design), design).statistic())) < 1.8:
-            continue  # neither does, by far
-        p_value = equality_test(values, design)[1]
-        naive = naive or p_value < 0.05
-        if any_time_p(p_value, trials, trials) < 0.05:
-            return True, True
-    return naive, False
-
-
-def fixed_number(contest: Contest, difference: float) -> str:
-    """Trials of each of a fixed sample that gives the right verdict in 80 %; a dash where the truth is at the margin."""
-    if difference == MARGIN:
-        return "-"
-    rng = np.random.default_rng(3)
-    pilot = Pilot.of(*contest.draw(rng, 20_000, 20_000), paired=bool(contest.shared))
-    question = Question(difference, MARGIN, BETTER if difference else AS_GOOD)
-    needed = power_curve(pilot, question, [0.8], paired=pilot.paired).needed(0.8)
-    return "-" if needed is None else str(needed)
 
 
 def truth_of(contest: Contest) -> tuple[float, float]:

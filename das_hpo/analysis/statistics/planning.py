@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, UNDECIDED, WORSE
+from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, UNDECIDED, WORSE, oftener
 from das_hpo.analysis.statistics.differences import median_difference, rounded
 from das_hpo.analysis.statistics.samples import FloatArray, Values, rejects, worst_last
 from das_hpo.analysis.statistics.sequential import nominal_level
 from das_hpo.analysis.statistics.significance import LEAST_PAIRS
+from das_hpo.analysis.statistics.small_samples import FEW, welch
 from das_hpo.analysis.statistics.superiority import Design, equality_test
 from spaces.errors import InvalidValueError
 
@@ -166,17 +167,22 @@ def verdict_of(
     """
     m, n = len(first), len(second)
     design = Design(m, n, min(m, n) if paired and min(m, n) >= LEAST_PAIRS else 0)
-    level = nominal_level(level, m, n) if sequential else level
+    fixed = nominal_level(level, m, n) if sequential else level
 
     def side(shift: float) -> int:
         """Whether the difference is above the shift, or below; 0 if neither can be told."""
         statistic, p_value = equality_test(np.concatenate([first - shift, second]), design)
-        return int(np.sign(statistic)) if rejects(p_value, level) else 0
+        if min(m, n) < FEW:
+            other, bounds = welch(first - shift, second, fixed)
+            p_value = max(p_value, other if math.copysign(1, bounds.low + bounds.high) == np.sign(statistic) else 1.0)
+        return int(np.sign(statistic)) if rejects(p_value, fixed) else 0
 
     found = side(0.0)
     near = margin > 0 and (found == 0 or abs(median_difference(first, second)) < margin)
     if near and side(margin) < 0 and side(-margin) > 0:
-        return AS_GOOD
+        diverged = int(np.isinf(first).sum()), int(np.isinf(second).sum())
+        if oftener((m, n), diverged, level) == 0:
+            return AS_GOOD
     return {1: BETTER, -1: WORSE, 0: UNDECIDED}[found]
 
 
