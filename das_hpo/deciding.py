@@ -32,8 +32,16 @@ FIRST_LOOK = 12
 #: Each look has this share more trials than the one before.
 GROWTH = 0.25
 
+#: A look is at so many trials more than the one before, at least.
+LEAST_STEP = 2
+
 #: Where it is not known how many evaluations workers compute at a time, a round has so many of each campaign.
 ROUND = 8
+
+
+def next_look(trials: int, step: int) -> int:
+    """How many trials of each the look after one at so many is at; at least ``step`` more."""
+    return trials + max(round(GROWTH * trials), step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +202,7 @@ class Rounds:
         self.latest: Look | None = None
         self._url = url
         self._rule = rule
-        self._step = max(step, 2)
+        self._step = max(step, LEAST_STEP)
         self._resumed = False
 
     def following(self, looked: Callable[[Look, int | None], None] | None = None) -> list[CampaignSettings]:
@@ -207,7 +215,7 @@ class Rounds:
         self.latest = self._look({})
         names = self.latest.open_names
         least = min((self.campaigns[name].trials for name in names), default=self._rule.max_trials)
-        target = min(least + max(round(GROWTH * least), self._step), self._rule.max_trials)
+        target = min(next_look(least, self._step), self._rule.max_trials)
         wanted = self._extended(names, target) if least < target else []
         if looked is not None:
             looked(self.latest, target if wanted else None)

@@ -58,7 +58,13 @@ def execute(args: argparse.Namespace) -> int:
 def asked_campaigns(args: argparse.Namespace) -> list[CampaignSettings]:
     """The campaigns that the options ask for, each name once."""
     deciding = asked_to_decide(args)
-    found = [campaign for name in _runs_and_presets(args) for campaign in _campaigns(args, name)]
+    names = _runs_and_presets(args)
+    if deciding and names != list(dict.fromkeys(args.names)):
+        raise InvalidValueError(
+            "--until-decided compares presets and the incumbents of runs, and a group is several runs: name the runs "
+            f"({', '.join(names)})"
+        )
+    found = [campaign for name in names for campaign in _campaigns(args, name)]
     return to_decide(found) if deciding else found
 
 

@@ -66,9 +66,9 @@ def decide(comparison: Comparison, margin: float = MARGIN, *, one_sided: bool = 
     if not interval.defined:
         return Decision(UNDECIDED, equivalent=False, not_inferior=False, more_trials=None)
     wide = interval if math.isnan(comparison.family_interval.level) else comparison.family_interval
-    oftener = diverges_oftener(comparison)
-    equivalent = -margin < wide.low and wide.high < margin and oftener == 0
-    not_inferior = wide.low > -margin and oftener <= 0
+    more_often = diverges_oftener(comparison)
+    equivalent = -margin < wide.low and wide.high < margin and more_often == 0
+    not_inferior = wide.low > -margin and more_often <= 0
     corrected = rejects(comparison.p_holm, interval.level)
     if equivalent:
         verdict = AS_GOOD
@@ -80,17 +80,22 @@ def decide(comparison: Comparison, margin: float = MARGIN, *, one_sided: bool = 
         verdict = AS_GOOD if one_sided and not_inferior else UNDECIDED
     more: int | None = 0
     if verdict == UNDECIDED:  # how often trials diverge is another question than the margin's
-        more = None if oftener else more_trials(wide, comparison.difference, comparison.trials, margin)
+        more = None if more_often else more_trials(wide, comparison.difference, comparison.trials, margin)
     return Decision(verdict, equivalent, not_inferior, more)
 
 
 def diverges_oftener(comparison: Comparison) -> int:
     """1 if A diverges more often than B, -1 if B does, 0 if chance explains it (Fisher's exact test at the level)."""
-    (first, second), (a, b) = comparison.trials, comparison.diverged
+    return oftener(comparison.trials, comparison.diverged, comparison.difference_interval.level)
+
+
+def oftener(trials: tuple[int, int], diverged: tuple[int, int], level: float) -> int:
+    """As :func:`diverges_oftener`, of so many trials of which so many diverged."""
+    (first, second), (a, b) = trials, diverged
     if a * second == b * first:
         return 0
     p_value = float(stats.fisher_exact(np.array([[a, first - a], [b, second - b]])).pvalue)
-    if not rejects(p_value, comparison.difference_interval.level):
+    if not rejects(p_value, level):
         return 0
     return 1 if a * second > b * first else -1
 
