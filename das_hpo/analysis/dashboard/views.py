@@ -29,7 +29,7 @@ RUN_VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 #: So many runs of each kind and objective, the latest, are read for the charts of the first view.
-MOST_DRAWN = 12
+MOST_DRAWN = 6
 
 
 class LiveAddresses:

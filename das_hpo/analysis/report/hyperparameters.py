@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from das_hpo.analysis.charts.hyperparameters import importance, parallel_coordinates
+from das_hpo.analysis.charts.style import sample
 from das_hpo.analysis.report.addresses import Addresses
 from das_hpo.analysis.report.blocks import Block, Graph, Text
 from das_hpo.analysis.report.run_data import RunData
 from das_hpo.analysis.statistics.importance import LEAST_EVALUATIONS, Importance, hyperparameter_importance
+
+#: A forest of more evaluations of one budget would make a reader wait, and not change the picture.
+MOST_MODELLED = 1000
 
 #: A model that explains less of the variance it has not seen says nothing about hyperparameters.
 LEAST_EXPLAINED = 0.1
@@ -33,12 +37,12 @@ def importances(data: RunData) -> list[Importance]:
     """The importance at each budget that has enough evaluations, the smallest first."""
     done, larger = data.finished, data.metric.larger_is_better
     counts = done.groupby("budget").size()
-    return [
-        hyperparameter_importance(
-            done[done["budget"] == budget], data.value, data.hyperparameters, larger_is_better=larger
-        )
-        for budget in sorted(counts[counts >= LEAST_EVALUATIONS].index)
-    ]
+    found = []
+    for budget in sorted(counts[counts >= LEAST_EVALUATIONS].index):
+        rows = done[done["budget"] == budget]
+        rows = rows.iloc[sample(len(rows), MOST_MODELLED)]
+        found.append(hyperparameter_importance(rows, data.value, data.hyperparameters, larger_is_better=larger))
+    return found
 
 
 def _importance(found: list[Importance]) -> list[Block]:

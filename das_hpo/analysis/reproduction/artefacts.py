@@ -190,13 +190,24 @@ def turned(table: Table, heads: Sequence[str]) -> Table:
 
 
 def distribution_figure(target: str, frames: Mapping[paper.Cell, pandas.DataFrame]) -> Figure:
-    """The distributions of the trials behind a table, with a row for each cell."""
-    from das_hpo.analysis.figures.distributions import distributions
+    """The distributions of the trials behind a table beside the published numbers, a panel for each data formation."""
+    from das_hpo.analysis.figures.published import PublishedSample, beside_published
+    from das_hpo.analysis.reproduction import tables
 
-    rows = [row for row in paper.published_rows(target) if row.cell in frames]
-    return distributions(
-        {f"{row.cell.operations}, {row.cell.data}, {row.label}": frames[row.cell]["architecture_psnr"] for row in rows}
-    )
+    samples = {cell: tables.sample_of(frame) for cell, frame in frames.items()}
+    panels: dict[str, list[PublishedSample]] = {}
+    for row in tables.rows(target, samples):
+        cell = row.published.cell
+        if cell.source not in frames:
+            continue
+        values = frames[cell]["architecture_psnr"] if cell in frames else None
+        panels.setdefault(cell.data, []).append(
+            PublishedSample(
+                f"{cell.operations}, {row.published.label}", f"{cell.operations} operations", values, row.median,
+                row.maximum, row.published.median, row.published.maximum,
+            )
+        )  # fmt: skip
+    return beside_published(panels)
 
 
 def write_tables(folder: Path, name: str, complete: Table, text: str) -> None:

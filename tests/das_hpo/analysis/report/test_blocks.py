@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import math
 
-from matplotlib.figure import Figure
-
-from das_hpo.analysis.report.blocks import grid, picture
+from das_hpo.analysis.report.blocks import Bar, Drawing, Linked, Text, drawing, grid
 
 
 def test_tables_show_unknown_numbers_as_dashes() -> None:
@@ -18,10 +15,18 @@ def test_tables_show_unknown_numbers_as_dashes() -> None:
     assert grid("x", ("a",), []).rows == ()
 
 
-def test_a_picture_is_complete_in_itself() -> None:
-    """The SVG as a data URI, at the width at which it was drawn."""
-    shown = picture("a title", "a caption", Figure(figsize=(5, 3)))
-    kind, _, data = shown.source.partition("base64,")
-    assert kind == "data:image/svg+xml;"
-    assert b"<svg" in base64.b64decode(data)
-    assert (shown.title, shown.width) == ("a title", 440)
+def test_a_link_and_a_bar_stay_what_they_are() -> None:
+    """Cells that are no text are shown by the page; a column of PSNRs has two decimals."""
+    shown = grid("x", ("run", "done", "best PSNR (dB)"), [(Linked("a", "#a"), Bar(0.5, "1 of 2"), 21.456)])
+    assert shown.rows == ((Linked("a", "#a"), Bar(0.5, "1 of 2"), "21.46"),)
+
+
+def test_architectures_are_drawn_by_layer_or_edge() -> None:
+    """Layers by number, edges by the nodes that they join; the text of another task as it is."""
+    layers = drawing("best", "sequential:net,roll")
+    assert isinstance(layers, Drawing)
+    assert layers.groups == (("sequential, 2 layers", (("1", "net"), ("2", "roll"))),)
+    cells = drawing("best", "cell:net,roll,zero|net,net,net")
+    assert isinstance(cells, Drawing)
+    assert [edge for edge, _ in cells.groups[0][1]] == ["in → 1", "in → 2", "1 → 2"]
+    assert drawing("best", "3 layers of 64") == Text("best: 3 layers of 64")

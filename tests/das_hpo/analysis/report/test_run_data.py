@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from das_hpo.analysis.report.run_data import read, telling
 from spaces.hyperparameters import PRESETS
-from storage import queries
-from storage.engine import open_database
 
 
 def test_the_curves_are_of_telling_trials(url: str) -> None:
     """Best, median and worst at the largest budget, and a diverged one; none twice."""
-    with open_database(url) as database:
-        replay = queries.replay(database, queries.run(database, "h2").id)
-    found = telling(replay.evaluations, "architecture")
+    (data,) = read(url, ["h2"])
+    found = telling(data.finished, "architecture")
     assert [label.split(":")[0] for label in found] == ["best", "median", "worst", "diverged"]
-    psnrs = [e.architecture_score for e in replay.evaluations if e.architecture_score is not None]
-    chosen = [evaluation.architecture_score for evaluation in found.values()]
-    assert (chosen[0], chosen[2], chosen[3]) == (max(psnrs), min(psnrs), None)
-    assert next(iter(telling(replay.evaluations[:1], "architecture"))).startswith("best")
-    assert telling([], "architecture") == {}
+    rows = data.frame.set_index("replicate")["architecture_score"]
+    chosen = [rows[replicate] for _, _, replicate in found.values()]
+    assert (chosen[0], chosen[2]) == (rows.max(), rows.min())
+    assert chosen[3] != chosen[3]
+    assert next(iter(telling(data.finished[:1], "architecture"))).startswith("best")
+    assert telling(data.finished[:0], "architecture") == {}
+    assert [label.split(":")[0] for label in read(url, ["tuned"])[0].curves] == ["best", "median", "worst"]
 
 
 def test_runs_are_read_in_the_order_asked_for(url: str) -> None:
