@@ -24,6 +24,7 @@ from das_hpo.commands import (
     baseline,
     cancel,
     compare,
+    completion,
     dashboard,
     db,
     delete,
@@ -52,6 +53,7 @@ from das_hpo.commands import (
     workers,
 )
 from das_hpo.commands.command import Command, HelpFormatter, Parser
+from das_hpo.commands.completing import complete_runs
 from spaces.errors import DasHpoError
 from spaces.plugins import load_plugins, named
 from workers.worker.devices import check_kernel
@@ -87,6 +89,7 @@ COMMANDS: dict[str, Command] = {
     "db": db.COMMAND,
     "key": key.COMMAND,
     "tls": tls.COMMAND,
+    "completion": completion.COMMAND,
 }
 
 DESCRIPTION = "Optimise the hyperparameters of differentiable architecture search (DAS), and judge by statistics."
@@ -126,6 +129,7 @@ def add_command(verbs: argparse._SubParsersAction[Parser], name: str, command: C
         allow_abbrev=False,
     )
     command.configure(parser)
+    complete_runs(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show the traceback of an error")
     parser.set_defaults(execute=command.execute)
 
@@ -140,7 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None, debug: bool) -> int:
     try:
-        args = build_parser().parse_args(arguments)
+        parser = build_parser()
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks what the line could go on with
+            import argcomplete
+
+            argcomplete.autocomplete(parser)
+        args = parser.parse_args(arguments)
         debug = debug or args.verbose
         logs.start(verbose=debug)
         if "kernel" in args:

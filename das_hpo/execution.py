@@ -187,7 +187,8 @@ def stored_run(asked: RunSettings, url: str, *, resume: bool) -> RunRecord | Non
     if resume:
         require_same_run(stored, asked)
         return stored
-    hint = "" if stored.status == "completed" else f", or continue that one: das-hpo resume {asked.name}"
+    more = f"extend that one: das-hpo resume {asked.name} --iterations {2 * asked.iterations}"
+    hint = f", or {more if stored.status == 'completed' else f'continue that one: das-hpo resume {asked.name}'}"
     raise RunExistsError(f"there is a run named {asked.name!r} ({stored.state}): choose another --name{hint}")
 
 

@@ -26,6 +26,7 @@ from storage.records import (
     ConfigurationRecord,
     EpochRecord,
     EvaluationRecord,
+    Pace,
     Replay,
     ResultRecord,
     RunLease,
@@ -42,6 +43,7 @@ __all__ = [
     "incumbents",
     "lease",
     "names",
+    "pace",
     "replay",
     "require_run",
     "results",
@@ -152,6 +154,33 @@ def results(
             ResultRecord(**{**row, "settings": settings[row["run"]]})
             for row in session.execute(query.limit(limit)).mappings()
         ]
+
+
+def pace(database: Database, run: str) -> Pace | None:
+    """How long completed evaluations of a run's task and settings took, of all runs that retrain as it does.
+
+    Returns:
+        None if there is none.
+
+    Raises:
+        RunMissingError: If no run has that name.
+    """
+    columns = (RUNS.c.id, RUNS.c.name, RUNS.c.task, RUNS.c.task_settings, RUNS.c.objective, RUNS.c.settings)
+
+    def retrains(row: Any) -> bool:
+        return bool(row.objective == "architecture" or row.settings.get("retrain") == "always")
+
+    with database.read() as session:
+        asked = session.execute(select(*columns).where(RUNS.c.id == require_run(session, run))).one()
+        alike = [
+            row.id
+            for row in session.execute(select(*columns).where(RUNS.c.task == asked.task))
+            if row.task_settings == asked.task_settings and retrains(row) == retrains(asked)
+        ]
+        done = EVALUATIONS.c.run_id.in_(alike), EVALUATIONS.c.status == "completed"
+        sums = func.count(), func.sum(EVALUATIONS.c.budget), func.sum(EVALUATIONS.c.duration_s)
+        found = Pace(*session.execute(select(*sums).where(*done, EVALUATIONS.c.duration_s > 0)).one())
+        return found if found.evaluations else None
 
 
 def replay(database: Database, run_id: int) -> Replay:

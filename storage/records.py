@@ -258,6 +258,21 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How long evaluations took.
+
+    Attributes:
+        evaluations: How many were completed.
+        epochs: The sum of their budgets.
+        seconds: The sum of their durations, in the worker's seconds; of a batch the evaluation's share.
+    """
+
+    evaluations: int
+    epochs: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunLease:
     """Which process serves a run.
 

@@ -103,7 +103,7 @@ def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int
     where = service(args)
     from das_hpo import execution
 
-    with watching(verbose=args.verbose, quiet=args.quiet) as watch:
+    with watching(verbose=args.verbose, quiet=args.quiet, url=url) as watch:
         watch.expected = len(campaigns)
         ended = execution.execute_campaigns(campaigns, url, where, stop=watch.stop, progress=watch)
     print_table(numbers(url, [campaign.name for campaign in campaigns[: len(ended)]]), args)

@@ -20,6 +20,7 @@ from das_hpo.task_options import TASK_OPTIONS
 from spaces.errors import DatabaseMissingError, InvalidValueError, RunMissingError
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, load_task
+from spaces.texts import suggestion
 
 METHOD = TASK_OPTIONS["method"].default
 
@@ -136,7 +137,9 @@ def _incumbent(args: argparse.Namespace, name: str, task: Task) -> _What:
             best = queries.incumbents(database, name, objective=args.objective)
     except (RunMissingError, DatabaseMissingError) as error:
         presets = ", ".join(task.presets) or "it has none"
-        raise RunMissingError(f"{name!r} is no preset of {task.name} ({presets}), and {error}") from None
+        raise RunMissingError(
+            f"{name!r} is no preset of {task.name} ({presets}){suggestion(name, task.presets)}, and {error}"
+        ) from None
     if not best:
         require_computed(record, args.objective)
         raise RunMissingError(f"the run {name!r} has no result yet whose configuration could be evaluated")

@@ -10,7 +10,6 @@ from das_hpo.analysis.exports import EXPORTS
 from das_hpo.analysis.exports.source import read_run
 from das_hpo.analysis.exports.writing import check_target, export_run
 from das_hpo.commands.command import Command, add_database, say
-from das_hpo.commands.completing import completed_by_runs
 from das_hpo.commands.reading import reading
 from das_hpo.files import write_file
 from das_hpo.output import Table, csv_cell, render
@@ -22,7 +21,7 @@ FORMATS = ("csv", "parquet", "json")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    completed_by_runs(parser.add_argument("run", metavar="RUN", nargs="?", help="name of a run (default: all runs)"))
+    parser.add_argument("run", metavar="RUN", nargs="?", help="name of a run (default: all runs)")
     parser.add_argument(
         "-o",
         "--output",
@@ -120,7 +119,7 @@ COMMAND = Command(
     examples=(
         "das-hpo export -o results.csv",
         "das-hpo export my-run -o my-run.parquet",
-        "das-hpo export --to optuna my-run -o my-run.db && optuna-dashboard sqlite:///my-run.db",
+        "das-hpo export --to optuna my-run -o my-run.db",
         "das-hpo export --to deepcave my-run -o exports/my-run",
     ),
     configure=configure,

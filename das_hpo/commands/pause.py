@@ -24,7 +24,7 @@ COMMAND = Command(
     "given to workers, those that are being computed are finished and recorded, then the run's process ends and the "
     "run is 'paused'. Its workers are free for other runs at once. das-hpo resume continues it exactly where it was; "
     "das-hpo cancel does not wait for what is being computed.",
-    examples=("das-hpo pause my-run", "das-hpo pause my-run --wait 2h && das-hpo db backup copy.db"),
+    examples=("das-hpo pause my-run", "das-hpo pause my-run --wait 2h"),
     configure=configure,
     execute=execute,
 )

@@ -38,7 +38,7 @@ COMMAND = Command(
     summary="mark a run with words by which das-hpo runs --tag finds it",
     description="Adds tags to a run or campaign, removes others, and prints those that it has then. das-hpo runs --tag "
     "lists the runs that have a tag. Runs may go on meanwhile.",
-    examples=("das-hpo tag my-run paper blur", "das-hpo tag my-run --remove blur", "das-hpo runs --tag paper"),
+    examples=("das-hpo tag my-run paper blur", "das-hpo tag my-run --remove blur"),
     configure=configure,
     execute=execute,
 )
