@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from spaces.inverse_1d.registries import METHODS
 from storage import queries, writes
 from storage.engine import open_database
 from tests.das_hpo.command import GOOD, assert_one_line_error, das_hpo
@@ -23,7 +24,7 @@ from tests.das_hpo.command import GOOD, assert_one_line_error, das_hpo
         (("--space", "mesh"), ("'mesh'", "sequential, cell")),
         (("--operations", "bad"), ("'bad'", "good, all")),
         (("--data", "noise"), ("'noise'", "blur, downsampling")),
-        (("--method", "darts"), ("'darts'", "das, das-single")),
+        (("--method", "unheard-of"), ("'unheard-of'", ", ".join(METHODS))),
         (
             ("--optimizer", "grid"),
             ("'grid'", "bohb, hyperband, random, screening, tpe, cma-es", "package.module:function"),
