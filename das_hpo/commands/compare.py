@@ -342,6 +342,7 @@ def equal_cost_records(report: SideBySide) -> list[dict[str, Any]]:
             "objective": each.objective,
             **in_json({word: in_json({name: unknown(value) for name, value in each.score.items()})}),
             "to_evaluate": each.to_evaluate,
+            "without": each.without,
             "as_at_the_end": each.as_at_the_end,
             "comparison": each.comparison and in_json(comparison_record(each.comparison, report)),
         }
@@ -370,16 +371,17 @@ def unknown(value: Any) -> Any:
 COMMAND = Command(
     summary="statistics of runs, groups of runs, campaigns or presets side by side, with a verdict in words",
     description="Compares runs, groups of runs, campaigns (das-hpo evaluate, das-hpo baseline) and the trials of "
-    "presets: the best configuration under each objective with both scores, cost in evaluations, epochs and seconds, the signed "
-    "correlation of one-shot and architecture score, tests between the trials (Brunner-Munzel, in pairs where they "
-    "share ten seeds; between groups a t test over their runs; Holm) and what the data support. A run takes part with "
-    "the trials of its incumbent; without them nothing is decided of it, as an incumbent is the luckiest of many "
-    "evaluations: das-hpo evaluate makes them. Of a group, each run counts once, by its incumbent's trials. The "
-    "trials of presets must agree in problem, method, epochs and --set: else it says what differs, and compares "
-    "nothing. Runs and campaigns that are named are compared as they are, and the verdict says what differs. A "
-    "verdict is better, as good (within --margin), worse or undecided, with the number of trials that would decide. "
-    "csv has one row per subject; in json, an infinite difference (one side diverges too often) is the text Infinity "
-    "or -Infinity.",
+    "presets: the best configuration under each objective with both scores, cost in evaluations, epochs "
+    "and seconds, the signed correlation of one-shot and architecture score, tests between the trials "
+    "(Brunner-Munzel, in pairs where they share ten seeds; between groups a t test over their runs; "
+    "Holm) and what the data support. A run takes part with the trials of its incumbent; without them "
+    "nothing is decided of it, as an incumbent is the luckiest of many evaluations: das-hpo evaluate "
+    "makes them. Of a group, each run counts once, by its incumbent's trials. The trials of presets "
+    "must agree in problem, method, epochs and --set: else it says what differs, and compares nothing. "
+    "Runs and campaigns that are named are compared as they are, and the verdict says what differs. A "
+    "verdict is better, as good (within --margin), worse or undecided, with the number of trials that "
+    "would decide. csv has one row per subject; in json, an infinite difference (one side diverges too "
+    "often) is the text Infinity or -Infinity.",
     examples=(
         "das-hpo compare one-shot-run architecture-run",
         "das-hpo compare H1 H2 --space sequential --operations good --data blur",

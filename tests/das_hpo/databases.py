@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -123,7 +124,7 @@ def group(
     made = []
     for number, values in enumerate(scores):
         run = f"{name}-seed{number}"
-        rate = 0.001 + 1e-7 * int.from_bytes(run.encode()[-6:], "big") % 1e-2
+        rate = 0.001 + 1e-9 * (zlib.crc32(run.encode()) % 1_000_000)
         point = replace(PRESETS["H1"], alpha_learning_rate=rate)
         evaluated = [Trial(30.0 + number, 29.0 + number, hyperparameters=point, origin="model")]
         made.append(Run(run, evaluated, kind="run", settings={"group": name, **(settings or {})}, **rest))

@@ -31,6 +31,7 @@ class EqualCost:
         objective: What both optimise.
         score: By run: the score of its incumbent by then, from trials on fresh seeds; NaN if there are none.
         to_evaluate: The subjects whose incumbents by then have no trials on fresh seeds yet.
+        without: The runs that had no incumbent by then.
         as_at_the_end: Whether all these incumbents are those of the end.
         comparison: The test; None if trials are missing.
     """
@@ -41,6 +42,7 @@ class EqualCost:
     objective: str
     score: Mapping[str, float]
     to_evaluate: tuple[str, ...]
+    without: tuple[str, ...]
     as_at_the_end: bool
     comparison: Comparison | None = None
 
@@ -86,9 +88,10 @@ def _pair(one: Side, other: Side, level: float) -> EqualCost:
         to_evaluate=tuple(
             name
             for side in (one, other)
-            if any(trials[run.name] is None for run in side.runs)
+            if any(steps[run.name] is not None and trials[run.name] is None for run in side.runs)
             for name in side.subjects
         ),
+        without=tuple(name for name, step in steps.items() if step is None),
         as_at_the_end=all(run.steps and steps[run.name] == run.steps[-1] for run in runs),
         comparison=comparison,
     )
@@ -100,6 +103,11 @@ def at_equal_cost(compared: Sequence[EqualCost], metric_of: Subject, margin: flo
     said = []
     for each in compared:
         c = each.comparison
+        if each.without and not each.to_evaluate:
+            said.append(
+                f"{each.first} against {each.second} at equal cost: when the cheapest run had ended, after "
+                f"{each.worker_s:.0f} s of workers' time, {', '.join(each.without)} had no incumbent yet."
+            )
         if c is None or each.as_at_the_end:
             continue
         decision = decided(c, metric, margin)
