@@ -44,7 +44,7 @@ class Runs:
 
 
 def typical_score(values: Values) -> float:
-    """The pseudo-median of trials; minus infinity where diverged ones are too many (3 in 10 and more), NaN of none."""
+    """The pseudo-median of trials; minus infinity where more than about 3 in 10 diverged, NaN of none."""
     sample = worst_last(values)
     if not len(sample):
         return math.nan

@@ -88,7 +88,8 @@ class RunVariance:
     def _parts(self) -> list[tuple[float, int]]:
         """Each part of the variance with its degrees of freedom."""
         groups = [(between / n, n - 1) for n, between in zip(self.runs, self.between, strict=True) if n > 1]
-        return [*groups, (self.seeds, max(1, self.trials - 1))]
+        # A jackknifed variance of a pseudo-median varies more than that of a mean: one degree of freedom fewer.
+        return [*groups, (self.seeds, max(1, self.trials - 2))]
 
     def _decides(self, difference: float, margin: float, level: float) -> bool:
         """Whether an estimate that falls elsewhere by chance decides, too, with the probability :data:`POWER`."""
