@@ -11,8 +11,8 @@ from das_hpo.analysis.comparison.equal_cost import at_equal_cost
 from das_hpo.analysis.comparison.group_verdicts import group_verdict
 from das_hpo.analysis.comparison.orientation import decided
 from das_hpo.analysis.comparison.phrases import bounds, chance, more_trials, typical, within
-from das_hpo.analysis.comparison.stopping import stopping
 from das_hpo.analysis.comparison.replicates import to_evaluate
+from das_hpo.analysis.comparison.stopping import stopping
 from das_hpo.analysis.comparison.subjects import EVALUATIONS, Subject
 from das_hpo.analysis.comparison.title_question import title_question
 from das_hpo.analysis.statistics import Comparison, holm
