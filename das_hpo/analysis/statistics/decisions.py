@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import optimize, stats
 
 from das_hpo.analysis.statistics.samples import Interval, rejects
@@ -88,7 +89,7 @@ def diverges_oftener(comparison: Comparison) -> int:
     (first, second), (a, b) = comparison.trials, comparison.diverged
     if a * second == b * first:
         return 0
-    p_value = float(stats.fisher_exact([[a, first - a], [b, second - b]]).pvalue)
+    p_value = float(stats.fisher_exact(np.array([[a, first - a], [b, second - b]])).pvalue)
     if not rejects(p_value, comparison.difference_interval.level):
         return 0
     return 1 if a * second > b * first else -1

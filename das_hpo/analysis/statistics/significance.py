@@ -29,6 +29,9 @@ BRUNNER_MUNZEL = "brunner-munzel"
 #: Trials of equal seeds are taken as pairs from so many on: of fewer, no covariance can be estimated.
 LEAST_PAIRS = 10
 
+#: In the place of a corrected interval where none was made.
+NOT_CORRECTED = Interval.undefined(math.nan)
+
 
 @dataclass(frozen=True, slots=True)
 class Trials:
@@ -88,7 +91,7 @@ class Comparison:
     medians: tuple[float, float] = (math.nan, math.nan)
     trials: tuple[int, int] = (0, 0)
     diverged: tuple[int, int] = (0, 0)
-    family_interval: Interval = Interval.undefined(math.nan)
+    family_interval: Interval = NOT_CORRECTED
 
 
 def compare_all(samples: Sequence[Trials], *, level: float = 0.95) -> list[Comparison]:

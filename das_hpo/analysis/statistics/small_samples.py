@@ -21,8 +21,8 @@ FEW = 10
 def welch(first: FloatArray, second: FloatArray, level: float) -> tuple[float, Interval]:
     """Two-sided p of equal means, and the interval of their difference, whatever the spreads.
 
-    Diverged trials (minus infinity) lie below the worst that did not, by as much as all of those differ. Where one sample has one trial, the
-    spread of the other stands for both; p is 1 where there is no spread to judge by.
+    Diverged trials (minus infinity) lie below the worst that did not, by as much as all of those differ. Where one
+    sample has one trial, the spread of the other stands for both; p is 1 where there is no spread to judge by.
     """
     completed = np.concatenate([sample[np.isfinite(sample)] for sample in (first, second)])
     none = Interval(-math.inf, math.inf, level, "welch")
