@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -150,12 +152,13 @@ def _connected(address: str) -> Any:
         ClusterError: If it is not installed, or no cluster answers.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_gcs_server_request_timeout_seconds", str(CONNECT_S))
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(CONNECT_S))
     try:
         import ray
     except ImportError:
         raise ClusterError("Ray is not installed here: pip install 'das-hpo[ray]'") from None
     if not ray.is_initialized():
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
@@ -164,6 +167,10 @@ def _connected(address: str) -> Any:
                 f"no Ray cluster answers at {address!r}: start one with ray start --head, or name it with "
                 f"--ray-address ({said[:200]})"
             ) from None
+        if threading.current_thread() is threading.main_thread():
+            # Ray takes these signals over, on which this process would be aborted; the run's own end is an orderly one.
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     return ray
 
 
