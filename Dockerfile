@@ -32,8 +32,8 @@ RUN case "$DEVICE" in \
 
 FROM python:${PYTHON}-slim-bookworm
 COPY --from=build /opt/das-hpo /opt/das-hpo
-# Any user id may be given at run time (that of the key's owner), so what is written lies in folders open to all.
-RUN install -d -m 1777 /data /var/cache/das-hpo && useradd --uid 1000 --create-home das
+# Any user id may be given at run time, so what is written lies in folders open to all: a new volume takes their mode.
+RUN install -d -m 1777 /data /key /var/cache/das-hpo && useradd --uid 1000 --create-home das
 ENV PATH=/opt/das-hpo/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     OMP_NUM_THREADS=1 \

@@ -19,6 +19,7 @@ SLOW = {
     "million": "queries on a database of 1,000,000 evaluations",
     "ab": "steps, trials and service of two checkouts in turns, in one table",
     "calibration": "the open choices against the paper's tables",
+    "arena": "which optimiser should be taken, on real DAS runs and on others' benchmarks",
     "coverage": "how often intervals hold the truth, and how often verdicts are wrong",
 }
 

@@ -11,11 +11,12 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas
 
+from benchmarks.populations import CONTESTS, Contest, Draw, diverging, normal, skewed, tied, two_kinds
+from benchmarks.stopping import stopping
 from das_hpo.analysis.reproduction import findings
 from das_hpo.analysis.reproduction.paper import DATA, OPERATIONS, Cell
 from das_hpo.analysis.statistics import (
@@ -33,36 +34,10 @@ from das_hpo.analysis.statistics import (
 from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, MARGIN, UNDECIDED, WORSE
 from das_hpo.analysis.statistics.samples import FloatArray, Interval
 
-Draw = Callable[[np.random.Generator, int], FloatArray]
 DrawPairs = Callable[[np.random.Generator, int], tuple[FloatArray, FloatArray]]
 
 #: Draws from which the truth is computed where there is no formula.
 MANY = 1_000_000
-
-
-def normal(mean: float = 20.0, sd: float = 1.0) -> Draw:
-    """Normal trials."""
-    return lambda rng, n: rng.normal(mean, sd, n)
-
-
-def two_kinds(share: float, mean: float = 20.0) -> Draw:
-    """A share of the trials is 10 dB worse."""
-    return lambda rng, n: rng.normal(mean, 1, n) - 10 * (rng.random(n) < share)
-
-
-def tied(rng: np.random.Generator, n: int) -> FloatArray:
-    """Whole numbers."""
-    return np.round(rng.normal(20, 1, n))
-
-
-def skewed(rng: np.random.Generator, n: int) -> FloatArray:
-    """A sharp upper end and a long lower tail."""
-    return 20 - rng.exponential(2, n)
-
-
-def diverging(share: float, mean: float = 20.0) -> Draw:
-    """A share of the trials has no value."""
-    return lambda rng, n: np.where(rng.random(n) < share, np.nan, rng.normal(mean, 1, n))
 
 
 SAMPLES: dict[str, Draw] = {
@@ -76,29 +51,6 @@ SAMPLES: dict[str, Draw] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """Two populations; ``shared`` is the correlation of trials of equal seed (normal populations alone)."""
-
-    first: Draw
-    second: Draw
-    equal: bool = False
-    shared: float = 0.0
-
-
-CONTESTS: dict[str, Contest] = {
-    "equal: normal": Contest(normal(), normal(), equal=True),
-    "equal: two kinds": Contest(two_kinds(0.5), two_kinds(0.5), equal=True),
-    "equal: tied": Contest(tied, tied, equal=True),
-    "equal: spread 5 to 1": Contest(normal(20, 5), normal(), equal=True),
-    "equal: 30 % diverge": Contest(diverging(0.3), diverging(0.3), equal=True),
-    "equal: 97 % diverge": Contest(diverging(0.97), diverging(0.97), equal=True),
-    "equal: seeds correlated 0.7": Contest(normal(), normal(), equal=True, shared=0.7),
-    "0.5 better: normal": Contest(normal(20.5), normal()),
-    "0.5 better: seeds correlated 0.7": Contest(normal(20.5), normal(), shared=0.7),
-    "10 better: spread 5 to 1": Contest(normal(30, 5), normal()),
-    "0.5 better, but 40 % diverge": Contest(diverging(0.4, 20.5), normal()),
-}
 SIZES = ((5, 5), (5, 75), (10, 75), (20, 20), (75, 75))
 
 
@@ -170,10 +122,7 @@ def contests(replications: int) -> Iterator[tuple[str, ...]]:
             rejected, wrong, covers, bounds = 0, 0, Count(), Count()
             verdicts = dict.fromkeys((BETTER, AS_GOOD, WORSE, UNDECIDED), 0)
             for _ in range(replications):
-                a, b = contest.first(rng, m), contest.second(rng, n)
-                if contest.shared:  # b takes a share of a's luck
-                    luck = a - (20.0 if contest.equal else 20.5)
-                    b = 20 + contest.shared * luck + math.sqrt(1 - contest.shared**2) * rng.normal(0, 1, n)
+                a, b = contest.draw(rng, m, n)
                 seeds = range(m) if contest.shared else None
                 found = compare(Trials("a", a, seeds), Trials("b", b, seeds))
                 rejected += found.p_value < 0.05
@@ -346,6 +295,7 @@ def null_findings(replications: int) -> Iterator[tuple[str, ...]]:
 
 SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[tuple[str, ...]]]]] = {
     "contests": ("Two samples compared (level 95 %, margin 0.25)", contests),
+    "stopping": ("Trials added until it is decided (level 95 %, margin 0.25, at most 300 trials of each)", stopping),
     "samples": ("One sample", single_samples),
     "correlations": ("Correlations and regression", correlated),
     "variance": ("Variance between architectures", variance_shares),

@@ -60,6 +60,11 @@ class SQLiteQueue:
         """Whether all have their outcome."""
         return self.finished_count >= self.count
 
+    @property
+    def remaining(self) -> int:
+        """Those that were never given out."""
+        return self.count - self.given
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """One commit."""

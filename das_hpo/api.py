@@ -185,10 +185,13 @@ def evaluate(
         stop: As for :func:`run`.
         progress: As for :func:`run`.
         **options: Those of ``das-hpo evaluate``: ``trials``, ``epochs``, ``settings``, ``workers`` and the others;
-            ``space``, ``operations`` and ``data`` may be lists, which make several campaigns.
+            ``space``, ``operations`` and ``data`` may be lists, which make several campaigns. With
+            ``until_decided=True`` (and ``margin``, ``max_trials``), trials are added until it is decided which is
+            better.
 
     Returns:
-        One row for each campaign with the statistics of its trials; ``load_results(url, campaign)`` has the trials.
+        One row for each campaign with the statistics of its trials; ``load_results(url, campaign)`` has the trials, and
+        ``compare(list(frame["campaign"]))`` the verdict.
 
     Raises:
         DasHpoError: As :func:`run` does.
@@ -198,7 +201,7 @@ def evaluate(
     import pandas
 
     from das_hpo import execution
-    from das_hpo.commands import campaigns, evaluate
+    from das_hpo.commands import campaigns, deciding, evaluate
 
     database = database_url(url)
     if "task" in options:
@@ -207,9 +210,12 @@ def evaluate(
     args = arguments(evaluate.configure, asked, {"db": database, **options})
     wanted = campaigns.under_their_names(args, database, evaluate.asked_campaigns(args))
     with watched(stop, progress) as (event, tell):
-        ended = execution.execute_campaigns(wanted, database, service(args), stop=event, progress=tell)
+        if args.until_decided:
+            ended = deciding.execute(args, database, wanted, event, tell).outcomes
+        else:
+            ended = execution.execute_campaigns(wanted, database, service(args), stop=event, progress=tell)
     _raise_if_interrupted(ended[-1], stop)
-    table = campaigns.numbers(database, [campaign.name for campaign in wanted[: len(ended)]])
+    table = campaigns.numbers(database, [one.run for one in ended])
     return pandas.DataFrame(list(table.rows), columns=list(table.columns))
 
 

@@ -22,16 +22,24 @@ from pathlib import Path
 from das_hpo import __version__, logs
 from das_hpo.commands import (
     baseline,
+    cancel,
     compare,
+    completion,
     dashboard,
     db,
+    delete,
+    demand,
     evaluate,
     export,
     incumbent,
     key,
     nameserver,
+    note,
+    pause,
+    plan,
     presets,
     query,
+    rename,
     report,
     reproduce,
     results,
@@ -39,10 +47,13 @@ from das_hpo.commands import (
     run,
     runs,
     show,
+    tag,
     tls,
     worker,
+    workers,
 )
 from das_hpo.commands.command import Command, HelpFormatter, Parser
+from das_hpo.commands.completing import complete_runs
 from spaces.errors import DasHpoError
 from spaces.plugins import load_plugins, named
 from workers.worker.devices import check_kernel
@@ -51,8 +62,16 @@ from workers.worker.devices import check_kernel
 COMMANDS: dict[str, Command] = {
     "run": run.COMMAND,
     "resume": resume.COMMAND,
+    "pause": pause.COMMAND,
+    "cancel": cancel.COMMAND,
+    "delete": delete.COMMAND,
+    "rename": rename.COMMAND,
+    "note": note.COMMAND,
+    "tag": tag.COMMAND,
     "nameserver": nameserver.COMMAND,
     "worker": worker.COMMAND,
+    "workers": workers.COMMAND,
+    "demand": demand.COMMAND,
     "runs": runs.COMMAND,
     "show": show.COMMAND,
     "results": results.COMMAND,
@@ -60,6 +79,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": evaluate.COMMAND,
     "baseline": baseline.COMMAND,
     "compare": compare.COMMAND,
+    "plan": plan.COMMAND,
     "report": report.COMMAND,
     "dashboard": dashboard.COMMAND,
     "reproduce": reproduce.COMMAND,
@@ -69,6 +89,7 @@ COMMANDS: dict[str, Command] = {
     "db": db.COMMAND,
     "key": key.COMMAND,
     "tls": tls.COMMAND,
+    "completion": completion.COMMAND,
 }
 
 DESCRIPTION = "Optimise the hyperparameters of differentiable architecture search (DAS), and judge by statistics."
@@ -108,6 +129,7 @@ def add_command(verbs: argparse._SubParsersAction[Parser], name: str, command: C
         allow_abbrev=False,
     )
     command.configure(parser)
+    complete_runs(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, and show the traceback of an error")
     parser.set_defaults(execute=command.execute)
 
@@ -122,7 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None, debug: bool) -> int:
     try:
-        args = build_parser().parse_args(arguments)
+        parser = build_parser()
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks what the line could go on with
+            import argcomplete
+
+            argcomplete.autocomplete(parser)
+        args = parser.parse_args(arguments)
         debug = debug or args.verbose
         logs.start(verbose=debug)
         if "kernel" in args:

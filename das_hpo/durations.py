@@ -42,6 +42,9 @@ RANGES: dict[str, DurationRange] = {
     "time-limit": DurationRange("1s", "365d"),
     "evaluation-timeout": DurationRange("1s", "365d"),  # below, every evaluation would fail
     "failing": DurationRange("1s", "24h"),  # no option: see das_hpo.launching.cluster.Service
+    "walltime": DurationRange("1m", "365d"),
+    "max-time": DurationRange("1s", "365d"),
+    "grace": DurationRange("0s", "24h"),
     "timeout": DurationRange("1s", "7d"),
 }
 

@@ -1,6 +1,7 @@
 """Executes runs and campaigns, new ones and interrupted ones; ``running.py`` does it for one stored run.
 
     execute(settings, url, service)                a new run             (das-hpo run)
+    execute_runs(runs, url, service)               what is short         (das-hpo run --seeds)
     execute_campaigns(campaigns, url, service)     what is missing       (das-hpo evaluate, baseline, reproduce)
     resume(name, url, service)                     an interrupted run    (das-hpo resume)
 
@@ -22,7 +23,7 @@ from das_hpo.campaigns.campaign import CampaignSettings
 from das_hpo.campaigns.matching import continued
 from das_hpo.campaigns.work import make_campaign
 from das_hpo.differences import require_same_code, require_same_run
-from das_hpo.launching.cluster import Service, cluster_of
+from das_hpo.launching.cluster import Cluster, Service, cluster_of
 from das_hpo.progress import Snapshot
 from das_hpo.running import Execution, RunOutcome, patiently
 from das_hpo.service.queue import Attempt
@@ -30,6 +31,7 @@ from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
 from das_hpo.settings import RunSettings
 from spaces.errors import (
+    ClusterError,
     DasHpoError,
     DatabaseMissingError,
     InvalidValueError,
@@ -41,9 +43,10 @@ from spaces.task_registry import DEFAULT_TASK, fingerprint, load_task
 from storage import queries, writes
 from storage.engine import Database, open_database
 from storage.entries import NewRun
+from storage.groups import require_free
 from storage.records import Replay, RunRecord
 
-__all__ = ["RunOutcome", "Service", "execute", "execute_campaigns", "resume", "stored_run"]
+__all__ = ["RunOutcome", "Service", "execute", "execute_campaigns", "execute_runs", "resume", "stored_run"]
 
 #: A commit waits for so long for another process's; then it fails, and is tried again.
 BUSY_TIMEOUT_S = 2.0
@@ -72,26 +75,95 @@ def execute(
         UsageError: For what cannot be asked for, such as a name that is taken.
         DasHpoError: If nameserver, database, key or device cannot be used.
     """
+    (outcome,) = execute_runs([settings], url, service, stop=stop, progress=progress)
+    return outcome
+
+
+def execute_runs(
+    runs: Sequence[RunSettings],
+    url: str,
+    service: Service,
+    *,
+    resume: bool = False,
+    stop: threading.Event | None = None,
+    progress: Callable[[Snapshot], None] | None = None,
+) -> list[RunOutcome]:
+    """Executes runs one after the other, on the same workers. If one is refused, nothing of any is done.
+
+    Args:
+        runs: The runs; the time limit of each counts from its own beginning.
+        url: The database; made if there is none.
+        service: Where and by whom they are evaluated.
+        resume: Whether runs that are there already, with the same settings, are continued; completed ones are left as
+            they are.
+        stop: Ends the one that is going on, and begins no other, when it is set.
+        progress: Is told where the one that is going on is.
+
+    Returns:
+        How each ended that was not completed before; after a signal, the others are not begun.
+
+    Raises:
+        UsageError: For what cannot be asked for, such as a name that is taken.
+        DasHpoError: If nameserver, database, key or device cannot be used.
+    """
     from das_hpo.optimisers.queue import check_new_run
 
-    check_new_run(settings)
-    new = run_of(settings)
+    known = [(asked, _known(asked, url, resume=resume)) for asked in runs]
+    short = [(asked, stored) for asked, stored in known if stored is None or stored.status != "completed"]
+    for asked, stored in short:
+        if stored is None:
+            check_new_run(asked)
+        else:
+            _changed(stored, Changes(), fingerprint(asked.configured_task()))
     stop = stop or threading.Event()
+    outcomes: list[RunOutcome] = []
     with (
-        cluster_of(service.with_tasks(settings.task), stop) as cluster,
+        cluster_of(service.with_tasks(*(asked.task for asked, _ in short)), stop) as cluster,
         open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
     ):
         if stop.is_set():
             raise KeyboardInterrupt
-        patiently(lambda: _create(database, new), stop, service.failing_s)
-        record = queries.run(database, new.name)
-        try:
-            return Execution(database, record, make_optimisation, cluster, stop, progress).run()
-        except DasHpoError:
-            # Refused before anything was asked of anybody, as for an address that is not ours: nothing is left behind.
-            with contextlib.suppress(DasHpoError), database.begin() as session:
-                writes.remove_run_not_begun(session, record.id)
-            raise
+        for asked, stored in short:
+            if stored is None:
+                outcomes.append(_begin(asked, database, cluster, stop, progress))
+            else:
+                now = fingerprint(asked.configured_task())
+                execution = Execution(database, stored, make_optimisation, cluster, stop, progress)
+                outcomes.append(execution.run(asked.time_limit_s, _changed(stored, Changes(), now), now))
+            if stop.is_set():
+                break
+    return outcomes
+
+
+def _known(asked: RunSettings, url: str, *, resume: bool) -> RunRecord | None:
+    """As :func:`stored_run`; a run that another process is running is refused, too."""
+    stored = stored_run(asked, url, resume=resume)
+    if stored is not None and stored.active:
+        raise ClusterError(
+            f"the run {stored.name!r} is being run by another process: stop that one first, or, if its machine was "
+            "lost, try again in half a minute"
+        )
+    return stored
+
+
+def _begin(
+    asked: RunSettings,
+    database: Database,
+    cluster: Cluster,
+    stop: threading.Event,
+    progress: Callable[[Snapshot], None] | None,
+) -> RunOutcome:
+    """Executes a run that is not there yet."""
+    new = run_of(asked)
+    patiently(lambda: _create(database, new), stop, cluster.service.failing_s)
+    record = queries.run(database, new.name)
+    try:
+        return Execution(database, record, make_optimisation, cluster, stop, progress).run()
+    except DasHpoError:
+        # Refused before anything was asked of anybody, as for an address that is not ours: nothing is left behind.
+        with contextlib.suppress(DasHpoError), database.begin() as session:
+            writes.remove_run_not_begun(session, record.id)
+        raise
 
 
 def stored_run(asked: RunSettings, url: str, *, resume: bool) -> RunRecord | None:
@@ -104,16 +176,19 @@ def stored_run(asked: RunSettings, url: str, *, resume: bool) -> RunRecord | Non
 
     Raises:
         RunExistsError: If the name is taken: by any run unless ``resume``, else by one with other settings.
+        InvalidValueError: If the name is a group's, or the group's name is a run's.
     """
     try:
         with open_database(url) as database:
+            require_free(database, asked.name, asked.group)
             stored = queries.run(database, asked.name)
     except (DatabaseMissingError, RunMissingError):
         return None
     if resume:
         require_same_run(stored, asked)
         return stored
-    hint = "" if stored.status == "completed" else f", or continue that one: das-hpo resume {asked.name}"
+    more = f"extend that one: das-hpo resume {asked.name} --iterations {2 * asked.iterations}"
+    hint = f", or {more if stored.status == 'completed' else f'continue that one: das-hpo resume {asked.name}'}"
     raise RunExistsError(f"there is a run named {asked.name!r} ({stored.state}): choose another --name{hint}")
 
 
@@ -153,17 +228,40 @@ def execute_campaigns(
         open_database(url, create=True, busy_timeout_s=BUSY_TIMEOUT_S) as database,
     ):
         for asked in campaigns:
-            record = _stored_campaign(database, asked, stop, service)
-            campaign = continued(record, asked)
-            if record.status != "completed" or CampaignSettings.from_mapping(record.settings) != campaign:
-                execution = Execution(database, record, make_campaign, cluster, stop, progress)
-                outcomes.append(execution.run(settings=campaign.to_dict()))
-            else:
-                work, _ = make_campaign(queries.replay(database, record.id), Recorder(database, record.id), None)
-                outcomes.append(RunOutcome(record.name, record.status, None, work.snapshot(), signalled=False))
+            outcomes.append(extend_campaign(database, asked, cluster, stop, progress))
             if outcomes[-1].status != "completed":
                 break
     return outcomes
+
+
+def extend_campaign(
+    database: Database,
+    asked: CampaignSettings,
+    cluster: Cluster,
+    stop: threading.Event,
+    progress: Callable[[Snapshot], None] | None,
+    time_limit_s: float | None = None,
+) -> RunOutcome:
+    """Executes what is missing of one campaign, which is made if there is none of its name.
+
+    Args:
+        database: Where it is.
+        asked: The campaign, which its task has agreed to.
+        cluster: By whom it is evaluated.
+        stop: Ends it when it is set.
+        progress: Is told where it is.
+        time_limit_s: Seconds after which it ends; None for what its settings say.
+
+    Raises:
+        RunExistsError: If the name is taken by a run, or by a campaign with other settings.
+    """
+    record = _stored_campaign(database, asked, stop, cluster.service)
+    campaign = continued(record, asked)
+    if record.status != "completed" or CampaignSettings.from_mapping(record.settings) != campaign:
+        execution = Execution(database, record, make_campaign, cluster, stop, progress)
+        return execution.run(time_limit_s, settings=campaign.to_dict())
+    work, _ = make_campaign(queries.replay(database, record.id), Recorder(database, record.id), None)
+    return RunOutcome(record.name, record.status, None, work.snapshot(), signalled=False)
 
 
 def _stored_campaign(database: Database, asked: CampaignSettings, stop: threading.Event, service: Service) -> RunRecord:
@@ -260,6 +358,7 @@ def _changed(record: RunRecord, changes: Changes, now: str) -> dict[str, Any]:
 
 
 def _create(database: Database, new: NewRun) -> None:
+    require_free(database, new.name, new.settings.get("group") if new.kind == "run" else None)
     with database.begin() as session:
         writes.create_run(session, new)
 

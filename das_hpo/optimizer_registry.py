@@ -31,6 +31,7 @@ OPTIMIZERS: dict[str, Entry] = {
     "bohb": Entry("das_hpo.optimisers.families:bohb", ALL_SETTINGS),
     "hyperband": Entry("das_hpo.optimisers.families:hyperband", ("brackets",)),
     "random": Entry("das_hpo.optimisers.families:random_search", ()),
+    "screening": Entry("das_hpo.optimisers.families:screening", ()),
     "tpe": Entry("das_hpo.optimisers.families:tpe", ("brackets", "parallel", "random_fraction")),
     "cma-es": Entry("das_hpo.optimisers.families:cma_es", ("brackets",)),
 }

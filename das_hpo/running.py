@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from das_hpo.durations import format_duration
 from das_hpo.launching.cluster import Cluster
 from das_hpo.progress import Snapshot
-from das_hpo.service.ownership import LEASE_S, Ownership
+from das_hpo.service.ownership import Ownership
 from das_hpo.service.queue import Attempt
 from das_hpo.service.recorded_queue import RecordedQueue
 from das_hpo.service.recorder import Recorder
@@ -23,6 +23,7 @@ from spaces import clock
 from spaces.errors import ClusterError, DasHpoError, DatabaseBusyError, StorageError
 from storage import queries, writes
 from storage.engine import Database
+from storage.entries import RUN_REQUESTS
 from storage.records import Replay, RunRecord
 from storage.spool import Spool
 
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 #: After the end of new work, running evaluations are awaited for so long.
 GRACE_S = 1.0
+
+#: How often it is looked whether the run's user wants it to end, and how often the lease is renewed at least.
+REQUEST_S = 3.0
+
+#: Why a run ends, by what its user has asked for.
+ASKED = {"cancel": "it was cancelled", "pause": "it was paused"}
 
 #: How often the run is looked after: its limits, its lease, its progress.
 _TICK_S = 0.2
@@ -46,10 +53,10 @@ class RunOutcome:
 
     Attributes:
         run: Its name.
-        status: ``completed`` or ``interrupted``.
-        message: Why it was interrupted; None if it was not.
+        status: ``completed``, ``interrupted``, ``cancelled`` or ``paused``.
+        message: Why it ended early; None if it did not.
         snapshot: Where it is.
-        signalled: Whether ``stop`` ended it: then the command's exit status is 130.
+        signalled: Whether its user ended it, by a signal or a request: then the command's exit status is 130.
     """
 
     run: str
@@ -126,6 +133,7 @@ class Execution:
             log.info("%d outcomes that could not be written before are in, %d refused", taken.recorded, taken.refused)
         self._spool.reserve()
         self._set_status("running", None)
+        self._ownership.request = None  # what was asked before is done with
         replay = queries.replay(self._database, self._record.id)
         work, attempts = self._make(replay, self._recorder, self._cluster.parallel)
         if self._cluster.own:
@@ -151,6 +159,7 @@ class Execution:
         status = "completed" if work.complete else "interrupted"
         if work.complete:
             why = None
+        asked = why is not None and why == ASKED.get(self._ownership.request or "")
         try:
             self._patiently(lambda: _write_what_is_left(work))
             self._set_status(status, why)
@@ -160,7 +169,10 @@ class Execution:
             log.warning("the run is stopped while its database cannot be written, resume takes in the rest: %s", error)
             status = "interrupted"
             why = why or "interrupted by a signal"
-        return RunOutcome(self._record.name, status, why, snapshot, signalled=self._stop.is_set() and why is not None)
+        if asked and self._ownership.request is not None:
+            status = RUN_REQUESTS[self._ownership.request]
+        signalled = asked or (self._stop.is_set() and why is not None)
+        return RunOutcome(self._record.name, status, why, snapshot, signalled=signalled)
 
     def _watch(self, work: RecordedQueue, dispatcher: Dispatcher, time_limit_s: float | None) -> str | None:
         """Waits for the end; returns why it came early, None if all is evaluated."""
@@ -174,6 +186,9 @@ class Execution:
                 return None
             if self._stop.is_set():
                 return "interrupted by a signal"
+            asked = self._asked(work, dispatcher)
+            if asked is not None:
+                return asked
             if left_s is not None and left_s <= 0:
                 return f"its time limit of {format_duration(time_limit_s or 0)} is over"
             hopeless = self._recorder.hopeless(self._cluster.service.failing_s)
@@ -186,12 +201,27 @@ class Execution:
                 )
             if self._cluster.lost:
                 raise ClusterError("the run is stopped, as all local workers ended again and again: see the log above")
-            if now - renewed > (LEASE_S / 4 if failing_since is None else 1.0):
+            if now - renewed > (REQUEST_S if failing_since is None else 1.0):
                 renewed = now
                 self._renew(work)
             with work.condition:
                 if not self._stop.is_set() and (not work.complete or failing_since is not None):
                     work.condition.wait(_TICK_S)
+
+    def _asked(self, work: RecordedQueue, dispatcher: Dispatcher) -> str | None:
+        """Why the run ends now, if its user asked for it; to be paused, it first finishes what is being computed."""
+        request = self._ownership.request
+        if request is None:
+            return None
+        why = ASKED[request]
+        if request == "pause":
+            if work.stopped is None:
+                log.warning("the run is paused: %d evaluations are being computed, and awaited", dispatcher.running)
+            work.stop(why)
+            dispatcher.paused = True
+            if dispatcher.running:
+                return None
+        return why
 
     def _renew(self, work: RecordedQueue) -> None:
         """Keeps the lease while nothing is reported, and writes what could not be written before.
@@ -209,6 +239,8 @@ class Execution:
         """No new work; what is running is awaited for a moment."""
         work.stop(why)
         dispatcher.paused = True
+        if why == ASKED["cancel"] and not self._cluster.own:
+            dispatcher.withdraw(f"the run ends early: {why}")
         until = clock.monotonic() + GRACE_S
         while dispatcher.running and clock.monotonic() < until:
             with work.condition:

@@ -115,7 +115,8 @@ class RunSettings:
         "bohb",
         Checked(check_optimizer, late=True, metavar="NAME"),
         help=f"how configurations are chosen: one of {', '.join(OPTIMIZERS)}, or package.module:function of your own. "
-        "All but random halve successively; bohb, tpe and cma-es learn a model, hyperband and random draw at random",
+        "bohb, tpe and cma-es learn a model, the others draw at random; all but random and screening halve "
+        "successively; screening evaluates many at the least budget and the best few of them at the largest",
     )
     iterations: int = setting(128, Whole(1), help="brackets of successive halving")
     min_budget: float = setting(
@@ -143,7 +144,14 @@ class RunSettings:
         Words(tuple(AGGREGATES)),
         help="of the repeats' scores: mean or median for the average case, max for the best case",
     )
-    seed: int = setting(0, Whole(0), help="every random number of the run follows from it")
+    seed: int = setting(0, Whole(0), help="every random number of the run follows from it", default_in_words="0")
+    group: str | None = setting(
+        None,
+        Checked(check_run_name),
+        help="the group that the run belongs to: runs of the same settings with other seeds, which compare, evaluate, "
+        "report, results, incumbent and show take together by this name; --seeds makes one",
+        default_in_words="none",
+    )
     parallel: int | None = setting(
         None,
         Whole(1),
@@ -210,6 +218,8 @@ class RunSettings:
             raise InvalidValueError(
                 f"min_budget {self.min_budget:g} is above max_budget {self.max_budget:g}: it must not be"
             )
+        if self.group == self.name:
+            raise InvalidValueError(f"a group has another name than its runs, got {self.name!r} for both")
         # The task refuses settings now that it would refuse later; they are stored with their defaults.
         task = load_task(self.task).configured(self.settings)
         object.__setattr__(self, "settings", task.settings)

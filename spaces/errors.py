@@ -28,6 +28,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from spaces.texts import suggestion
+
 
 class DasHpoError(Exception):
     """Root of everything das-hpo raises on purpose."""
@@ -44,12 +46,12 @@ class UsageError(DasHpoError):
 
 
 class UnknownNameError(UsageError):
-    """A name that no registry holds; the message lists the valid ones."""
+    """A name that no registry holds; the message lists the valid ones, and says which was probably meant."""
 
     def __init__(self, noun: str, name: object, valid: Iterable[str]) -> None:
         self.name = name
         self.valid = tuple(valid)
-        super().__init__(f"unknown {noun} {name!r}: valid are {', '.join(self.valid)}")
+        super().__init__(f"unknown {noun} {name!r}: valid are {', '.join(self.valid)}{suggestion(name, self.valid)}")
 
 
 class UnknownPartError(UnknownNameError):

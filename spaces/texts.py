@@ -6,6 +6,8 @@ Texts are cleaned where they are made, with :func:`cleaned`, and refused where t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def cleaned(text: str) -> str:
     r"""The text with what cannot be stored written out: ``\x00`` for a NUL, ``\udce9`` for a lone surrogate."""
@@ -15,3 +17,11 @@ def cleaned(text: str) -> str:
 def is_clean(text: str) -> bool:
     """Whether the text can be stored as it is."""
     return (text.isascii() and "\0" not in text) or cleaned(text) == text
+
+
+def suggestion(text: object, valid: Iterable[str]) -> str:
+    """What was probably meant, as ``" (did you mean 'blur'?)"``; empty if nothing valid is similar."""
+    import difflib
+
+    near = difflib.get_close_matches(str(text), list(valid), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""

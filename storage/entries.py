@@ -12,6 +12,9 @@ from spaces.trial import TrialOutcome, TrialSpec
 
 RUN_KINDS = ("run", "campaign")
 RUN_STATUSES = ("running", "completed", "interrupted", "failed")
+
+#: What a user may ask of a run, each with the state of the run once its process has ended for it.
+RUN_REQUESTS = {"cancel": "cancelled", "pause": "paused"}
 EVALUATION_STATUSES = ("queued", "running", "completed", "diverged", "failed")
 
 #: The statuses of an evaluation that has ended: it has its ``sequence`` and does not change any more.

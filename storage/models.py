@@ -37,10 +37,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from storage.entries import ATTEMPT_STATUSES, EVALUATION_STATUSES, ORIGINS, RUN_KINDS, RUN_STATUSES
+from storage.entries import ATTEMPT_STATUSES, EVALUATION_STATUSES, ORIGINS, RUN_KINDS, RUN_REQUESTS, RUN_STATUSES
 
 #: Schema revisions, the oldest first; the last is the one this das-hpo reads and writes.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 
 #: SQLite numbers rows by itself only if the key is declared INTEGER, which holds 64 bits there.
 Id = BigInteger().with_variant(Integer(), "sqlite")
@@ -121,6 +121,9 @@ class RunRow(Base):
     larger_is_better: Mapped[bool] = mapped_column(server_default=true())
     task_settings: Mapped[dict[str, Any]] = mapped_column(JSON(), server_default=text("'{}'"))
     fingerprint: Mapped[str | None] = mapped_column(String(64))
+    request: Mapped[str | None] = mapped_column(String(16), _among("request", RUN_REQUESTS))
+    note: Mapped[str | None] = mapped_column(String())
+    tags: Mapped[list[str]] = mapped_column(JSON(), server_default=text("'[]'"))
 
 
 class ConfigurationRow(Base):

@@ -26,12 +26,14 @@ from storage.records import (
     ConfigurationRecord,
     EpochRecord,
     EvaluationRecord,
+    Pace,
     Replay,
     ResultRecord,
     RunLease,
     RunRecord,
     RunSummary,
 )
+from storage.run_names import require_run
 from storage.statements import ATTEMPTS, CONFIGURATIONS, EPOCHS, EVALUATIONS, RUNS, WORKERS
 from storage.view import select_results
 
@@ -40,7 +42,10 @@ __all__ = [
     "epochs",
     "incumbents",
     "lease",
+    "names",
+    "pace",
     "replay",
+    "require_run",
     "results",
     "run",
     "runs",
@@ -63,6 +68,12 @@ def runs(database: Database) -> list[RunSummary]:
     """All runs in the order in which they were made, each with the counts of its evaluations by budget."""
     with database.read() as session:
         return _summaries(session, select(*_RUN_COLUMNS).order_by(RUNS.c.id))
+
+
+def names(database: Database) -> list[str]:
+    """The names of all runs in the order in which they were made."""
+    with database.read() as session:
+        return list(session.scalars(select(RUNS.c.name).order_by(RUNS.c.id)))
 
 
 def show(database: Database, name: str) -> RunSummary:
@@ -145,6 +156,33 @@ def results(
         ]
 
 
+def pace(database: Database, run: str) -> Pace | None:
+    """How long completed evaluations of a run's task and settings took, of all runs that retrain as it does.
+
+    Returns:
+        None if there is none.
+
+    Raises:
+        RunMissingError: If no run has that name.
+    """
+    columns = (RUNS.c.id, RUNS.c.name, RUNS.c.task, RUNS.c.task_settings, RUNS.c.objective, RUNS.c.settings)
+
+    def retrains(row: Any) -> bool:
+        return bool(row.objective == "architecture" or row.settings.get("retrain") == "always")
+
+    with database.read() as session:
+        asked = session.execute(select(*columns).where(RUNS.c.id == require_run(session, run))).one()
+        alike = [
+            row.id
+            for row in session.execute(select(*columns).where(RUNS.c.task == asked.task))
+            if row.task_settings == asked.task_settings and retrains(row) == retrains(asked)
+        ]
+        done = EVALUATIONS.c.run_id.in_(alike), EVALUATIONS.c.status == "completed"
+        sums = func.count(), func.sum(EVALUATIONS.c.budget), func.sum(EVALUATIONS.c.duration_s)
+        found = Pace(*session.execute(select(*sums).where(*done, EVALUATIONS.c.duration_s > 0)).one())
+        return found if found.evaluations else None
+
+
 def replay(database: Database, run_id: int) -> Replay:
     """Everything from which a process continues a run.
 
@@ -207,20 +245,6 @@ def workers(database: Database) -> list[WorkerInfo]:
         return [WorkerInfo(*row) for row in session.execute(select(*columns).order_by(WORKERS.c.id))]
 
 
-def require_run(session: Session, name: str) -> int:
-    """The database's id of the run of that name.
-
-    Raises:
-        RunMissingError: If no run has that name; lists some names.
-    """
-    found: int | None = session.scalar(select(RUNS.c.id).where(RUNS.c.name == name))
-    if found is None:
-        names = session.scalars(select(RUNS.c.name).order_by(RUNS.c.id.desc()).limit(8)).all()
-        known = f"the latest are {', '.join(names)}" if names else "it has none yet"
-        raise RunMissingError(f"no run is named {name!r} in this database: {known}")
-    return found
-
-
 def _named(session: Session, name: str) -> Select[Any]:
     return select(*_RUN_COLUMNS).where(RUNS.c.id == require_run(session, name))
 
@@ -263,7 +287,7 @@ def _run(row: Row[Any], now: datetime) -> RunRecord:
     values["metric"] = Metric(values["metric"], values.pop("metric_unit"), values.pop("larger_is_better"))
     # A process of this machine that was killed is noticed at once; one of another machine when its lease has run out.
     active = owner is not None and expires_at is not None and expires_at > now and lives(owner) is not False
-    return RunRecord(active=active, **values)
+    return RunRecord(active=active, tags=tuple(values.pop("tags") or ()), **values)
 
 
 def _evaluations(session: Session, run_id: int) -> list[EvaluationRecord]:

@@ -6,6 +6,7 @@ printed after the database is closed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from spaces.identity import ConfigurationId
 from spaces.task import Metric
 from spaces.trial import to_score
-from storage.entries import EVALUATION_STATUSES, WorkerInfo
+from storage.entries import EVALUATION_STATUSES, RUN_REQUESTS, WorkerInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class RunRecord:
         created_at: When it was created.
         finished_at: When it was completed or failed.
         message: Why it is interrupted or failed.
+        request: What its user asked of it: ``cancel``, ``pause``, or nothing.
+        note: What its user has to say of it.
+        tags: Words by which its user finds it.
     """
 
     id: int
@@ -50,11 +54,24 @@ class RunRecord:
     metric: Metric
     task_settings: dict[str, Any]
     fingerprint: str | None
+    request: str | None = None
+    note: str | None = None
+    tags: tuple[str, ...] = ()
+
+    def has_tags(self, tags: Iterable[str]) -> bool:
+        """Whether it has all of these tags."""
+        return set(tags) <= set(self.tags)
 
     @property
     def state(self) -> str:
-        """The status as it is now: a run that is ``running`` without a process (power loss) is ``interrupted``."""
-        return "interrupted" if self.status == "running" and not self.active else self.status
+        """The status as it is now.
+
+        A run that is ``running`` without a process (power loss) is ``interrupted``. One whose process ended because its
+        user asked for it is ``cancelled`` or ``paused``.
+        """
+        if self.status == "interrupted" or (self.status == "running" and not self.active):
+            return "interrupted" if self.request is None else RUN_REQUESTS[self.request]
+        return self.status
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +255,21 @@ class Replay:
         """The finished evaluations by ``sequence``: in the order in which the optimiser was told of them."""
         done = [evaluation for evaluation in self.evaluations if evaluation.sequence is not None]
         return tuple(sorted(done, key=lambda evaluation: evaluation.sequence or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long evaluations took.
+
+    Attributes:
+        evaluations: How many were completed.
+        epochs: The sum of their budgets.
+        seconds: The sum of their durations, in the worker's seconds; of a batch the evaluation's share.
+    """
+
+    evaluations: int
+    epochs: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

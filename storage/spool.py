@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ from storage.entries import NewOutcome
 _RESERVE = "reserve"
 _RESERVED_BYTES = 4 * 2**20
 _ENDING = ".outcome.json"
+_REFUSED = ".refused"
 
 #: With these errors the database is at fault, and not the outcome that cannot be recorded.
 _ABOUT_THE_DATABASE = (DatabaseMissingError, DatabaseUnusableError, SchemaError)
@@ -142,6 +143,14 @@ class Spool:
         self._clear()
         return Taken(**counts)
 
+    def forget(self, tokens: Collection[str]) -> None:
+        """Removes what is kept of those attempts, refused or not: their run was deleted."""
+        for token in tokens:
+            for ending in (_ENDING, _ENDING + _REFUSED):
+                with suppress(OSError):
+                    (self.directory / (token + ending)).unlink(missing_ok=True)
+        self._clear()
+
     def _files(self) -> list[Path]:
         with suppress(OSError):
             return sorted(self.directory.glob("*" + _ENDING), key=lambda path: (path.stat().st_mtime_ns, path.name))
@@ -208,7 +217,7 @@ def _take_in(database: Database, path: Path, run_id: int, hold: Callable[[Sessio
 
 def _refuse(path: Path, error: Exception) -> str:
     """Renames a file that cannot be recorded, so that no run tries it again."""
-    aside = path.with_name(path.name + ".refused")
+    aside = path.with_name(path.name + _REFUSED)
     try:
         path.replace(aside)
     except OSError:

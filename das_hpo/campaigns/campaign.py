@@ -110,6 +110,13 @@ class CampaignSettings:
         help="give a trial that takes longer to another worker",
         default_in_words="judged by the durations seen so far",
     )
+    looked_from: int | None = setting(
+        None,
+        Whole(0),
+        option=None,
+        help="how many trials were asked for before results were looked at and others added until something was "
+        "decided; none if the number of trials was fixed before",
+    )
 
     def __post_init__(self) -> None:
         check_declared(self)
@@ -182,8 +189,11 @@ class CampaignSettings:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As builtin types, for the database."""
-        return asdict(self)
+        """As builtin types, for the database; what is told by the absence of ``looked_from`` is not stored."""
+        values = asdict(self)
+        if self.looked_from is None:
+            del values["looked_from"]
+        return values
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> CampaignSettings:

@@ -64,9 +64,12 @@ def find(stored: Iterable[CampaignSettings], wanted: CampaignSettings) -> Campai
 
 
 def extended(stored: CampaignSettings, wanted: CampaignSettings) -> CampaignSettings:
-    """The stored campaign with as many trials as either has."""
+    """The stored campaign with as many trials as either has; once results were looked at, that stays so."""
     longer = max(stored, wanted, key=lambda campaign: campaign.trials)
-    return replace(stored, trials=longer.trials, architectures=longer.architectures)
+    looked_from = stored.looked_from
+    if looked_from is None and wanted.looked_from is not None:
+        looked_from = stored.trials
+    return replace(stored, trials=longer.trials, architectures=longer.architectures, looked_from=looked_from)
 
 
 def with_limits_of(campaign: CampaignSettings, wanted: CampaignSettings) -> CampaignSettings:
@@ -89,11 +92,11 @@ def continued(record: RunRecord, wanted: CampaignSettings) -> CampaignSettings:
     try:
         stored = CampaignSettings.from_mapping(record.settings)
         settings = stored.to_dict()
-        if match(stored, wanted) is Match.EXTEND and wanted.trials >= stored.trials:
+        if match(stored, wanted) is Match.EXTEND and (wanted.trials >= stored.trials or wanted.looked_from is not None):
             return with_limits_of(extended(stored, wanted), wanted)
     except UsageError as error:  # what cannot be read differs anyway
         log.debug("the settings of %s cannot be read: %s", record.name, error)
-    ignored = {*LIMITS, "label"}
+    ignored = {*LIMITS, "label", "looked_from"}
     if wanted.trials >= int(settings.get("trials", 0)):
         ignored.add("trials")
     if wanted.kind not in REPEATED:
@@ -125,7 +128,7 @@ def stored_campaigns(records: Iterable[RunRecord]) -> list[CampaignSettings]:
 
 def _trials_of(campaign: CampaignSettings, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """What the trials of a campaign follow from, given the defaults of the settings that its task has now."""
-    ignored = {"name", "label", "trials", "architectures", *LIMITS}
+    ignored = {"name", "label", "trials", "architectures", "looked_from", *LIMITS}
     if campaign.kind not in REPEATED:
         ignored.add("draws")
     values = {name: value for name, value in campaign.to_dict().items() if name not in ignored}

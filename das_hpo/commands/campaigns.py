@@ -15,6 +15,7 @@ from das_hpo.commands.connecting import add_service, service
 from das_hpo.commands.options import add_setting
 from das_hpo.commands.problem import add_task, add_task_settings
 from das_hpo.commands.watching import watching
+from das_hpo.declaration import declarations
 from das_hpo.output import Table
 from das_hpo.task_options import TASK_OPTIONS
 from spaces.task import PSNR
@@ -57,7 +58,8 @@ SHORT = (
 def add_trials(parser: argparse.ArgumentParser, *, epochs_default: str) -> None:
     """Adds the options of campaigns."""
     group = parser.add_argument_group("the trials")
-    add_setting(group, CampaignSettings, "trials")
+    trials = declarations(CampaignSettings)["trials"].default
+    add_setting(group, CampaignSettings, "trials", default_in_words=str(trials))
     add_setting(group, CampaignSettings, "budget", default_in_words=epochs_default)
     add_setting(group, CampaignSettings, "seed")
     problem = parser.add_argument_group("the problem (several values make several campaigns)")
@@ -101,7 +103,7 @@ def compute(args: argparse.Namespace, wanted: Sequence[CampaignSettings]) -> int
     where = service(args)
     from das_hpo import execution
 
-    with watching(verbose=args.verbose, quiet=args.quiet) as watch:
+    with watching(verbose=args.verbose, quiet=args.quiet, url=url) as watch:
         watch.expected = len(campaigns)
         ended = execution.execute_campaigns(campaigns, url, where, stop=watch.stop, progress=watch)
     print_table(numbers(url, [campaign.name for campaign in campaigns[: len(ended)]]), args)

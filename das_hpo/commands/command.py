@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from das_hpo.declaration import Duration, Number, Whole
 from das_hpo.output import FORMATS, Table, write
 from spaces.errors import InvalidValueError, UsageError
+from spaces.texts import suggestion
 
 _T = TypeVar("_T")
 
@@ -41,6 +42,22 @@ class Command:
 
 class Parser(argparse.ArgumentParser):
     """Raises instead of exiting, so that every error of the command line is one line of one form."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse; an option that is none ends here, where the valid ones are known."""
+        found, extras = super().parse_known_args(args, namespace)
+        for word in extras:
+            if word.startswith("--"):
+                near = suggestion(word.partition("=")[0], self._option_string_actions)
+                self.error(f"unrecognized arguments: {' '.join(extras)}{near}")
+        return found, extras
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            near = suggestion(value, map(str, action.choices or ()))
+            raise argparse.ArgumentError(action, f"{error.message}{near}") from None
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError with argparse's message, and where the help is."""

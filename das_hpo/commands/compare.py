@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, database, number, print_table
+from das_hpo.commands.options import Group
 from das_hpo.commands.problem import add_task, add_task_settings, task_of
 from das_hpo.output import Table, as_json, as_text
 from das_hpo.task_options import TASK_OPTIONS
@@ -28,7 +29,11 @@ WIDTH = 100
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument(
-        "names", nargs="+", metavar="NAME", help="a run, a campaign or a preset (das-hpo runs, presets)"
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="a run, a group of runs, a campaign or a preset (das-hpo runs, presets); NAME=RUN,RUN,RUN makes a "
+        "group of runs that differ in nothing but their seeds",
     )
     add_problem_filter(parser)
     add_level(parser)
@@ -78,7 +83,7 @@ def trials_meant(task: Task, settings: Mapping[str, Any], epochs: float | None) 
     return meant | budget | {f"{SETTING}{name}": read[name] for name in given}
 
 
-def add_level(parser: argparse.ArgumentParser) -> None:
+def add_level(parser: Group) -> None:
     """Adds ``--level``."""
     parser.add_argument(
         "--level",
@@ -89,7 +94,7 @@ def add_level(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_margin(parser: argparse.ArgumentParser) -> None:
+def add_margin(parser: Group) -> None:
     """Adds ``--margin``."""
     parser.add_argument(
         "--margin",
@@ -124,7 +129,6 @@ def execute(args: argparse.Namespace) -> int:
     """Prints subjects, tests and verdict; as CSV the subjects alone, which a spreadsheet can take."""
     from das_hpo.analysis.comparison.compare import compare_subjects
     from das_hpo.analysis.comparison.lookup import load_subjects
-    from das_hpo.analysis.comparison.verdicts import verdicts
 
     repeated = sorted({name for name in args.names if args.names.count(name) > 1})
     if repeated:
@@ -134,6 +138,14 @@ def execute(args: argparse.Namespace) -> int:
         level=args.level,
         margin=args.margin,
     )
+    print_comparison(report, args)
+    return 0
+
+
+def print_comparison(report: SideBySide, args: argparse.Namespace) -> None:
+    """Prints a comparison in the format that was asked for; as CSV the subjects alone."""
+    from das_hpo.analysis.comparison.verdicts import verdicts
+
     said = verdicts(report)
     if args.format == "json":
         sys.stdout.write(
@@ -143,7 +155,7 @@ def execute(args: argparse.Namespace) -> int:
                     "comparisons": [
                         in_json(comparison_record(comparison, report)) for comparison in report.comparisons
                     ],
-                    "equal_cost": equal_cost_record(report),
+                    "equal_cost": equal_cost_records(report),
                     "level": report.level,
                     "margin": report.margin,
                     "verdict": said,
@@ -155,7 +167,6 @@ def execute(args: argparse.Namespace) -> int:
         print_table(Table.of(records, tuple(records[0])), args)
     else:
         sys.stdout.write("\n".join(sections(report, said)))
-    return 0
 
 
 def sections(report: SideBySide, said: list[str]) -> list[str]:
@@ -179,7 +190,7 @@ def reading_record(subject: Subject) -> dict[str, Any]:
     unit = f" ({metric.unit})" if metric.unit else ""
     form = metric.digits
     record: dict[str, Any] = {
-        "kind": subject.kind + (f", {subject.optimizer}" if subject.kind == "run" else ""),
+        "kind": kind_of(subject),
         "objective": subject.objective,
         "problem": f"{subject.problem}, {subject.method}",
     }
@@ -194,7 +205,7 @@ def reading_record(subject: Subject) -> dict[str, Any]:
         "epochs": cost.epochs,
         "workers' time (s)": cost.worker_s,
         "wall time (s)": unknown(cost.wall_s),
-        "the tests use": f"{summary.trials} {subject.source}",
+        "the tests use": used(subject),
         "diverged": summary.diverged,
         f"maximum{unit}": metric.text(summary.maximum),
         f"mean{unit}": with_interval(metric.text(summary.mean), summary.mean_interval, form),
@@ -203,6 +214,22 @@ def reading_record(subject: Subject) -> dict[str, Any]:
         "Pearson's r": with_interval(decibels(subject.correlation.coefficient), subject.correlation.interval),
         "Spearman's": with_interval(decibels(subject.rank_correlation.coefficient), subject.rank_correlation.interval),
     }
+
+
+def kind_of(subject: Subject) -> str:
+    """What a subject is, with its optimiser."""
+    if subject.members:
+        return f"group of {len(subject.members)} runs, {subject.optimizer}"
+    return subject.kind + (f", {subject.optimizer}" if subject.kind == "run" else "")
+
+
+def used(subject: Subject) -> str:
+    """What is tested of a subject, whose statistics follow; of what is not tested, what it is."""
+    from das_hpo.analysis.comparison.subjects import EVALUATIONS
+
+    if subject.source == EVALUATIONS:
+        return "nothing yet" if subject.members else f"nothing yet; {subject.summary.trials} {subject.source}"
+    return f"{subject.summary.trials} {subject.source}"
 
 
 def subject_record(subject: Subject) -> dict[str, Any]:
@@ -263,6 +290,9 @@ def comparison_record(comparison: Comparison, report: SideBySide) -> dict[str, A
 
     decision = decided(comparison, report.subjects[0].metric, report.margin)
     first, second = comparison.medians
+    more = None if comparison.runs is None else 0
+    if comparison.runs and decision.verdict == "undecided":
+        more = comparison.runs.more_runs(comparison.difference, report.margin, report.level)
     record = {
         "first": comparison.first,
         "second": comparison.second,
@@ -279,6 +309,8 @@ def comparison_record(comparison: Comparison, report: SideBySide) -> dict[str, A
         "second_median": second,
         "decision": decision.verdict,
         "more_trials": decision.more_trials,
+        "of": "runs" if comparison.runs else "trials",
+        "more_runs": more,
     }
     return {name: unknown(value) for name, value in record.items()}
 
@@ -299,19 +331,23 @@ def test_row(comparison: Comparison, metric: Metric) -> dict[str, Any]:
     }
 
 
-def equal_cost_record(report: SideBySide) -> dict[str, Any] | None:
-    """The best of each run at the cheapest one's cost."""
-    equal = report.equal_cost
-    if equal is None:
-        return None
-    scores = {name: unknown(value) for name, value in equal.score.items()}
+def equal_cost_records(report: SideBySide) -> list[dict[str, Any]]:
+    """Each pair of runs or groups at the cost of the cheapest run, by trials of the incumbents of that time."""
     word = "psnr" if report.subjects[0].metric == PSNR else "score"
-    return {
-        "worker_s": equal.worker_s,
-        "objective": equal.objective,
-        word: scores,
-        "optimizers": [in_json(comparison_record(comparison, report)) for comparison in equal.optimizers],
-    }
+    return [
+        {
+            "first": each.first,
+            "second": each.second,
+            "worker_s": each.worker_s,
+            "objective": each.objective,
+            **in_json({word: in_json({name: unknown(value) for name, value in each.score.items()})}),
+            "to_evaluate": each.to_evaluate,
+            "without": each.without,
+            "as_at_the_end": each.as_at_the_end,
+            "comparison": each.comparison and in_json(comparison_record(each.comparison, report)),
+        }
+        for each in report.equal_cost
+    ]
 
 
 def ends(name: str, interval: Interval) -> dict[str, float]:
@@ -333,21 +369,25 @@ def unknown(value: Any) -> Any:
 
 
 COMMAND = Command(
-    summary="statistics of runs, campaigns or presets side by side, with a verdict in words",
-    description="Compares runs, campaigns (das-hpo evaluate, das-hpo baseline) and the trials of presets: the best "
-    "configuration under each objective with both scores, cost in evaluations, epochs and seconds, the signed "
-    "correlation of one-shot and architecture score, tests between the trials (Brunner-Munzel, in pairs where they "
-    "share ten seeds; Holm) and what the data support. A run takes part with the trials of its incumbent where "
-    "das-hpo evaluate made some, else with its evaluations at the largest budget. The trials of presets must "
-    "agree in problem, method, epochs and --set: else it says what differs, and compares nothing. Runs and campaigns "
-    "that are named are compared as they are, and the verdict says what differs. A verdict is better, as good (within "
-    "--margin), worse or undecided, with the number of trials that would decide. csv has one row per subject; in json, "
-    "an infinite difference (one side diverges too often) is the text Infinity or -Infinity.",
+    summary="statistics of runs, groups of runs, campaigns or presets side by side, with a verdict in words",
+    description="Compares runs, groups of runs, campaigns (das-hpo evaluate, das-hpo baseline) and the trials of "
+    "presets: the best configuration under each objective with both scores, cost in evaluations, epochs "
+    "and seconds, the signed correlation of one-shot and architecture score, tests between the trials "
+    "(Brunner-Munzel, in pairs where they share ten seeds; between groups a t test over their runs; "
+    "Holm) and what the data support. A run takes part with the trials of its incumbent; without them "
+    "nothing is decided of it, as an incumbent is the luckiest of many evaluations: das-hpo evaluate "
+    "makes them. Of a group, each run counts once, by its incumbent's trials. The trials of presets "
+    "must agree in problem, method, epochs and --set: else it says what differs, and compares nothing. "
+    "Runs and campaigns that are named are compared as they are, and the verdict says what differs. A "
+    "verdict is better, as good (within --margin), worse or undecided, with the number of trials that "
+    "would decide. csv has one row per subject; in json, an infinite difference (one side diverges too "
+    "often) is the text Infinity or -Infinity.",
     examples=(
         "das-hpo compare one-shot-run architecture-run",
         "das-hpo compare H1 H2 --space sequential --operations good --data blur",
         "das-hpo compare H1 H2 --epochs 50 --set channels=8",
         "das-hpo compare bohb-run random-run -f json",
+        "das-hpo compare bohb random tpe=tpe-1,tpe-2,tpe-3",
     ),
     configure=configure,
     execute=execute,

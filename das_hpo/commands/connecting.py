@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from das_hpo.commands.command import add_duration, natural, positive
-from spaces.errors import InvalidValueError
+from das_hpo.commands.placing import add_placement, placement
+from spaces.errors import InvalidValueError, UsageError
 from spaces.plugins import named
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from workers.transport.keys import KeyFile
 
 DEFAULT_PORT = 9090
+
+#: The environment variable that names the nameserver.
+NAMESERVER = "DAS_HPO_NAMESERVER"
 KERNELS = ("auto", "torch", "fused")
 LEASE_S = 30.0
 
@@ -119,6 +124,61 @@ def add_waiting(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> No
     )
 
 
+def add_nameserver(parser: argparse.ArgumentParser | argparse._ArgumentGroup, help: str, default: str) -> None:
+    """Adds ``--nameserver``; :func:`nameserver_address` reads it.
+
+    Args:
+        parser: What it is added to.
+        help: What it is for.
+        default: What happens without it and without the environment's.
+    """
+    parser.add_argument(
+        "--nameserver",
+        metavar="HOST:PORT",
+        help=f"{help}; or file:PATH of its --address-file (default: the environment's {NAMESERVER}, else {default})",
+    )
+
+
+def nameserver_address(args: argparse.Namespace) -> str | None:
+    """``HOST:PORT`` or ``file:PATH`` of the options, else of the environment; None if neither names one.
+
+    Raises:
+        InvalidValueError: If it has another form, or is not on loopback with ``--insecure``.
+    """
+    from workers.transport.address_file import require_address
+
+    address: str | None = args.nameserver or os.environ.get(NAMESERVER) or None
+    if address is not None:
+        require_address(address)
+    return address
+
+
+def required_nameserver(args: argparse.Namespace) -> str:
+    """The same where there must be one.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    address = nameserver_address(args)
+    if address is None:
+        raise UsageError(f"--nameserver HOST:PORT is required, or the environment's {NAMESERVER}")
+    return address
+
+
+def host_of(address: str, *, insecure: bool) -> str:
+    """The host of an address, to be checked for ``--insecure``; of a file it is read for that alone.
+
+    Raises:
+        UnreachableError: If it is in a file that cannot be read, with ``--insecure``.
+    """
+    from workers.transport.address_file import path_of, resolve
+    from workers.transport.wire import parse_address
+
+    if path_of(address) is not None and not insecure:
+        return ""  # it may not be there yet: --wait waits for it
+    return parse_address(resolve(address))[0]
+
+
 def add_service(parser: argparse.ArgumentParser) -> None:
     """Adds where and by whom a run is evaluated; :func:`service` reads it."""
     group = parser.add_argument_group("who computes")
@@ -126,15 +186,12 @@ def add_service(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=natural,
         metavar="N",
-        help="local worker processes, of one thread each "
+        help="local worker processes, of one thread each, or those that --engine starts "
         "(default: one per GPU, else one per CPU core; none with --nameserver)",
     )
     add_computing(group)
-    group.add_argument(
-        "--nameserver",
-        metavar="HOST:PORT",
-        help="let the workers of that nameserver compute (default: none, local ones)",
-    )
+    add_placement(group)
+    add_nameserver(group, "let the workers of that nameserver compute", "none, local ones")
     group.add_argument(
         "--host",
         help="the address at which workers reach this run (default: the one that leads to the nameserver)",
@@ -157,14 +214,14 @@ def service(args: argparse.Namespace) -> Service:
         AuthenticationError: If the key file cannot be used.
     """
     from das_hpo.execution import Service
-    from workers.transport.wire import parse_address
 
     hosts = [args.host] if args.host else []
-    if args.nameserver is not None:
-        hosts.append(parse_address(args.nameserver)[0])
+    nameserver = nameserver_address(args)
+    if nameserver is not None:
+        hosts.append(host_of(nameserver, insecure=args.insecure))
     return Service(
         keys=set_up_security(args, *hosts),
-        nameserver=args.nameserver,
+        nameserver=nameserver,
         workers=args.workers,
         device=args.device,
         kernel=args.kernel,
@@ -173,6 +230,7 @@ def service(args: argparse.Namespace) -> Service:
         host=args.host,
         wait_s=args.wait,
         lease_s=args.lease,
+        placement=placement(args),
     )
 
 

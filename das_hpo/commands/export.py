@@ -6,6 +6,9 @@ import argparse
 import typing
 from pathlib import Path
 
+from das_hpo.analysis.exports import EXPORTS
+from das_hpo.analysis.exports.source import read_run
+from das_hpo.analysis.exports.writing import check_target, export_run
 from das_hpo.commands.command import Command, add_database, say
 from das_hpo.commands.reading import reading
 from das_hpo.files import write_file
@@ -19,7 +22,22 @@ FORMATS = ("csv", "parquet", "json")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("run", metavar="RUN", nargs="?", help="name of a run (default: all runs)")
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the file to write")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        type=Path,
+        required=True,
+        help="the file (of some --to the folder) to write",
+    )
+    formats = "; ".join(f"{name}: {made.summary}" for name, made in EXPORTS.items())
+    parser.add_argument(
+        "--to",
+        choices=EXPORTS,
+        metavar="TOOL",
+        help=f"write one run as another tool keeps it ({formats}; default: a table of the results)",
+    )
+    parser.add_argument("--force", action="store_true", help="of --to: replace the file or older export there")
     parser.add_argument(
         "-f",
         "--format",
@@ -30,7 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Writes the rows of the view ``results`` into a file beside the target, then renames it."""
+    """Writes into a file or folder beside the target, then renames it."""
+    if args.to is not None:
+        return _to_tool(args)
+    if args.force:
+        raise InvalidValueError("--force goes with --to; a table is replaced anyway")
     file_format = args.format or args.output.suffix.removeprefix(".").lower()
     if file_format not in FORMATS:
         raise UnknownNameError("format", file_format, FORMATS)
@@ -47,6 +69,21 @@ def execute(args: argparse.Namespace) -> int:
         text = render(table, file_format)
         write_file(args.output, lambda path: path.write_bytes(text.encode()))
     say(f"wrote {len(table.rows)} evaluations to {args.output}")
+    return 0
+
+
+def _to_tool(args: argparse.Namespace) -> int:
+    """Writes one run as another tool keeps it."""
+    if args.run is None or args.format is not None:
+        raise InvalidValueError("--to takes one run and no -f: das-hpo export --to TOOL RUN -o PATH")
+    made = EXPORTS[args.to]
+    check_target(args.output, force=args.force)
+    with reading(args) as database:
+        run = read_run(database, args.run)
+    left_out = export_run(run, made, args.output, force=args.force)
+    if left_out:
+        say(f"left out: {left_out}")
+    say(f"wrote {args.run} to {args.output}; it opens with: {made.opens(args.output)}")
     return 0
 
 
@@ -75,10 +112,16 @@ def json_text(value: object) -> object:
 
 
 COMMAND = Command(
-    summary="the results as a csv, parquet or json file",
-    description="Writes every column of the view 'results', one row per evaluation, to a file. The file is written "
-    "beside its target and then renamed, so nobody ever reads half of it; a device or a pipe is written into.",
-    examples=("das-hpo export -o results.csv", "das-hpo export my-run -o my-run.parquet"),
+    summary="the results as a csv, parquet or json file, or as Optuna, hpbandster, DeepCAVE or MLflow keep them",
+    description="Writes every column of the view 'results', one row per evaluation, to a file; with --to one run or "
+    "campaign as another tool keeps it. The file or folder is written beside its target and then renamed, so nobody "
+    "ever reads half of it; a device or a pipe is written into.",
+    examples=(
+        "das-hpo export -o results.csv",
+        "das-hpo export my-run -o my-run.parquet",
+        "das-hpo export --to optuna my-run -o my-run.db",
+        "das-hpo export --to deepcave my-run -o exports/my-run",
+    ),
     configure=configure,
     execute=execute,
 )

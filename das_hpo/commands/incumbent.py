@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, positive, say
+from das_hpo.commands.completing import add_run
 from das_hpo.commands.reading import reading
 from das_hpo.output import Table, text_cell, write
 from spaces.errors import InvalidValueError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("run", metavar="RUN", help="name of the run (see das-hpo runs)")
+    add_run(parser, group=True)
     parser.add_argument(
         "--objective",
         choices=OBJECTIVES,
@@ -33,12 +34,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Prints the best configurations."""
     from storage import queries
+    from storage.groups import groups, runs_named
 
     with reading(args) as database:
-        best = queries.incumbents(database, args.run, objective=args.objective, top=args.top)
+        names = runs_named(database, [args.run])
+        together = args.run in groups(database)
+        best = [
+            (name, one)
+            for name in names
+            for one in queries.incumbents(database, name, objective=args.objective, top=args.top)
+        ]
         if not best:
-            require_computed(queries.run(database, args.run), args.objective)
-    print_best(best, args.format)
+            require_computed(queries.run(database, names[0]), args.objective)
+    if together:
+        print_best_of_each(best, args.format)
+    else:
+        print_best([one for _, one in best], args.format)
     return 0
 
 
@@ -72,6 +83,19 @@ def print_best(best: list[Incumbent], output_format: str, *, architecture: bool 
         write(table, output_format, sys.stdout)
     else:
         say("no configuration has a score at the largest budget yet")
+
+
+def print_best_of_each(best: list[tuple[str, Incumbent]], output_format: str) -> None:
+    """Prints the best configurations of several runs: to read, one run a row; else each as :func:`record` has it."""
+    if not best and output_format == "table":
+        say("no configuration has a score at the largest budget yet")
+        return
+    as_read = output_format == "table"
+    records = [{"run": run, **(reading_record(one) if as_read else record(one))} for run, one in best]
+    columns = dict.fromkeys(name for values in records for name in values) or {"run": None}
+    hyperparameters = {name for _, one in best for name in one.hyperparameters}
+    short = [name for name in columns if name not in hyperparameters and name != "architecture"]
+    write(Table.of(records, tuple(columns), short), output_format, sys.stdout)
 
 
 def listed(best: list[Incumbent], output_format: str, *, architecture: bool = True) -> Table:
@@ -128,10 +152,10 @@ def turned(best: list[Incumbent], architecture: bool) -> Table:
 
 
 COMMAND = Command(
-    summary="the best configurations of a run, with their hyperparameters",
-    description="Prints the best configurations of a run by score, which for inverse-1d is the PSNR in dB. Only "
-    "configurations that were evaluated at the run's largest budget compete. A run that stored both scores can be "
-    "read under both objectives.",
+    summary="the best configurations of a run, or of each run of a group, with their hyperparameters",
+    description="Prints the best configurations of a run, or of each run of a group, by score, which for inverse-1d is "
+    "the PSNR in dB. Only configurations that were evaluated at the run's largest budget compete. A run that stored "
+    "both scores can be read under both objectives.",
     examples=("das-hpo incumbent my-run", "das-hpo incumbent my-run --objective architecture --top 5 -f json"),
     configure=configure,
     execute=execute,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: The options of a run in the groups of the help; :func:`add_problem` adds those of the problem.
 OPTIMISATION = (
     *("objective", "optimizer", "iterations", "min_budget", "max_budget", "eta", "retrain", "repeats", "aggregate"),
-    *("seed", "decisions", "given", "name"),
+    *("seed", "decisions", "given", "name", "group"),
 )
 HYPERPARAMETERS = ("ranges", "fixed", "space_file")
 LIMITS = ("time_limit_s", "evaluation_timeout_s", "parallel")

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from das_hpo.commands.command import Command, add_database, database, say
 from das_hpo.commands.compare import add_margin
+from das_hpo.commands.reading import reading
 from spaces.errors import InvalidValueError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="runs and campaigns to report (default: all)")
+    parser.add_argument(
+        "runs", nargs="*", metavar="RUN|GROUP", help="runs, groups of runs, and campaigns to report (default: all)"
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -32,8 +35,11 @@ def execute(args: argparse.Namespace) -> int:
         raise InvalidValueError(f"-o takes a file in a folder that exists, got {str(args.output)!r}")
     # matplotlib, scipy and scikit-learn take long to import.
     from das_hpo.analysis.report.page import write_report
+    from storage.groups import runs_named
 
-    count = write_report(database(args), list(dict.fromkeys(args.runs)), path, margin=args.margin)
+    with reading(args) as opened:
+        runs = runs_named(opened, args.runs)
+    count = write_report(database(args), runs, path, margin=args.margin)
     say(f"{count} {'run' if count == 1 else 'runs'} in {path}")
     return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,11 @@ from spaces.inverse_1d.choices import Choices
 
 if TYPE_CHECKING:
     from das_hpo.analysis.reproduction.exported import Exported
+    from das_hpo.analysis.reproduction.missing import Optimisation
     from das_hpo.analysis.reproduction.plan import Plan
     from das_hpo.campaigns.campaign import CampaignSettings
-    from das_hpo.execution import RunOutcome
-    from das_hpo.settings import RunSettings
+    from das_hpo.commands.watching import Watch
+    from das_hpo.execution import RunOutcome, Service
 
 TARGETS = (*paper.TARGETS, "all")
 
@@ -65,7 +66,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(default: 50, as the paper; 5 with --quick)",
     )
     group.add_argument(
-        "--iterations", type=positive, metavar="N", help="brackets of each run of bohb (default: 128; 3 with --quick)"
+        "--iterations",
+        type=positive,
+        metavar="N",
+        help="brackets of each run of bohb; a run that has more is taken as it is, one that has fewer is extended "
+        "(default: 128; 3 with --quick)",
     )
     group.add_argument("--seed", type=natural, default=0, metavar="N", help="every random number follows from it")
     group.add_argument(
@@ -119,8 +124,6 @@ def execute(args: argparse.Namespace) -> int:
         target for target in paper.TARGETS if target in args.targets or ("all" in args.targets and target != "bohb")
     ]
     if args.file is not None:
-        if "bohb" in asked:
-            raise InvalidValueError("--from takes trials of campaigns, and bohb shows runs: leave bohb or --from out")
         _show(args, plan, asked)
         return 0
     _require_settings(database(args), plan, asked)
@@ -152,6 +155,7 @@ def _require_settings(url: str, plan: Plan, asked: list[str]) -> None:
     Raises:
         RunExistsError: For the first of them; it says what differs.
     """
+    from das_hpo.analysis.reproduction import missing
     from das_hpo.analysis.reproduction import plan as plans
     from das_hpo.campaigns.matching import continued
 
@@ -159,75 +163,71 @@ def _require_settings(url: str, plan: Plan, asked: list[str]) -> None:
     for campaign in plans.campaigns_for(plan, plans.cells_of(asked), plans.stored_campaigns(url)).values():
         if campaign.name in records:
             continued(records[campaign.name], campaign)
-    _optimisations(plan, asked, url)
+    missing.optimisations(url, plan, asked)
 
 
 def _compute(args: argparse.Namespace, plan: Plan, asked: list[str]) -> int:
     """Executes what is missing; the exit status."""
+    from das_hpo.analysis.reproduction import missing, tuning
     from das_hpo.analysis.reproduction import plan as plans
 
     url = database(args)
-    stored = plans.stored_campaigns(url)
-    campaigns = plans.campaigns_for(plan, plans.cells_of(asked), stored)
-    records = plans.records_of(url)
-    taken = {found.name: found for found in stored}
-    missing = []
-    for campaign in campaigns.values():
-        if taken.get(campaign.name) != campaign or records[campaign.name].status != "completed":
-            missing.append(campaign)
-    optimisations = [each for each in _optimisations(plan, asked, url) if each[1] != "completed"]
-    if not (missing or optimisations or ("variance" in asked and _retrainings(plan, campaigns, url))):
+    campaigns = plans.campaigns_for(plan, plans.cells_of(asked), plans.stored_campaigns(url))
+    cells = missing.cell_campaigns(url, campaigns)
+    runs = [each for each in missing.optimisations(url, plan, asked) if not each.complete]
+
+    def again() -> list[CampaignSettings]:
+        return missing.retrainings(url, plan, campaigns) if "variance" in asked else []
+
+    def fresh() -> list[CampaignSettings]:
+        return tuning.missing_trials(url, plan) if "bohb" in asked else []
+
+    if not (cells or runs or again() or fresh()):
         return 0
     where = service(args)
-    from das_hpo import execution
-
     with watching(verbose=args.verbose, quiet=args.quiet) as watch:
-        watch.expected = 0
-        if missing:
+        if cells:
             say(
-                f"{len(missing)} of {len(campaigns)} campaigns of {plan.trials} trials of {plan.epochs:g} epochs are "
+                f"{len(cells)} of {len(campaigns)} campaigns of {plan.trials} trials of {plan.epochs:g} epochs are "
                 f"not complete yet"
             )
-            watch.expected = len(missing)
-            ended = execution.execute_campaigns(missing, url, where, stop=watch.stop, progress=watch)
-            if len(ended) < len(missing) or ended[-1].status != "completed":
-                return _interrupted(ended[-1])
-        if "variance" in asked:
-            again = _retrainings(plan, campaigns, url)
-            watch.expected = watch.begun + len(again)
-            ended = execution.execute_campaigns(again, url, where, stop=watch.stop, progress=watch) if again else []
-            if ended and ended[-1].status != "completed":
-                return _interrupted(ended[-1])
-        watch.expected, watch.noun = watch.begun + len(optimisations), "run"
-        for settings, state in optimisations:
-            if state is None:
-                summary = execution.execute(settings, url, where, stop=watch.stop, progress=watch)
-            else:
-                summary = execution.resume(settings.name, url, where, stop=watch.stop, progress=watch)
-            if summary.status != "completed":
-                return _interrupted(summary)
+        watch.expected = 0
+        return (
+            _campaigns(cells, url, where, watch)
+            or _campaigns(again(), url, where, watch)
+            or _runs(runs, url, where, watch)
+            or _campaigns(fresh(), url, where, watch)
+        )
+
+
+def _campaigns(campaigns: Sequence[CampaignSettings], url: str, where: Service, watch: Watch) -> int:
+    """Executes campaigns; the exit status."""
+    from das_hpo import execution
+
+    if not campaigns:
+        return 0
+    watch.expected, watch.noun = watch.begun + len(campaigns), "campaign"
+    ended = execution.execute_campaigns(campaigns, url, where, stop=watch.stop, progress=watch)
+    if len(ended) < len(campaigns) or ended[-1].status != "completed":
+        return _interrupted(ended[-1])
     return 0
 
 
-def _retrainings(plan: Plan, campaigns: Mapping[paper.Cell, CampaignSettings], url: str) -> list[CampaignSettings]:
-    """The retrainings of the architectures found so far that are not complete yet."""
-    from das_hpo.analysis.reproduction import plan as plans
-    from das_hpo.campaigns.matching import Match, extended, match
+def _runs(runs: Sequence[Optimisation], url: str, where: Service, watch: Watch) -> int:
+    """Executes, continues or extends optimisations; the exit status."""
+    from das_hpo import execution
 
-    frames = plans.load_cells(url, campaigns, plan.trials)
-    records = plans.records_of(url)
-    stored = {campaign.name: campaign for campaign in plans.stored_campaigns(url)}
-    found = []
-    for cell in paper.VARIANCE_CELLS:
-        asked = plan.retraining(cell, frames[cell]) if cell in frames else None
-        if asked is None:
-            continue
-        known = stored.get(asked.name)
-        if known is not None and match(known, asked) is Match.EXTEND:
-            asked = extended(known, asked)
-        if known != asked or records[asked.name].status != "completed":
-            found.append(asked)
-    return found
+    watch.expected, watch.noun = watch.begun + len(runs), "run"
+    for run in runs:
+        settings = run.settings
+        if run.status is None:
+            summary = execution.execute(settings, url, where, stop=watch.stop, progress=watch)
+        else:
+            changes = execution.Changes(iterations=max(settings.iterations, run.iterations))
+            summary = execution.resume(settings.name, url, where, changes, stop=watch.stop, progress=watch)
+        if summary.status != "completed":
+            return _interrupted(summary)
+    return 0
 
 
 def _interrupted(summary: RunOutcome) -> int:
@@ -236,28 +236,6 @@ def _interrupted(summary: RunOutcome) -> int:
         "and --no-run shows what is there"
     )
     return 130 if summary.signalled else 1
-
-
-def _optimisations(plan: Plan, asked: list[str], url: str) -> list[tuple[RunSettings, str | None]]:
-    """The runs that bohb needs, with their status in the database; None if they are not there.
-
-    Raises:
-        RunExistsError: If a name is taken by something else.
-    """
-    if "bohb" not in asked:
-        return []
-    from das_hpo.analysis.reproduction.plan import records_of
-    from das_hpo.differences import require_same_run
-
-    there = records_of(url)
-    found: list[tuple[RunSettings, str | None]] = []
-    for campaign in paper.BOHB_CAMPAIGNS:
-        settings = plan.optimisation(campaign)
-        record = there.get(settings.name)
-        if record is not None:
-            require_same_run(record, settings, ignored=("time_limit_s", "evaluation_timeout_s"))
-        found.append((settings, None if record is None else record.status))
-    return found
 
 
 def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
@@ -271,7 +249,7 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
     frames = shown.frames
     printed: dict[str, Table] = {}
     for target in asked:
-        for name, complete, text in _tables(target, shown, plan, None if args.file else database(args)):
+        for name, complete, text in _tables(target, shown):
             artefacts.write_tables(args.output, name, complete, text)
             printed[name] = complete
             if args.format == "table":
@@ -299,7 +277,7 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
 
 def _shown(args: argparse.Namespace, plan: Plan, asked: Sequence[str]) -> Exported:
     """The trials that are shown: those of the file, else those of the database."""
-    from das_hpo.analysis.reproduction import exported
+    from das_hpo.analysis.reproduction import exported, tuning
     from das_hpo.analysis.reproduction import plan as plans
 
     cells = plans.cells_of(asked)
@@ -308,13 +286,16 @@ def _shown(args: argparse.Namespace, plan: Plan, asked: Sequence[str]) -> Export
     url = database(args)
     campaigns = plans.campaigns_for(plan, cells, plans.stored_campaigns(url))
     frames = plans.load_cells(url, campaigns, plan.trials)
-    return exported.Exported(frames, plans.retrained(url, plan, frames) if "variance" in asked else {})
+    return exported.Exported(
+        frames,
+        plans.retrained(url, plan, frames) if "variance" in asked else {},
+        tuning.load(url, plan) if "bohb" in asked else {},
+    )
 
 
-def _tables(target: str, shown: Exported, plan: Plan, url: str | None) -> Iterator[tuple[str, Table, str]]:
+def _tables(target: str, shown: Exported) -> Iterator[tuple[str, Table, str]]:
     """Names of a target's tables, each with all numbers and as text for people."""
-    from das_hpo.analysis.reproduction import artefacts
-    from das_hpo.analysis.reproduction import plan as plans
+    from das_hpo.analysis.reproduction import artefacts, tuning_tables
 
     frames = shown.frames
     if target in paper.TABLES:
@@ -334,9 +315,13 @@ def _tables(target: str, shown: Exported, plan: Plan, url: str | None) -> Iterat
 
         held = findings_table(frames)
         yield target, held, _findings_text(held)
-    if target == "bohb" and url is not None:
-        found = artefacts.bohb_table(plans.incumbents_of(url, plan))
+    if target == "bohb":
+        found = tuning_tables.hyperparameter_table(shown.tuned)
         yield target, found, as_text(artefacts.turned(found, ("preset", "what")))
+        trials = tuning_tables.trials_table(shown.tuned, frames)
+        yield "bohb-trials", trials, as_text(tuning_tables.reading_table(trials))
+        said = tuning_tables.tuned_findings(shown.tuned, frames)
+        yield "bohb-findings", said, _findings_text(said)
 
 
 def _findings_text(table: Table) -> str:
@@ -359,6 +344,8 @@ TITLES = {
     "variance": "Search against retraining: how well could the one-shot PSNR predict?",
     "findings": "The paper's findings in these trials",
     "bohb": "Tables 7 and 8: the hyperparameters that BOHB finds",
+    "bohb-trials": "Fresh trials of what BOHB found: medians of the PSNR in dB",
+    "bohb-findings": "What the paper says of tuned hyperparameters, in our own optimisations",
     **{
         f"{name}-correlations": f"Figure {name.removeprefix('figure')}: one-shot against architecture PSNR"
         for name in paper.FIGURES
@@ -371,7 +358,7 @@ COMMAND = Command(
     description="Computes the trials that a table or figure of the paper needs and the database does not have, in "
     "campaigns that any interruption leaves continuable and that nothing repeats, prints the table beside the "
     "published one with differences and intervals in dB, and writes tables and figures into a folder. bohb runs the "
-    "six optimisations behind Tables 7 and 8.",
+    "six optimisations behind Tables 7 and 8, and fresh trials of what they find.",
     examples=(
         "das-hpo reproduce table1 --trials 10",
         "das-hpo reproduce table3 figure3 figure4 --nameserver host:9090 --db sqlite:///lab.db",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from das_hpo.commands.command import Command, add_database, add_format, natural, number, print_table
 from das_hpo.commands.reading import reading
@@ -10,6 +11,9 @@ from das_hpo.output import Table
 from spaces.task import PSNR
 from storage.entries import EVALUATION_STATUSES
 from storage.records import RESULT_COLUMNS
+
+if TYPE_CHECKING:
+    from storage.records import ResultRecord
 
 #: What fits a terminal; short words, and the configuration's id as one of them.
 SHORT = (
@@ -27,7 +31,7 @@ SHORT = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("run", metavar="RUN", nargs="?", help="name of a run (default: all runs)")
+    parser.add_argument("run", metavar="RUN|GROUP", nargs="?", help="a run, or a group of runs (default: all runs)")
     parser.add_argument("--all", action="store_true", help="show all columns in the table, too, not only what fits")
     parser.add_argument("--status", choices=EVALUATION_STATUSES, help="only evaluations of that status (default: all)")
     parser.add_argument(
@@ -41,16 +45,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Prints the rows of the view ``results``."""
     from storage import queries
+    from storage.groups import groups, runs_named
 
     with reading(args) as database:
-        found = queries.results(database, args.run, status=args.status, budget=args.budget, limit=args.limit)
+        together = args.run in groups(database)
+        found: list[ResultRecord] = []
+        for run in (None,) if args.run is None else runs_named(database, [args.run]):
+            left = None if args.limit is None else args.limit - len(found)
+            found += queries.results(database, run, status=args.status, budget=args.budget, limit=left)
     records = [record.to_dict() for record in found]
     if args.all or args.format != "table":
         print_table(Table.of(records, RESULT_COLUMNS), args)
         return 0
     for record in records:
         record["configuration"] = "{iteration}-{stage}-{number}".format(**record)
-    columns = [column for column in SHORT if column != "run" or args.run is None]
+    columns = [column for column in SHORT if column != "run" or args.run is None or together]
     if any(record["metric"] != PSNR.name for record in records):
         columns = [column.replace("_psnr", "_score") for column in columns]
         columns.insert(columns.index("one_shot_score"), "metric")

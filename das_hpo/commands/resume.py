@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from das_hpo.commands.command import Command, database
+from das_hpo.commands.completing import add_run
 from das_hpo.commands.connecting import add_service, service
 from das_hpo.commands.options import add_setting
 from das_hpo.commands.watching import add_view, view, watch
@@ -16,7 +17,7 @@ from das_hpo.settings import RunSettings
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("run", metavar="RUN", help="name of the run (see das-hpo runs)")
+    add_run(parser)
     add_setting(
         parser,
         RunSettings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, print_table
@@ -37,6 +38,8 @@ COLUMNS = (
     "task",
     "metric",
     "best_score",
+    "tags",
+    "note",
 )
 SHORT = ("run", "objective", "data", "status", "configurations", "evaluations", "finished", "best_psnr", "created_at")
 
@@ -76,12 +79,17 @@ def row(summary: RunSummary) -> dict[str, Any]:
         "task": run.task,
         "metric": run.metric.name,
         "best_score": summary.best_score,
+        "tags": list(run.tags) or None,
+        "note": run.note,
     }
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.add_argument("--all", action="store_true", help="show all columns in the table, too, not only what fits")
+    parser.add_argument(
+        "--tag", metavar="TAG", action="append", help="only runs with this tag; may be repeated (default: all runs)"
+    )
     add_database(parser)
     add_format(parser)
 
@@ -91,10 +99,16 @@ def execute(args: argparse.Namespace) -> int:
     from storage import queries
 
     with reading(args) as database:
-        found = queries.runs(database)
-    short = SHORT if all(summary.run.metric == PSNR for summary in found) else SHORT_OF_TASKS
-    print_table(Table.of([row(summary) for summary in found], COLUMNS, None if args.all else short), args)
+        found = [summary for summary in queries.runs(database) if summary.run.has_tags(args.tag or ())]
+    print_runs(found, args)
     return 0
+
+
+def print_runs(found: Sequence[RunSummary], args: argparse.Namespace) -> None:
+    """Prints one row per run; ``--all``, where the command has it, shows all columns in the table, too."""
+    short = SHORT if all(summary.run.metric == PSNR for summary in found) else SHORT_OF_TASKS
+    every = getattr(args, "all", False)
+    print_table(Table.of([row(summary) for summary in found], COLUMNS, None if every else short), args)
 
 
 COMMAND = Command(
@@ -102,7 +116,7 @@ COMMAND = Command(
     description="Prints one row per run: its settings, its status, how many evaluations it has and the best score, "
     "by the run's own objective, at its largest budget. A run whose process died is 'interrupted'. The table "
     "shows the columns that fit a terminal; --all, json and csv have all of them.",
-    examples=("das-hpo runs", "das-hpo runs --db sqlite:///lab.db -f json"),
+    examples=("das-hpo runs", "das-hpo runs --tag paper", "das-hpo runs --db sqlite:///lab.db -f json"),
     configure=configure,
     execute=execute,
 )

@@ -7,9 +7,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, print_table
+from das_hpo.commands.completing import add_run
 from das_hpo.commands.incumbent import reading_record, record
 from das_hpo.commands.reading import reading
-from das_hpo.commands.runs import best_column, row
+from das_hpo.commands.runs import best_column, print_runs, row
 from das_hpo.output import Table, as_json, as_text, text_cell
 from spaces.trial import to_score
 
@@ -21,7 +22,7 @@ RUNGS = ("budget", "queued", "running", "completed", "diverged", "failed")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
-    parser.add_argument("run", metavar="RUN", help="name of the run (see das-hpo runs)")
+    add_run(parser, group=True)
     add_database(parser)
     add_format(parser)
 
@@ -29,8 +30,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Prints settings, rungs and the best configuration; as CSV the rungs alone."""
     from storage import queries
+    from storage.groups import groups
 
     with reading(args) as database:
+        members = groups(database).get(args.run)
+        if members is not None:
+            print_runs([queries.show(database, name) for name in members], args)
+            return 0
         summary = queries.show(database, args.run)
         best = queries.incumbents(database, args.run)
     best_name = best_column(summary.run.metric)
@@ -87,9 +93,9 @@ def pairs(values: dict[str, Any], title: str = "") -> Table:
 
 
 COMMAND = Command(
-    summary="one run in full: settings, rungs, best configuration",
+    summary="one run in full: settings, rungs, best configuration; or the runs of a group",
     description="Prints a run's settings, the evaluations of each rung (budget in epochs) by status with the best "
-    "score there, and the best configuration. csv has the rungs alone.",
+    "score there, and the best configuration. csv has the rungs alone. Of a group, it prints one row for each run.",
     examples=("das-hpo show one-shot-blur-20261124-0500-ab12", "das-hpo show my-run -f json"),
     configure=configure,
     execute=execute,

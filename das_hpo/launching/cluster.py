@@ -13,7 +13,11 @@ from das_hpo.durations import require_duration
 from spaces.errors import InvalidValueError
 from spaces.task_registry import DEFAULT_TASK, without_plugins
 
+#: A worker of an engine ends after so many seconds without work, should its run end without being able to stop it.
+ORPHAN_S = 600
+
 if TYPE_CHECKING:
+    from das_hpo.launching.engine import Engine, Placement
     from das_hpo.launching.local import LocalWorkers
     from das_hpo.service.dispatcher import Dispatcher
     from das_hpo.service.queue import Attempt, EvaluationQueue
@@ -39,6 +43,7 @@ class Service:
         failing_s: A run whose commits have failed for this many seconds (disk full, database locked) is stopped.
         command: The command that starts a local worker, without its options.
         tasks: The tasks that local workers may run, as ``--task`` takes them; empty is ``inverse-1d``.
+        placement: Where an engine puts ``workers`` workers; None starts them as processes of this machine.
 
     Raises:
         InvalidValueError: If a time is not valid; :data:`das_hpo.durations.RANGES` says what is.
@@ -57,6 +62,7 @@ class Service:
     failing_s: float = 120.0
     command: tuple[str, ...] = (sys.executable, "-m", "das_hpo", "worker")
     tasks: tuple[str, ...] = ()
+    placement: Placement | None = None
 
     def with_tasks(self, *doors: str) -> Service:
         """The same with local workers that may run these tasks, each as ``--task`` takes it."""
@@ -65,6 +71,10 @@ class Service:
     def __post_init__(self) -> None:
         for name, seconds in (("wait", self.wait_s), ("lease", self.lease_s), ("failing", self.failing_s)):
             require_duration(name, seconds)
+        if self.placement is not None and not self.workers:
+            raise InvalidValueError(
+                f"--engine {self.placement.engine} needs --workers, 1 or more: how many to start, got {self.workers}"
+            )
 
 
 class Cluster:
@@ -83,6 +93,7 @@ class Cluster:
         self.own = own
         self.plan = tuple(plan)
         self._local: LocalWorkers | None = None
+        self._placed: Engine | None = None
         self._served: Dispatcher | None = None
 
     @property
@@ -91,7 +102,9 @@ class Cluster:
 
         With this limit a run with one worker always has the same order, whatever happens to the worker.
         """
-        if not self.own or (self.service.capacity is None and any(device != "cpu" for device in self.plan)):
+        if not self.own or not self.plan:
+            return None
+        if self.service.capacity is None and any(device != "cpu" for device in self.plan):
             return None
         return len(self.plan) * (self.service.capacity or 1)
 
@@ -140,6 +153,8 @@ class Cluster:
         """Local workers run while the block lasts, and longer; if the block raises an error, they are ended first."""
         self._served = dispatcher
         try:
+            if self.service.placement is not None and self._placed is None:
+                self._placed = self._place(self.service.placement)
             if self.plan and self._local is None:
                 self._local = self._start()
             yield
@@ -152,12 +167,37 @@ class Cluster:
     def end_workers(self) -> None:
         """Ends local workers; if a dispatcher still runs, they hand their evaluations back to it."""
         if self._local is not None:
-            self._local.close()
+            self._local.stop()
             self._local = None
+        if self._placed is not None:
+            placed, self._placed = self._placed, None
+            placed.stop()
+
+    def _place(self, placement: Placement) -> Engine:
+        from das_hpo.launching.engines import engine_of
+
+        options = ["--nameserver", self.address, *self._options(), "--idle-timeout", f"{ORPHAN_S}s"]
+        options += ["--device", self.service.device, "--log-dir", str(placement.folder.absolute())]
+        placed = engine_of(placement, options, self.service.keys)
+        placed.start(self.service.workers or 1)
+        return placed
 
     def _start(self) -> LocalWorkers:
         from das_hpo.launching.local import LocalWorkers
 
+        local = LocalWorkers(
+            self.address,
+            self.plan,
+            keys=self.service.keys,
+            options=self._options(),
+            exited=self._exited,
+            command=self.service.command,
+        )
+        local.start(len(self.plan))
+        return local
+
+    def _options(self) -> list[str]:
+        """Those of ``das-hpo worker`` that say what it computes with."""
         options = ["--kernel", self.service.kernel] if self.service.kernel != "auto" else []
         for plugin in self.service.plugins:
             options += ["--plugin", plugin]
@@ -165,16 +205,7 @@ class Cluster:
             options += [word for door in self.service.tasks for word in ("--task", door)]
         if self.service.capacity is not None:
             options += ["--capacity", str(self.service.capacity)]
-        local = LocalWorkers(
-            self.address,
-            self.plan,
-            keys=self.service.keys,
-            options=options,
-            exited=self._exited,
-            command=self.service.command,
-        )
-        local.start()
-        return local
+        return options
 
     def _exited(self, name: str) -> None:
         served = self._served
@@ -199,20 +230,24 @@ def cluster_of(service: Service, stop: threading.Event | None = None) -> Iterato
     """
     from das_hpo.service.nameserver import NameServer
     from workers.transport.directory import locate
+    from workers.transport.messages import host_name
     from workers.worker.devices import check_kernel, local_devices
 
+    placed = service.placement is not None
+    # Workers of an engine are elsewhere: they reach this machine by its name.
+    host = (service.host or host_name()) if placed else "127.0.0.1"
     with ExitStack() as stack:
         if service.nameserver is not None:
-            plan = local_devices(service.device, service.workers) if service.workers else []
+            plan = local_devices(service.device, service.workers) if service.workers and not placed else []
             check_kernel(service.kernel, plan)
             locate(service.nameserver, service.keys, wait_s=service.wait_s, stop=stop).close()
             cluster = Cluster(service, service.nameserver, own=False, plan=plan)
         else:
             if service.workers == 0:
                 raise InvalidValueError("without a nameserver a run needs 1 or more local workers, got 0")
-            plan = local_devices(service.device, service.workers)
+            plan = [] if placed else local_devices(service.device, service.workers)
             check_kernel(service.kernel, plan)
-            nameserver = stack.enter_context(NameServer(keys=service.keys))
+            nameserver = stack.enter_context(NameServer(host, keys=service.keys))
             cluster = Cluster(service, nameserver.address, own=True, plan=plan)
         stack.callback(cluster.end_workers)
         yield cluster

@@ -57,7 +57,7 @@ class LocalWorkers:
 
     Args:
         nameserver: ``HOST:PORT``.
-        devices: The device of each worker, as :func:`workers.worker.devices.local_devices` gives them.
+        devices: The devices, as :func:`workers.worker.devices.local_devices` gives them; workers are spread over them.
         keys: The key file; None for no keys.
         options: Further options of the command.
         exited: Called with a worker's name when its process has ended without being told to.
@@ -76,7 +76,8 @@ class LocalWorkers:
         command: Sequence[str] = (sys.executable, "-m", "das_hpo", "worker"),
         log_to: IO[bytes] | int | None = None,
     ) -> None:
-        self._places = [_Slot(device) for device in devices]
+        self._devices = tuple(devices)
+        self._places: list[_Slot] = []
         self._arguments = [*command, "--nameserver", nameserver]
         if keys is None:
             self._arguments.append("--insecure")
@@ -88,17 +89,18 @@ class LocalWorkers:
         self._thread = threading.Thread(target=self._watch, name="das-hpo local workers", daemon=True)
         self._lock = threading.Lock()
 
-    def start(self) -> None:
-        """Starts all workers; returns at once, while they need a second or two until they serve."""
+    def start(self, count: int) -> None:
+        """Starts so many workers, once; returns at once, while they need a second or two until they serve."""
+        self._places = [_Slot(self._devices[number % len(self._devices)]) for number in range(count)]
         try:
             for place in self._places:
                 self._start(place)
         except BaseException:
-            self.close()
+            self.stop()
             raise
         self._thread.start()
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """Ends all workers: asks them to end, and kills those that do not. May be called twice."""
         self._ending.set()
         with self._lock:
@@ -121,13 +123,12 @@ class LocalWorkers:
             self._thread.join(timeout=END_S)
 
     def __enter__(self) -> Self:
-        self.start()
+        self.start(len(self._devices))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self.stop()
 
-    @property
     def alive(self) -> int:
         """How many processes run."""
         return sum(place.process is not None and place.process.poll() is None for place in self._places)

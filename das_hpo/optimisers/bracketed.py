@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 from hpbandster.core.dispatcher import Job
 
-from das_hpo.optimisers.brackets import SeededHalving, bracket_sizes, rung_budgets
+from das_hpo.optimisers.brackets import SeededHalving, rung_budgets
 from das_hpo.optimisers.protocol import History, Observation, Problem, Proposal, RunPlan
+from das_hpo.optimisers.shapes import Shape, halving
 from das_hpo.settings import Given
 from spaces.errors import InvalidValueError
 from spaces.identity import ConfigurationId
@@ -47,16 +48,15 @@ class BracketOptimizer:
     Args:
         problem: What is optimised.
         sampler: Draws new configurations.
-        halving: Whether brackets halve (Hyperband); else every configuration is evaluated at max_budget alone, and
-            a bracket has as many of them as Hyperband has rungs.
+        shape: Sizes and budgets of the brackets.
     """
 
-    def __init__(self, problem: Problem, sampler: Sampler, *, halving: bool = True) -> None:
+    def __init__(self, problem: Problem, sampler: Sampler, shape: Shape = halving) -> None:
         self.problem = problem
         self.sampler = sampler
         self.budgets = rung_budgets(problem.min_budget, problem.max_budget, problem.eta)
         self.brackets: list[SeededHalving] = []
-        self._halving = halving
+        self._shape_of = shape
         self._first_active = 0
         room = self._first_before(problem.iterations)
         if len(problem.given) > room:
@@ -143,11 +143,7 @@ class BracketOptimizer:
 
     def _shape(self, index: int) -> tuple[list[int], list[float]]:
         """Sizes and budgets of a bracket's rungs, the lowest first."""
-        if not self._halving:
-            return [len(self.budgets)], [self.problem.max_budget]
-        rungs = len(self.budgets) - index % len(self.budgets)
-        sizes = bracket_sizes(rungs, len(self.budgets), self.problem.eta, self.problem.decisions.brackets)
-        return sizes, self.budgets[-rungs:]
+        return self._shape_of(self.problem, self.budgets, index)
 
     def _propose(self, budget: float, identifier: ConfigurationId) -> tuple[dict[str, Any], dict[str, Any]]:
         given = self._given(identifier)

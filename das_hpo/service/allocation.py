@@ -43,6 +43,13 @@ class WorkAllocator:
         self._waiting_since: float | None = None
         self._warned_at = 0.0
 
+    @property
+    def waiting(self) -> int:
+        """How many evaluations more workers could begin now, at most; 0 after the queue had none for a worker."""
+        if self.paused or self._queue.done:
+            return 0
+        return self._table.queued + (0 if self._dry_until else self._queue.remaining)
+
     def answer(self, caller: Caller, capacity: int, report: str) -> Answer:
         """Work for a worker, in a transaction of its own, or how long it is to wait.
 
@@ -70,8 +77,7 @@ class WorkAllocator:
                 self._table.put_back(chosen)
                 return Answer(WAIT, wait_s=AGAIN_S, report=report, message="no work, see the log of the run's process")
             self.drop_what_is_over()
-            if not leases:
-                self._dry_until = clock.monotonic() + DRY_S
+            self._dry_until = 0.0 if leases else clock.monotonic() + DRY_S
         return self.grant(caller, leases, report) if leases else self.wait(caller, report)
 
     def choose(
@@ -144,7 +150,11 @@ class WorkAllocator:
 
     def _work(self, caller: Caller, leases: Iterable[Lease], report: str) -> Answer:
         self._registry.has_work(caller.name)
-        work = tuple(Work(lease.attempt.token, lease.evaluation.asked.spec, self._lease_s) for lease in leases)
+        work = tuple(
+            Work(lease.attempt.token, asked.spec, self._lease_s, str(asked.configuration_id))
+            for lease in leases
+            for asked in (lease.evaluation.asked,)
+        )
         return Answer(WORK, work=work, report=report)
 
     def wait(self, caller: Caller, report: str, capacity: int = 1) -> Answer:

@@ -28,6 +28,7 @@ from das_hpo.service.registration import ALIVE, DEAD, REGISTER_EVERY_S, SILENT, 
 from das_hpo.service.worker_registry import WorkerStatus
 from spaces import clock
 from spaces.errors import ClusterError, UnreachableError
+from workers.transport.address_file import require_address, resolve
 from workers.transport.directory import Directory, locate
 from workers.transport.keys import KeyFile
 from workers.transport.wire import DISPATCHER_PREFIX, Remote, format_address, parse_address, uri
@@ -35,6 +36,9 @@ from workers.transport.wire import DISPATCHER_PREFIX, Remote, format_address, pa
 #: At the end: how many seconds the nameserver may take to answer, and how many seconds the threads may take to end.
 FAREWELL_S = 1.0
 END_S = 2.5
+
+#: At the end of a cancelled run: how many seconds its workers may take to hear of it. They beat every 10 s by default.
+WITHDRAW_S = 15.0
 
 #: How many seconds a dispatcher that another process entered in the nameserver may take to answer.
 REACH_S = 2.0
@@ -72,7 +76,7 @@ class Dispatcher:
     Args:
         queue: What to evaluate, and where outcomes go.
         run_name: The run's name, unique in the nameserver.
-        nameserver: ``HOST:PORT``.
+        nameserver: ``HOST:PORT``, or ``file:PATH``.
         keys: The key file; None for no keys.
         settings: How the run is served.
         attempts: The attempts that an earlier process of this run left running.
@@ -93,7 +97,7 @@ class Dispatcher:
         attempts: Sequence[Attempt] = (),
         stop: threading.Event | None = None,
     ) -> None:
-        parse_address(nameserver)
+        require_address(nameserver)
         self.settings = settings or DispatcherSettings()
         self.run_name = run_name
         self._address = nameserver
@@ -124,7 +128,7 @@ class Dispatcher:
         """
         directory = locate(self._address, self._keys, wait_s=self.settings.wait_s, stop=self._stop_waiting)
         try:
-            towards = _address_towards(*parse_address(self._address))
+            towards = _address_towards(*parse_address(resolve(self._address)))
             self._daemon = KeyedDaemon(self.settings.host or towards, 0, self._keys, lanes=("beat",))
             where = str(self._daemon.register(Endpoints(self._lease_manager), DISPATCHER_PREFIX + self.run_name))
             if self.settings.host in _EVERYWHERE:  # an address to listen on, but not one to call
@@ -196,6 +200,20 @@ class Dispatcher:
     def number_of_workers(self) -> int:
         """How many workers are alive."""
         return sum(worker.alive for worker in self.workers())
+
+    def withdraw(self, message: str) -> None:
+        """Takes all work back, and waits until the workers know: for a heartbeat of each, :data:`WITHDRAW_S` at most.
+
+        A worker that is not told by then goes on with what it computes, as if this process had been killed.
+        """
+        until = clock.monotonic() + WITHDRAW_S
+        leases = self._lease_manager.withdraw(message)
+        while not all(lease.told for lease in leases) and clock.monotonic() < until:
+            if self._stop.wait(0.05):
+                return
+        untold = sorted({lease.attempt.worker.name for lease in leases if not lease.told})
+        if untold:
+            log.warning("the workers %s did not hear in time that the run ends", ", ".join(untold))
 
     def worker_exited(self, name: str, why: str = "the worker's process ended") -> None:
         """A worker's process was seen to end: its attempts are lost at once, and not only when their leases end."""

@@ -82,6 +82,11 @@ class Endpoints:
             return _failed(error, AGAIN).to_dict()
 
     @Pyro4.core.expose  # type: ignore[untyped-decorator]
+    def demand(self) -> dict[str, int]:
+        """How many evaluations wait and are computed, and how many workers are alive."""
+        return self._lease_manager.demand()
+
+    @Pyro4.core.expose  # type: ignore[untyped-decorator]
     def leave(self, worker: Any) -> dict[str, Any]:
         """A worker ends."""
         try:

@@ -114,6 +114,12 @@ class LeaseManager:
         self._registry.beat(name, session, now)
         return self._table.beat(tokens, now)
 
+    def demand(self) -> dict[str, int]:
+        """How much work there is, and how many workers there are for it: what an autoscaler asks."""
+        with self._queue.condition:
+            alive = sum(status.alive for status in self._registry.statuses(lambda _: 0))
+            return {"waiting": self._allocator.waiting, "running": self._table.running, "workers": alive}
+
     # What the dispatcher asks -------------------------------------------------------------------
 
     @property
@@ -160,6 +166,25 @@ class LeaseManager:
                 lease.stop = lease.stop or self._takes_too_long(lease, now)
             self._registry.look(now)
             self._allocator.warn_of_waiting(now)
+
+    def withdraw(self, message: str) -> list[Lease]:
+        """The run ends: nothing is given out any more, and the next heartbeat of each worker tells it to stop.
+
+        Returns:
+            The leases that have ended so; each is ``told`` once its worker knows.
+        """
+        with self._queue.condition:
+            self.paused = True
+            leases = self._table.current()
+            try:
+                with self._queue.transaction():
+                    for lease in leases:
+                        self._queue.lost(lease.attempt, HANDED_BACK, message, False)
+            except Exception:
+                log.exception("attempts that were withdrawn could not be recorded; a resume takes them over")
+            for lease in leases:
+                self._table.retire(lease, counts=False, stop=True, requeue=True)
+            return leases
 
     def extend(self, now: float, seconds: float) -> None:
         """Extends every lease by ``seconds``: for that time no heartbeat could be received."""

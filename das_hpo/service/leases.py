@@ -52,6 +52,7 @@ class Lease:
         together: How many evaluations the worker computes at once; each takes that many times as long.
         late: The attempt was lost but its evaluation is still open: a report of it is still accepted.
         stop: The next heartbeat tells the worker to stop computing.
+        told: A heartbeat has told it.
     """
 
     attempt: Attempt
@@ -63,6 +64,7 @@ class Lease:
     together: int = 1
     late: bool = False
     stop: bool = False
+    told: bool = False
 
 
 class LeaseTable:
@@ -186,7 +188,10 @@ class LeaseTable:
         stop: list[str] = []
         for token in tokens:
             lease = self.leases.get(token)
-            if lease is None or lease.stop:
+            if lease is None:
+                stop.append(token)
+            elif lease.stop:
+                lease.told = True
                 stop.append(token)
             else:
                 lease.expires = now + lease.lease_s

@@ -54,6 +54,8 @@ class Ownership:
         self._run_name = run_name
         self._renew_every_s = renew_every_s
         self._renewed = -math.inf
+        self.request: str | None = None
+        """What the user has asked of the run, ``cancel`` or ``pause``, as of the last renewal."""
 
     def take(self, stop: threading.Event | None = None) -> None:
         """Takes the lease; waits for the end of a lease that another process does not renew any more.
@@ -105,6 +107,7 @@ class Ownership:
             raise ClusterError(f"the run {self._run_name!r} was taken over by another das-hpo: this one stops")
         if renew:
             writes.renew_lease(session, self._run_id, self.owner, LEASE_S)
+            self.request = writes.request_of(session, self._run_id)
             self._renewed = now
 
     def _try_to_take(self, held: RunLease | None, *, forsaken: bool) -> bool:

@@ -71,6 +71,11 @@ class EvaluationQueue(Protocol):
         """Whether there is no more work, now or later: workers are then sent to other runs."""
         ...
 
+    @property
+    def remaining(self) -> int:
+        """How many evaluations may still be given out for the first time, now or later, at most."""
+        ...
+
     def transaction(self) -> AbstractContextManager[None]:
         """Groups what happens in the block into one commit, which is durable when the block has been left."""
         ...

@@ -83,6 +83,15 @@ class RecordedQueue(ABC):
         """Whether this process gives out no more work, now or later."""
         return self.stopped is not None or self.complete
 
+    @property
+    def remaining(self) -> int:
+        """How many evaluations this process may still give out for the first time, at most."""
+        if self.done:
+            return 0
+        running = len(self._open) - len(self._waiting)
+        left = max(0, self.expected - sum(self._counts.values()) - running)
+        return left if self._parallel is None else min(left, max(0, self._parallel - running))
+
     def transaction(self) -> AbstractContextManager[None]:
         """One commit for all that happens inside."""
         return self.recorder.transaction()

@@ -7,20 +7,22 @@ These dicts are the only authority: a name that they hold can be asked for every
     OPERATION_SETS     which operations a search chooses from
     SEARCH_SPACES      how layers or edges make a network
     DATA_FORMATIONS    the linear operator A of y = A x + n
-    METHODS            how an architecture is searched
+    METHODS            how an architecture is searched (in :mod:`spaces.inverse_1d.methods`)
 
 No torch here: what computes is named as text and imported when a trial needs it (see :mod:`spaces.references`).
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spaces.errors import InvalidValueError, UnknownPartError
+from spaces.inverse_1d.method import Method as Method
+from spaces.inverse_1d.method import OwnHyperparameter as OwnHyperparameter
+from spaces.inverse_1d.methods import METHODS as METHODS
 from spaces.references import resolve
 
 if TYPE_CHECKING:
@@ -90,115 +92,6 @@ class SearchSpace:
     merges: int = 0
 
 
-@dataclass(frozen=True)
-class OwnHyperparameter:
-    """A hyperparameter that a method has beside the eight that every method has; a run searches it like those.
-
-    Its type is that of ``default``: a number has ``low`` and ``high``, text or a boolean has ``values``.
-
-    Attributes:
-        default: The value in points that do not name it: the presets, and points of other methods.
-        low: The least value of a number.
-        high: The largest.
-        log: Whether a number is drawn on a logarithmic scale.
-        values: The values of text, or of a boolean.
-        source: Where the range is from, for readers.
-
-    Raises:
-        InvalidValueError: If these do not fit together.
-    """
-
-    default: float | bool | str
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    values: tuple[bool | str, ...] = ()
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        if self.is_number:
-            whole = isinstance(self.default, int)
-            for bound in (self.low, self.high):
-                if bound is None or not math.isfinite(bound) or (whole and bound != int(bound)):
-                    kind = "whole" if whole else "finite"
-                    raise InvalidValueError(
-                        f"a hyperparameter with the default {self.default!r} needs low and high, {kind} numbers; "
-                        f"got low={self.low!r}, high={self.high!r}"
-                    )
-            if not self.least < self.most or self.values or (self.log and self.least <= 0):
-                raise InvalidValueError(
-                    "a number needs low below high (above 0 on a logarithmic scale) and no values; "
-                    f"got low={self.low!r}, high={self.high!r}, log={self.log!r}, values={self.values!r}"
-                )
-        elif len(set(self.values)) < 2 or any(type(value) is not type(self.default) for value in self.values):
-            raise InvalidValueError(
-                f"a hyperparameter with the default {self.default!r} needs two values or more of the same type; "
-                f"got {self.values!r}"
-            )
-        self.check("the default of a hyperparameter", self.default)
-
-    @property
-    def is_number(self) -> bool:
-        """Whether it has a range, and not values."""
-        return isinstance(self.default, int | float) and not isinstance(self.default, bool)
-
-    @property
-    def least(self) -> float:
-        """The least value of a number."""
-        return float(self.low or 0.0)
-
-    @property
-    def most(self) -> float:
-        """The largest value of a number."""
-        return float(self.high or 0.0)
-
-    def as_number(self, value: float | bool | str) -> float:
-        """A number as it is, true and false as 1 and 0, text as its place among the values."""
-        return float(self.values.index(value)) if isinstance(value, str) else float(value)
-
-    def check(self, name: str, value: object) -> None:
-        """Refuses what is no value of it; a number may lie outside the range, which only says where a run searches.
-
-        Raises:
-            InvalidValueError: Says what is valid.
-        """
-        if not self.is_number:
-            if value not in self.values or type(value) is not type(self.default):
-                raise InvalidValueError(f"{name} takes one of {', '.join(map(str, self.values))}, got {value!r}")
-            return
-        whole = isinstance(self.default, int)
-        valid = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-        if not valid or not math.isfinite(float(str(value))):
-            raise InvalidValueError(f"{name} takes a {'whole' if whole else 'finite'} number, got {value!r}")
-
-
-@dataclass(frozen=True)
-class Method:
-    """A method of DAS, composed of pieces; the interfaces of the pieces are in :mod:`workers.methods.pieces`.
-
-    Attributes:
-        relaxation: Makes the ``Relaxation``: how alpha becomes mixing weights.
-        update: Makes the ``Update`` of a search: which steps it takes on which batches.
-        selection: Chooses an operation for each layer or edge at the end of the search.
-        weights: Makes the weights that the search begins with.
-        spaces: The search spaces it is made for; None for all.
-        searched: The hyperparameters that a run searches; None for all.
-        preset: The preset that gives those that are not searched.
-        hyperparameters: Its own, by name; the pieces find them in ``Moment`` and ``SearchState``.
-        extras: Gives further numbers of each trial at the end of the search, by name; None for none.
-    """
-
-    relaxation: Callable[[], Any] | str
-    update: Callable[[Any], Any] | str
-    selection: Callable[[Any], Any] | str
-    weights: Callable[..., Any] | str = "workers.methods.fresh:fresh_weights"
-    spaces: tuple[str, ...] | None = None
-    searched: tuple[str, ...] | None = None
-    preset: str | None = None
-    hyperparameters: Mapping[str, OwnHyperparameter] = field(default_factory=dict)
-    extras: Callable[[Any], Mapping[str, Tensor]] | str | None = None
-
-
 #: Candidate operations (section 4.3). Learned maps of one edge are ordered as here.
 OPERATIONS: dict[str, Operation] = {
     LEARNABLE_GRADIENT: Operation(
@@ -228,30 +121,6 @@ SEARCH_SPACES: dict[str, SearchSpace] = {
 DATA_FORMATIONS: dict[str, Callable[[Choices], Tensor] | str] = {
     "blur": "spaces.inverse_1d.data_formation:blur",
     "downsampling": "spaces.inverse_1d.data_formation:downsampling",
-}
-
-#: Methods of DAS: DARTS, of first order (section 2), and DAS-single (section 5.4).
-METHODS: dict[str, Method] = {
-    "das": Method(
-        relaxation="workers.methods.softmax:Softmax",
-        update="workers.methods.alternating:AlternatingFirstOrder",
-        selection="workers.methods.argmax:argmax",
-    ),
-    "das-single": Method(
-        relaxation="workers.methods.softmax:Softmax",
-        update="workers.methods.alpha_alone:AlphaAlone",
-        selection="workers.methods.argmax:argmax",
-        weights="workers.methods.pretrained:pretrained_weights",
-        spaces=("sequential",),
-        searched=(
-            "alpha_learning_rate",
-            "alpha_weight_decay",
-            "alpha_warm_up",
-            "alpha_scheduler",
-            "alpha_optimizer",
-        ),
-        preset="BOHB-one-shot-Blur",
-    ),
 }
 
 #: The registries by what a message calls an entry of them.

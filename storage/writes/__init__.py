@@ -8,6 +8,15 @@ time, and in PostgreSQL rows are locked before they are read for a decision.
 from storage.writes.evaluations import add_configuration, end_attempt, queue_evaluation, start_attempt
 from storage.writes.outcomes import record_outcome, run_that_waits
 from storage.writes.run_leases import hold_lease, release_lease, renew_lease, take_lease
+from storage.writes.run_lives import (
+    DeletedRun,
+    change_run_tags,
+    delete_run,
+    rename_run,
+    request_end,
+    request_of,
+    set_run_note,
+)
 from storage.writes.runs import (
     create_run,
     remove_run_not_begun,
@@ -17,17 +26,24 @@ from storage.writes.runs import (
 )
 
 __all__ = [
+    "DeletedRun",
     "add_configuration",
+    "change_run_tags",
     "create_run",
+    "delete_run",
     "end_attempt",
     "hold_lease",
     "queue_evaluation",
     "record_outcome",
     "release_lease",
     "remove_run_not_begun",
+    "rename_run",
     "renew_lease",
+    "request_end",
+    "request_of",
     "run_that_waits",
     "set_run_fingerprint",
+    "set_run_note",
     "set_run_settings",
     "set_run_status",
     "start_attempt",

@@ -36,6 +36,8 @@ def create_run(session: Session, new: NewRun) -> int:
 def set_run_status(session: Session, run_id: int, status: str, message: str | None = None) -> None:
     """Writes the status of a run; ``completed`` and ``failed`` get ``finished_at``.
 
+    A run that is ``running`` again is done with what was asked of it, to be cancelled or paused.
+
     Raises:
         UnknownNameError: For an unknown status.
         RunMissingError: If there is no such run.
@@ -43,7 +45,8 @@ def set_run_status(session: Session, run_id: int, status: str, message: str | No
     if status not in RUN_STATUSES:
         raise UnknownNameError("status of a run", status, RUN_STATUSES)
     finished_at = rows.now() if status in ("completed", "failed") else None
-    _change(session, run_id, status=status, message=message, finished_at=finished_at)
+    asked = {"request": None} if status == "running" else {}
+    _change(session, run_id, status=status, message=message, finished_at=finished_at, **asked)
 
 
 def set_run_settings(session: Session, run_id: int, settings: dict[str, Any]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spaces.hyperparameters import PRESETS, Hyperparameters
@@ -105,6 +106,32 @@ def store_trial(session: Any, run: Run, run_id: int, index: int, trial: Trial, *
     )
     loss = outcome.loss(run.objective, run.metric.larger_is_better)
     writes.record_outcome(session, NewOutcome(token, outcome, loss, 1.5))
+
+
+def group(
+    name: str,
+    scores: Sequence[Sequence[float | None]],
+    *,
+    first_seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    **rest: Any,
+) -> list[Run]:
+    """A group of runs ``NAME-seed0`` ..., with a campaign ``of-NAME-seed0`` ... of these scores for each incumbent.
+
+    Every run has an incumbent of its own; a run without scores has no campaign. Trials of all campaigns share their
+    seeds, which are counted from ``first_seed`` on.
+    """
+    made = []
+    for number, values in enumerate(scores):
+        run = f"{name}-seed{number}"
+        rate = 0.001 + 1e-9 * (zlib.crc32(run.encode()) % 1_000_000)
+        point = replace(PRESETS["H1"], alpha_learning_rate=rate)
+        evaluated = [Trial(30.0 + number, 29.0 + number, hyperparameters=point, origin="model")]
+        made.append(Run(run, evaluated, kind="run", settings={"group": name, **(settings or {})}, **rest))
+        if values:
+            anew = trials(values, first_seed=first_seed, hyperparameters=point, origin="fixed")
+            made.append(Run(f"of-{run}", anew, **{key: value for key, value in rest.items() if key != "objective"}))
+    return made
 
 
 def trials(psnrs: Sequence[float | None], first_seed: int = 0, **rest: Any) -> list[Trial]:

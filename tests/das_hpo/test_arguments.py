@@ -14,7 +14,7 @@ from workers.inverse_1d import TASK, Inverse1D
 def test_options_have_the_defaults_of_the_command() -> None:
     """What is given takes their place; epochs are the budget, and one value of a list needs no list."""
     args = arguments(evaluate.configure, ["H1"], {"epochs": 2.0, "data": "blur", "time_limit_s": "2h"})
-    assert (args.names, args.trials, args.budget, args.data, args.time_limit_s) == (["H1"], 75, 2.0, ["blur"], 7200.0)
+    assert (args.names, args.trials, args.budget, args.data, args.time_limit_s) == (["H1"], None, 2.0, ["blur"], 7200.0)
     with pytest.raises(UnknownNameError, match=r"unknown option .epoch.: valid are .*epochs"):
         arguments(evaluate.configure, ["H1"], {"epoch": 2.0})
     for wrong in ("--trials", "", 1):

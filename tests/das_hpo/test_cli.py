@@ -181,3 +181,21 @@ def test_what_the_machine_lacks_is_no_defect(arguments: Sequence[str], words: Se
     )
     assert_one_line_error(process, 1, *words)
     assert "defect" not in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("rnus",), "runs"),
+        (("run", "--objective", "one-shot", "--itrations", "3"), "--iterations"),
+        (("resume", "x", "--iteration=9"), "--iterations"),
+        (("run", "--objective", "oneshot"), "one-shot"),
+        (("run", "--objective", "one-shot", "--data", "blurr"), "blur"),
+        (("evaluate", "BOHB-blur"), "BOHB-Blur"),
+        (("export", "--to", "deepcav", "x", "-o", "y"), "deepcave"),
+    ],
+    ids=["verb", "option", "option with =", "choice", "part of a problem", "preset", "format"],
+)
+def test_what_was_probably_meant_is_said(arguments: Sequence[str], meant: str, tmp_path: Path) -> None:
+    """Of verbs, options, words and names."""
+    assert_one_line_error(das_hpo(*arguments, cwd=tmp_path), 2, f"did you mean '{meant}'?")

@@ -31,7 +31,7 @@ def test_an_own_optimiser_may_have_a_name(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("smac", "bohb, hyperband, random, tpe, cma-es, package.module:function"),
+        ("smac", "bohb, hyperband, random, screening, tpe, cma-es, package.module:function"),
         ("a" * 60 + ":make", "at most 64"),
         ("no_such_module:make", "ModuleNotFoundError"),
         ("examples.own_optimizer:none", "has no function 'none'"),

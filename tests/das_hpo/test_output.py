@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from das_hpo.output import Table, as_json, number, render, text_cell
+from das_hpo.output import Table, as_json, csv_cell, number, render, text_cell
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 
@@ -56,11 +57,23 @@ def test_infinite_numbers_never_reach_json() -> None:
     assert json.loads(as_json([float("inf"), float("nan"), 1.0])) == [None, None, 1.0]
 
 
-def test_moments_are_given_in_utc() -> None:
-    """Whatever zone a moment came in."""
-    moment = datetime(2026, 11, 24, 6, 0, tzinfo=timezone(timedelta(hours=1)))
-    assert text_cell(moment) == "2026-11-24 05:00:00"
-    assert json.loads(as_json(moment)) == datetime(2026, 11, 24, 5, 0, tzinfo=UTC).isoformat()
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [("UTC", "2026-11-24 05:00:00 UTC"), ("CET-1", "2026-11-24 06:00:00 CET")],
+    ids=["UTC", "Berlin"],
+)
+def test_moments_are_local_to_read_and_in_utc_as_data(zone: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the zone in a table; JSON and CSV are the same everywhere."""
+    moment = datetime(2026, 11, 24, 8, 0, tzinfo=timezone(timedelta(hours=3)))
+    utc = datetime(2026, 11, 24, 5, 0, tzinfo=UTC).isoformat()
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert text_cell(moment) == shown
+        assert (json.loads(as_json(moment)), csv_cell(moment)) == (utc, utc)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:

@@ -13,6 +13,7 @@ from das_hpo.optimizer_settings import OptimizerSettings
 from das_hpo.settings import RunSettings, check_run_name
 from spaces.errors import InvalidValueError, UnknownNameError, UsageError
 from spaces.hyperparameters import PRESETS
+from spaces.inverse_1d.registries import METHODS
 
 
 def settings(**changes: Any) -> RunSettings:
@@ -31,7 +32,7 @@ def settings(**changes: Any) -> RunSettings:
         ({"space": "tree"}, "sequential, cell"),
         ({"operations": "bad"}, "good, all"),
         ({"data": "inpainting"}, "blur, downsampling"),
-        ({"method": "darts"}, "das, das-single"),
+        ({"method": "unheard-of"}, ", ".join(METHODS)),
         ({"method": "das-single", "space": "cell"}, "sequential"),
         ({"optimizer": "smac"}, "bohb, hyperband, random"),
         ({"iterations": 0}, "iterations must be a whole number of 1 or more, got 0"),

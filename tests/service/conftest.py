@@ -51,6 +51,10 @@ class ListQueue:
     def done(self) -> bool:
         return len(self.outcomes) + len(self.failed) == self.count
 
+    @property
+    def remaining(self) -> int:
+        return self.count - self.given
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         yield

@@ -38,6 +38,11 @@ class CountingQueue:
         """Whether all have their outcome."""
         return self.outcomes == self.count
 
+    @property
+    def remaining(self) -> int:
+        """Those that were never given out."""
+        return self.count - self.given
+
     def next_evaluations(self, wanted: int) -> list[Evaluation]:
         """The next numbers."""
         numbers = range(self.given, min(self.count, self.given + wanted))

@@ -13,7 +13,7 @@ from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 #: A call into C that neither returns nor lets a signal's handler run.
 HANGS = """
 import ctypes, signal
-signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2})
 ctypes.CDLL(None).sleep(3600)
 """
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -311,7 +312,7 @@ class SimulatedWorker:
         """SIGTERM."""
         if self.process.alive:
             self.lab.world.say(f"{self.process.name} is told to end")
-            self.heartbeat.reacted()
+            self.heartbeat.reacted(signal.SIGTERM)
             self.state.stop()
             self.computation.interrupt()
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces.texts import cleaned, is_clean
+from spaces.texts import cleaned, is_clean, suggestion
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,9 @@ def test_the_name_of_any_file_can_be_cleaned(tmp_path: Path) -> None:
         if byte != ord("/"):
             path = bytes(tmp_path) + b"/x" + bytes([byte])
             assert is_clean(cleaned(path.decode("utf-8", "surrogateescape")))
+
+
+def test_what_was_probably_meant() -> None:
+    """The most similar valid word; nothing where none is similar."""
+    assert suggestion("blurr", ["downsampling", "blur"]) == " (did you mean 'blur'?)"
+    assert suggestion("motion", ["downsampling", "blur"]) == suggestion(3, []) == ""

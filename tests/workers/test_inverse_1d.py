@@ -36,7 +36,7 @@ def test_settings_go_there_and_back() -> None:
     assert task.labels.to_dict() == {"space": "cell", "operations": "good", "data": "blur", "method": "das"}
     with pytest.raises(UnknownNameError, match="unknown setting 'depth': valid are space, operations"):
         task.configured({"depth": 3})
-    with pytest.raises(UnknownPartError, match="unknown method 'own': valid are das, das-single; others are"):
+    with pytest.raises(UnknownPartError, match=f"unknown method 'own': valid are {', '.join(METHODS)}; others are"):
         task.configured({"method": "own"})
     with pytest.raises(InvalidValueError, match="das-single needs the sequential space, got cell"):
         task.configured({"method": "das-single"})

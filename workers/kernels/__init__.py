@@ -56,6 +56,19 @@ class Direct(abc.ABC):
             weights; both as autograd makes them from ``sample_errors``.
         """
 
+    @abc.abstractmethod
+    def errors_and_gradients(
+        self,
+        weights: Float[Tensor, "T P"],
+        buffers: Buffers,
+        mix: Float[Tensor, "T E O"] | None,
+        x: Float[Tensor, "T B N"],
+        y: Float[Tensor, "T B n"],
+        noise: Float[Tensor, "T E_noise B N"] | None,
+        scale: float,
+    ) -> tuple[Float[Tensor, "T B"], Float[Tensor, "T P"], Float[Tensor, "T E O"]]:
+        """The same with both gradients, of the weights and of the mix, from one pass."""
+
 
 def forward_for(network: Network, trials: int, device: str, kernel: str) -> tuple[Forward, str]:
     """The forward pass to use (see ``Network.forward``), and its name, ``torch`` or ``fused``.

@@ -231,15 +231,36 @@ class FusedForward(Direct):
         to_mix: bool,
     ) -> tuple[Float32[Tensor, "T B"], Float32[Tensor, "T P"] | Float32[Tensor, "T E O"]]:
         """See :meth:`Direct.errors_and_gradient`."""
-        x_hat, runs = self.run(weights, mix, buffers, y, noise, True)
+        errors, of_weights, of_mix = self._training_pass(
+            (weights, mix, buffers, y, noise, True), x, scale, (not to_mix, to_mix)
+        )
+        return errors, of_mix if to_mix else of_weights
+
+    def errors_and_gradients(
+        self,
+        weights: Float32[Tensor, "T P"],
+        buffers: Buffers,
+        mix: Float32[Tensor, "T E O"] | None,
+        x: Float32[Tensor, "T B N"],
+        y: Float32[Tensor, "T B n"],
+        noise: Float32[Tensor, "T E_noise B N"] | None,
+        scale: float,
+    ) -> tuple[Float32[Tensor, "T B"], Float32[Tensor, "T P"], Float32[Tensor, "T E O"]]:
+        """See :meth:`Direct.errors_and_gradients`."""
+        return self._training_pass((weights, mix, buffers, y, noise, True), x, scale, (True, True))
+
+    def _training_pass(
+        self, inputs: tuple[Any, ...], x: Float32[Tensor, "T B N"], scale: float, wanted: tuple[bool, bool]
+    ) -> tuple[Float32[Tensor, "T B"], Float32[Tensor, "T P"], Float32[Tensor, "T E O"]]:
+        """Errors, and the gradients of weights and mix; those that are not wanted hold nothing."""
+        x_hat, runs = self.run(*inputs)
         trials, samples, positions = x.shape
         errors, grad = torch.empty(trials, samples), torch.empty(trials, positions, samples)
         factor = 2 * scale / (samples * positions)
         compiled().errors(
             x_hat.transpose(1, 2).numpy(), x.transpose(1, 2).contiguous().numpy(), factor, errors.numpy(), grad.numpy()
         )
-        grad_weights, grad_mix = self.backward(runs, grad, not to_mix, to_mix)
-        return errors, grad_mix if to_mix else grad_weights
+        return errors, *self.backward(runs, grad, *wanted)
 
     def backward(
         self, runs: list[ForwardPass], grad: Float32[Tensor, "T N B"], to_weights: bool, to_mix: bool

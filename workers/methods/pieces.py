@@ -3,6 +3,7 @@
     weights(start)       -> weights, buffers    what the search begins with
     relaxation()         -> Relaxation          how alpha becomes mixing weights
     update(state)        -> Update              which steps a search takes, on which batches
+    regulariser(alpha, moment) -> [T]           what is added to the loss of alpha
     selection(state)     -> indices             which operation each layer or edge keeps
     extras(state)        -> tensors by name     further numbers of each trial, at the end of the search, [T]
 
@@ -43,6 +44,11 @@ class Moment(NamedTuple):
     generators: Sequence[torch.Generator]
     hyperparameters: Mapping[str, Float[Tensor, "T 1 1"]] = MappingProxyType({})
 
+    @property
+    def progress(self) -> float:
+        """The share of the search that is over: 0 at the first step, 1 at the one-shot validation."""
+        return self.step / self.steps
+
     def uniform(self, like: Float[Tensor, "T E O"]) -> Float[Tensor, "T E O"]:
         """Numbers in [0, 1), drawn by each trial from its own generator."""
         drawn = [torch.rand(like.shape[1:], generator=one, device=like.device) for one in self.generators]
@@ -55,13 +61,20 @@ class Relaxation(abc.ABC):
     Attributes:
         is_fixed: Whether ``mix`` is the same function of alpha at every step, and draws no random numbers: its steps
             may then be recorded as a CUDA graph. The hyperparameters of the moment do not change, and may be used.
+        is_sampled: Whether ``mix`` draws the weights anew at every step. The running statistics of batch norm then
+            belong to no one mix, and are estimated again for ``settled`` before the one-shot validation.
     """
 
     is_fixed = False
+    is_sampled = False
 
     @abc.abstractmethod
     def mix(self, alpha: Float[Tensor, "T E O"], moment: Moment) -> Float[Tensor, "T E O"]:
         """The mixing weights, differentiable in alpha."""
+
+    def settled(self, alpha: Float[Tensor, "T E O"], moment: Moment) -> Float[Tensor, "T E O"]:
+        """The mixing weights of the one-shot validation; of a relaxation that draws them, what they tend to."""
+        return self.mix(alpha, moment)
 
     def mix_and_pull_back(
         self, alpha: Float[Tensor, "T E O"], moment: Moment
@@ -97,6 +110,9 @@ class Update(abc.ABC):
         Returns:
             The mean squared errors of the samples of both, as the learning curves show them; None where there are none.
         """
+
+    def finish(self) -> None:  # noqa: B027 - most updates have nothing to do
+        """What follows the last step, before the one-shot validation; by default nothing."""
 
 
 @dataclass(frozen=True)

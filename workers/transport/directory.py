@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Self
+from typing import Any, Self
 
 from spaces.errors import UnreachableError, WireError
+from workers.transport import address_file
 from workers.transport.keys import KeyFile
 from workers.transport.wire import (
     DISPATCHER_PREFIX,
@@ -16,7 +17,6 @@ from workers.transport.wire import (
     finite,
     mapping,
     object_uri,
-    parse_address,
     text,
     uri,
 )
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class Directory:
-    """A client of the nameserver at ``HOST:PORT``; one thread at a time may use it. It connects with its first call.
+    """A client of the nameserver; one thread at a time may use it. It connects with its first call.
 
     Args:
-        address: ``HOST:PORT``.
+        address: ``HOST:PORT``, or ``file:PATH`` of a file that holds it, which is read again if nobody answers.
         keys: The key file; None for a nameserver without keys.
         timeout_s: How many seconds one answer may take.
 
@@ -42,9 +42,12 @@ class Directory:
     """
 
     def __init__(self, address: str, keys: KeyFile | None, *, timeout_s: float = TIMEOUT_S) -> None:
-        parse_address(address)
+        address_file.require_address(address)
         self.address = address
-        self._remote = Remote(uri(NAMESERVER_ID, address), keys, timeout_s=timeout_s)
+        self._keys = keys
+        self._timeout_s = timeout_s
+        self._in_a_file = address_file.path_of(address) is not None
+        self._remote = None if self._in_a_file else self._connected(address)
 
     def dispatchers(self, worker: str = "") -> tuple[dict[str, str], float]:
         """The dispatchers' URIs by run name, and in how many seconds to ask again.
@@ -52,7 +55,7 @@ class Directory:
         Raises:
             ClusterError: As :meth:`workers.transport.wire.Remote.call` does.
         """
-        answer = mapping(self._remote.call("dispatchers", worker), "the nameserver's answer")
+        answer = mapping(self._call("dispatchers", worker), "the nameserver's answer")
         found: dict[str, str] = {}
         for name, where in mapping(answer.get("dispatchers"), "dispatchers").items():
             try:
@@ -68,7 +71,7 @@ class Directory:
             WireError: If the answer is not a number.
             ClusterError: As :meth:`workers.transport.wire.Remote.call` does.
         """
-        count = self._remote.call("workers")
+        count = self._call("workers")
         if type(count) is not int:
             raise WireError("the nameserver's answer must be a whole number")
         return count
@@ -84,19 +87,34 @@ class Directory:
         Returns:
             The URI that is entered now.
         """
-        return object_uri(self._remote.call("enter", DISPATCHER_PREFIX + run, where, before))
+        return object_uri(self._call("enter", DISPATCHER_PREFIX + run, where, before))
 
     def remove(self, run: str) -> None:
         """Removes the entry of a run's dispatcher."""
-        self._remote.call("remove", DISPATCHER_PREFIX + run)
+        self._call("remove", DISPATCHER_PREFIX + run)
 
     def ping(self) -> None:
         """Makes sure that the nameserver answers."""
-        self._remote.call("ping")
+        self._call("ping")
 
     def close(self) -> None:
         """Closes the connection."""
-        self._remote.close()
+        if self._remote is not None:
+            self._remote.close()
+
+    def _connected(self, where: str) -> Remote:
+        return Remote(uri(NAMESERVER_ID, where), self._keys, timeout_s=self._timeout_s)
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        if self._remote is None:
+            self._remote = self._connected(address_file.resolve(self.address))
+        try:
+            return self._remote.call(method, *arguments)
+        except UnreachableError:
+            if self._in_a_file:  # by now it may name another machine
+                self.close()
+                self._remote = None
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +129,7 @@ def locate(
     """A client of the nameserver, after it has answered once.
 
     Args:
-        address: ``HOST:PORT``.
+        address: ``HOST:PORT``, or ``file:PATH``.
         keys: The key file; None for a nameserver without keys.
         wait_s: For how many seconds it may be unreachable; it is asked again at growing intervals of up to 5 s.
         stop: Ends the waiting when it is set, within :data:`WAITING_TIMEOUT_S`.
@@ -137,7 +155,7 @@ def locate(
             if time.monotonic() + pause_s > until:
                 raise UnreachableError(
                     f"no nameserver answers at {address}: start one with das-hpo nameserver, "
-                    f"or wait for it with --wait ({error})"
+                    f"or wait for it with --wait ({error}){address_file.origin(address)}"
                 ) from None
             if stop.wait(pause_s):
                 raise KeyboardInterrupt from None

@@ -5,6 +5,7 @@
     beat(name, session, tokens)                           -> {"stop": [tokens]}    a heartbeat
     hand_back(caller, tokens, result, message)            -> Answer    the worker gives work up, or it raised an error
     leave(caller)                                         -> Answer    the worker ends and hands everything back
+    demand()                                              -> {"waiting": n, "running": n, "workers": n}    numbers
 
 Each of them may be sent twice without harm. A claim or a report names the tokens that the worker holds. If the
 dispatcher gave it others, the answer with them was lost, and they are sent again under the same tokens.
@@ -104,11 +105,27 @@ class Work:
         token: Names the attempt; heartbeats renew it, a report uses it up.
         spec: What to compute.
         lease_s: The attempt is lost if no heartbeat comes for this many seconds.
+        configuration: The configuration's id within its run, for the worker's log; empty if the dispatcher says none.
     """
 
     token: str
     spec: TrialSpec
     lease_s: float
+    configuration: str = ""
+
+    def __str__(self) -> str:
+        """For the log: what is computed, by which it is found in the database."""
+        configuration = f"configuration {self.configuration}" if self.configuration else "a configuration"
+        return f"{configuration} at {self.spec.budget:g} epochs (seed {self.spec.seed})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As builtin types."""
+        return {
+            "token": self.token,
+            "spec": native(self.spec.to_dict()),
+            "lease_s": self.lease_s,
+            "configuration": self.configuration,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +151,7 @@ class Answer:
         """As builtin types."""
         return {
             "status": self.status,
-            "work": [{"token": w.token, "spec": native(w.spec.to_dict()), "lease_s": w.lease_s} for w in self.work],
+            "work": [work.to_dict() for work in self.work],
             "wait_s": self.wait_s,
             "message": self.message,
             "report": self.report,
@@ -205,4 +222,5 @@ def _work(values: Any) -> Work:
         token=text(found.get("token"), "a token", most=64),
         spec=spec,
         lease_s=finite(found.get("lease_s"), "lease_s", least=0.01, most=86400),
+        configuration=text(found["configuration"], "a configuration") if found.get("configuration") else "",
     )

@@ -1,4 +1,4 @@
-"""The gradients of a training step: of the weights, or of alpha; by autograd, or by the kernel itself."""
+"""The gradients of a training step: of the weights, of alpha, or of both; by autograd, or by the kernel itself."""
 
 from __future__ import annotations
 
@@ -58,3 +58,22 @@ def alpha_gradient(
     (gradient,) = torch.autograd.grad(scale * errors.mean(dim=1).sum(), alpha)
     alpha.requires_grad_(False)
     return errors.detach(), gradient
+
+
+def both_gradients(
+    forward: Forward,
+    weights: Float[Tensor, "T P"],
+    buffers: Buffers,
+    mix: Float[Tensor, "T E O"],
+    batch: Batch,
+    scale: float,
+) -> tuple[Float[Tensor, "T B"], Float[Tensor, "T P"], Float[Tensor, "T E O"]]:
+    """The same in the weights and in the mixing weights, from one pass; zeros where the network has no weights."""
+    if isinstance(forward, Direct):
+        return forward.errors_and_gradients(weights, buffers, mix, *batch, scale)
+    with torch.enable_grad():
+        leaves = [tensor.detach().requires_grad_() for tensor in (weights, mix)]
+        errors = sample_errors(forward(leaves[0], buffers, leaves[1], batch.y, batch.noise, True), batch.x)
+        loss = scale * errors.mean(dim=1).sum()
+        of_weights, of_mix = torch.autograd.grad(loss, leaves, materialize_grads=True)
+    return errors.detach(), of_weights, of_mix

@@ -14,7 +14,7 @@ from spaces.errors import InvalidValueError
 from spaces.inverse_1d.architecture import Architecture
 from spaces.inverse_1d.layout import Layout
 from spaces.inverse_1d.registries import METHODS, Method, edge_count, entry
-from spaces.inverse_1d.trial import InverseTrial
+from spaces.inverse_1d.trial import BATCHES_PER_EPOCH, InverseTrial
 from spaces.references import resolve
 from workers.methods.pieces import Start, Update
 from workers.methods.state import SearchState
@@ -23,6 +23,9 @@ from workers.trials.curves import Curves, Meter
 from workers.trials.group import TrialGroup
 from workers.trials.training import epoch_lengths
 from workers.trials.validation import validate
+
+#: Batches of which running statistics are estimated again: what was before counts 0.9^38, or 2 %.
+STATISTICS_BATCHES = 2 * BATCHES_PER_EPOCH
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,15 @@ def search(group: TrialGroup) -> Found:
 
     relaxation = resolve(method.relaxation)()
     state = SearchState(group.specs, (network, forward), relaxation, weights, alpha, batches, group.device)
+    state.regulariser = None if method.regulariser is None else resolve(method.regulariser)
     if not curves.all_diverged:
-        learn(state, resolve(method.update)(state), curves)
+        update = resolve(method.update)(state)
+        learn(state, update, curves)
+        update.finish()
     scores = [float("nan")] * len(group)
     if not curves.all_diverged:
-        scores = validate(forward, state.weights, state.buffers, state.mix(), batches("one-shot-validation"))
+        mix = settle(state)
+        scores = validate(forward, state.weights, state.buffers, mix, batches("one-shot-validation"))
     curves.check(scores, "one-shot validation")
     alive = [message is None for message in curves.messages]
     chosen = discretise(first, resolve(method.selection)(state)) if any(alive) else [None] * len(group)
@@ -95,6 +102,16 @@ def learn(state: SearchState, update: Update, curves: Curves) -> None:
         curves.add("search", epoch, training_meter, validation_meter, state.alpha)
         if curves.all_diverged:
             break
+
+
+@torch.no_grad()
+def settle(state: SearchState) -> Float32[Tensor, "T E O"]:
+    """The mixing weights of the one-shot validation, after the running statistics have become theirs."""
+    mix = state.settled_mix()
+    if state.relaxation.is_sampled:
+        for batch in state.batches("one-shot-statistics").draw(STATISTICS_BATCHES):
+            state.forward(state.weights, state.buffers, mix, batch.y, batch.noise, True)
+    return mix
 
 
 @torch.no_grad()

@@ -17,6 +17,12 @@ from workers.transport.wire import native, require_room
 
 Compute = Callable[[Sequence[TrialSpec]], Sequence[TrialOutcome]]
 
+#: The signals that tell a worker to end; see :mod:`workers.worker.ending`.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM)
+
+#: With this one the heartbeat's thread interrupts the computation of an outcome that is not wanted any more.
+_ABANDON = signal.SIGUSR2
+
 log = logging.getLogger(__name__)
 
 
@@ -73,15 +79,16 @@ class Computation:
         in_hand = self._in_hand
         if not self._handles_signals or not in_hand or not in_hand <= unwanted:
             return False
-        signal.pthread_kill(self._thread, signal.SIGUSR1)
+        signal.pthread_kill(self._thread, _ABANDON)
         return True
 
     @contextlib.contextmanager
-    def interruptible(self, on_stop: Callable[[int], None], wake_fd: int) -> Iterator[None]:
-        """SIGTERM and SIGINT end the computation at once while the block lasts; only the main thread can have that.
+    def interruptible(self, on_signal: Callable[[int], bool], wake_fd: int) -> Iterator[None]:
+        """Signals may end the computation while the block lasts; only the main thread can have that.
 
         Args:
-            on_stop: Called in the signal's handler with its number, before the computation is interrupted.
+            on_signal: Called in the handler of each of :data:`SIGNALS` with its number; returns whether the
+                computation is to be interrupted.
             wake_fd: A byte is written to this file descriptor when a signal comes.
         """
         if threading.current_thread() is not threading.main_thread():
@@ -89,8 +96,7 @@ class Computation:
             return
 
         def stop(number: int, _frame: FrameType | None) -> None:
-            on_stop(number)
-            if self._computing:
+            if on_signal(number) and self._computing:
                 raise Interrupted
 
         def abandon(_number: int, _frame: FrameType | None) -> None:
@@ -98,10 +104,8 @@ class Computation:
                 raise Abandoned
 
         self._thread = threading.get_ident()
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)}
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGUSR1, abandon)
+        handlers = {**dict.fromkeys(SIGNALS, stop), _ABANDON: abandon}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         wakeup = signal.set_wakeup_fd(wake_fd, warn_on_full_buffer=False)
         self._handles_signals = True
         try:

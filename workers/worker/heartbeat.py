@@ -31,7 +31,8 @@ GIVE_UP_S = 30.0
 
 EXIT_HANGING = 75
 
-_STOPS = frozenset((signal.SIGTERM, signal.SIGINT))
+#: The signals to which the main thread has to react.
+_STOPS = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGALRM))
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,8 @@ class Heartbeat:
         self._wakeup = wakeup
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._reacted = False
-        self._quit_at: float | None = None
+        self._reacted: set[int] = set()
+        self._quit_at: dict[int, float] = {}
         self._unwanted: frozenset[str] = frozenset()
         self._interrupted_at: float | None = None
         self._failing: set[str] = set()
@@ -80,9 +81,9 @@ class Heartbeat:
         if self._beat_due > clock.monotonic() + lease_s / 2:
             self._wakeup.wake()
 
-    def reacted(self) -> None:
-        """The main thread has reacted to the signal."""
-        self._reacted = True
+    def reacted(self, number: int) -> None:
+        """The main thread has reacted to the signal of that number."""
+        self._reacted.add(number)
 
     def close(self) -> None:
         """Ends the thread."""
@@ -116,13 +117,12 @@ class Heartbeat:
         if beat_s is not None:
             self._beat_due = min(self._beat_due, clock.monotonic() + beat_s)
         due = min(self._beat_due, self._state.dispatchers.due)
-        if self._quit_at is not None:
-            due = min(due, self._quit_at)
+        due = min([due, *(at for number, at in self._quit_at.items() if number not in self._reacted)])
         if self._interrupted_at is not None:
             due = min(due, clock.monotonic() + 1.0)
         came = self._wakeup.wait(due - clock.monotonic())
-        if _STOPS.intersection(came) and self._quit_at is None:
-            self._quit_at = clock.monotonic() + SIGNAL_S
+        for number in _STOPS.intersection(came):
+            self._quit_at.setdefault(number, clock.monotonic() + SIGNAL_S)
 
     def _beat(self) -> float:
         """Sends a heartbeat to every run of which anything is held; returns the seconds until the next one."""
@@ -152,7 +152,7 @@ class Heartbeat:
         return min(beat_s, RETRY_S) if failed else beat_s
 
     def _end_what_hangs(self, now: float) -> None:
-        if self._quit_at is not None and now >= self._quit_at and not self._reacted:
+        if any(now >= at for number, at in self._quit_at.items() if number not in self._reacted):
             log.warning("the computation does not react to the signal: handing it back and ending")
             self._leave()
             os._exit(0)

@@ -18,8 +18,8 @@ from workers.transport.messages import AGAIN, HANDED_BACK, REFUSED, WAIT, WORK, 
 from workers.worker.computation import Abandoned, Interrupted
 from workers.worker.dispatchers import DispatcherConnections
 from workers.worker.pending_reports import PendingReport
-from workers.worker.round_robin import RETRY_S
 from workers.worker.state import WorkerState
+from workers.worker.time_limit import TimeLimit
 
 #: A worker on which this many evaluations in a row raised an error ends: more likely it is broken than all of them.
 MAX_ERRORS = 5
@@ -53,6 +53,7 @@ class WorkerLoop:
         heartbeat: Renews leases.
         idle_timeout_s: The loop ends after this many seconds without work; None waits for ever.
         refusal: Why trials cannot be run here, in one line that says what to do; None if they can.
+        limit: The time that is left, and how long evaluations take here.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class WorkerLoop:
         heartbeat: Expecting,
         idle_timeout_s: float | None = None,
         refusal: Callable[[Sequence[TrialSpec]], str | None] = lambda specs: None,
+        limit: TimeLimit | None = None,
     ) -> None:
         self._state = state
         self._connections = connections
@@ -70,6 +72,7 @@ class WorkerLoop:
         self._heartbeat = heartbeat
         self._idle_timeout_s = idle_timeout_s
         self._refusal = refusal
+        self._limit = limit or TimeLimit()
         self._errors: set[int] = set()
 
     def serve(self) -> None:
@@ -82,6 +85,11 @@ class WorkerLoop:
         worked = clock.monotonic()
         while not self._state.stopping:
             self._deliver_late()
+            if self._limit.too_late:
+                log.info(
+                    "nothing ends in the time that is left (--max-time): worker %s ends", self._state.identity.name
+                )
+                return
             run = self._state.round_robin.take(self._to_ask())
             if run is not None and self._serve_run(run):
                 worked = clock.monotonic()
@@ -116,19 +124,36 @@ class WorkerLoop:
         if why is not None:
             self._ask(run, "hand_back", self._state.caller(run), tuple(tokens), HANDED_BACK, why)
             return Answer(REFUSED, message=f"run {run} is left to other workers: {why}")
+        budget = max(item.spec.budget for item in work)
+        late = self._limit.refusal(run, budget)
+        if late is not None:
+            log.info("worker %s hands back what it was given, and ends: %s", self._state.identity.name, late)
+            self._ask(run, "hand_back", self._state.caller(run), tuple(tokens), HANDED_BACK, late)
+            self._state.stop()
+            return None
         self._state.assignments.add(run, work)
         self._heartbeat.expect(work[0].lease_s)
         began = clock.monotonic()
+        for item in work:
+            log.debug("%s: computes %s, since %s", run, item, local_time())
+        whole = False
+        self._limit.begin(run, budget)
         try:
             results = self._computation.results([item.spec for item in work], frozenset(tokens))
+            whole = True
         except Abandoned:
             log.info("gave up %d evaluations of %s that are not wanted any more", len(work), run)
             self._state.assignments.drop(run, tokens)
             return Answer(WAIT)
         except Interrupted:
-            log.info("interrupted: %d evaluations of %s are handed back", len(work), run)
+            self._hand_back_unfinished(run, tokens)
             return None
+        finally:
+            self._limit.end(whole=whole)
         duration_s = (clock.monotonic() - began) / len(work)  # the share of each
+        for item, result in zip(work, results, strict=True):
+            ended = "it raised an error" if isinstance(result, str) else result.status
+            log.debug("%s: %s: %s after %.1f s", run, item, ended, duration_s)
         self._count_errors(work, results)
         answer: Answer | None = None
         for number, (token, result) in enumerate(zip(tokens, results, strict=True), 1):
@@ -141,9 +166,16 @@ class WorkerLoop:
             )
         return answer
 
+    def _hand_back_unfinished(self, run: str, tokens: Sequence[str]) -> None:
+        """The worker was told to end (then :func:`leave` hands back), or its time is over, which the run is told."""
+        log.info("interrupted: %d evaluations of %s are handed back", len(tokens), run)
+        if self._limit.left_s <= 0 and self._limit.max_time_s is not None:
+            why = f"it did not end within the worker's --max-time of {self._limit.max_time_s:g} s"
+            self._ask(run, "hand_back", self._state.caller(run), tuple(tokens), HANDED_BACK, why)
+
     def _wanted(self) -> int:
         """How much work the acknowledgement of a report may carry: none while other runs wait for their turn."""
-        if self._state.stopping or self._errors or len(self._state.dispatchers.runs()) > 1:
+        if self._state.stopping or self._limit.too_late or self._errors or len(self._state.dispatchers.runs()) > 1:
             return 0
         return self._state.capacity
 
@@ -160,16 +192,21 @@ class WorkerLoop:
     def _ask(self, run: str, method: str, *arguments: object) -> Answer | None:
         """The answer of a run's dispatcher; None if it does not answer at present."""
         try:
-            return Answer.from_mapping(self._connections.call(run, method, *arguments))
+            answer = Answer.from_mapping(self._connections.call(run, method, *arguments))
         except ClusterError as error:
-            log.info("no answer from run %s: %s", run, error)
+            if self._state.round_robin.heard(run, answered=False):
+                log.info("run %s does not answer, and is asked again, ever more rarely: %s", run, error)
             return None
+        if self._state.round_robin.heard(run, answered=True):
+            log.info("run %s answers again", run)
+        return answer
 
     def _deliver(self, pending: PendingReport, wanted: int) -> Answer | None:
         """Reports an outcome; if it is not acknowledged, it is kept and reported again later."""
         answer = self._ask(pending.run, *pending.message(self._state.caller(pending.run), wanted))
         if answer is None or answer.report == AGAIN:
-            self._state.pending.keep(pending, RETRY_S if answer is None else max(RETRY_S, answer.wait_s))
+            retry_s = self._state.round_robin.retry_s(pending.run)
+            self._state.pending.keep(pending, retry_s if answer is None else max(retry_s, answer.wait_s))
             return answer
         if answer.status == REFUSED:
             log.error("run %s refused a report, which is dropped: %s", pending.run, answer.message)
@@ -191,6 +228,11 @@ class WorkerLoop:
         seconds = max(0.0, due - now) if most_s is None else max(0.0, min(due - now, most_s))
         if not self._state.stopping:
             self._state.wakeup.wait(seconds)
+
+
+def local_time() -> str:
+    """The time of day as the user's clock shows it, with the zone."""
+    return clock.utc().astimezone().strftime("%H:%M:%S %Z")
 
 
 def leave(state: WorkerState, connections: DispatcherConnections) -> None:

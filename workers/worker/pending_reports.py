@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +33,11 @@ class PendingReport:
 
 
 class PendingReports:
-    """The reports to be sent again. For one thread."""
+    """The reports to be sent again. The heartbeat's thread calls :meth:`appeared`, the main thread everything else."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[PendingReport, float, float]] = {}
+        self._appeared: frozenset[str] = frozenset()
 
     def keep(self, pending: PendingReport, retry_s: float) -> None:
         """Keeps a report, which is due again in ``retry_s`` seconds."""
@@ -44,9 +46,14 @@ class PendingReports:
         self._kept[pending.token] = pending, since, now + retry_s
 
     def due(self) -> list[PendingReport]:
-        """The reports that are due now."""
+        """The reports that are due now: their pause is over, or their run has appeared since this was asked."""
         now = clock.monotonic()
-        return [pending for pending, _, at in self._kept.values() if at <= now]
+        appeared, self._appeared = self._appeared, frozenset()
+        return [pending for pending, _, at in self._kept.values() if at <= now or pending.run in appeared]
+
+    def appeared(self, runs: Iterable[str]) -> None:
+        """These runs were started or resumed: what is kept for them is due at once."""
+        self._appeared = self._appeared.union(runs)
 
     def delivered(self, pending: PendingReport) -> None:
         """Drops a report that was acknowledged, or refused for good."""
@@ -69,4 +76,5 @@ class PendingReports:
 
     def next_due(self) -> float:
         """Monotonic time at which the next report is due; infinity if none is kept."""
-        return min((at for _, _, at in self._kept.values()), default=math.inf)
+        appeared = self._appeared
+        return min((-math.inf if one.run in appeared else at for one, _, at in self._kept.values()), default=math.inf)

@@ -82,6 +82,7 @@ class WorkerState:
     def appeared(self, runs: Iterable[str]) -> None:
         """These runs were started or resumed, and are asked for work at once; for any thread."""
         self.round_robin.appeared(runs)
+        self.pending.appeared(runs)
         self.wakeup.wake()
 
     def stop(self) -> None:

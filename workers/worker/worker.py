@@ -27,10 +27,12 @@ from workers.transport.messages import Caller, default_name, host_name
 from workers.transport.wire import Remote
 from workers.worker.computation import Computation, Compute
 from workers.worker.dispatchers import DispatcherConnections
+from workers.worker.ending import Ending
 from workers.worker.heartbeat import Heartbeat
 from workers.worker.loop import WorkerLoop, leave
 from workers.worker.state import WorkerState
 from workers.worker.task_runner import TaskRunner
+from workers.worker.time_limit import TimeLimit
 from workers.worker.wakeup import Wakeup
 
 #: How many seconds an answer to a heartbeat may take: the answers of all runs together must come within a lease.
@@ -53,6 +55,8 @@ class WorkerSettings:
         idle_timeout_s: The worker ends after this many seconds without work; None waits for ever.
         wait_s: How many seconds to wait for the nameserver at the start.
         name: Unique among the nameserver's workers; None is the host's name and the process id.
+        max_time_s: The worker ends within this many seconds, and begins nothing that would not end; None for no limit.
+        grace_s: On SIGTERM, what ends within this many seconds, by the durations seen, is finished.
     """
 
     device: str = "cpu"
@@ -61,13 +65,15 @@ class WorkerSettings:
     idle_timeout_s: float | None = None
     wait_s: float = 0.0
     name: str | None = None
+    max_time_s: float | None = None
+    grace_s: float = 0.0
 
 
 class Worker:
     """A worker of every run of a nameserver, or of one; :meth:`run` may be called once.
 
     Args:
-        nameserver: ``HOST:PORT``.
+        nameserver: ``HOST:PORT``, or ``file:PATH``.
         keys: The key file; None for no keys.
         settings: What it computes on, and for whom.
         version: The version of das-hpo; a dispatcher of another one gives no work.
@@ -93,6 +99,7 @@ class Worker:
         self._settings = settings or WorkerSettings()
         self._tasks = TaskRunner(tasks or (load_task(DEFAULT_TASK),), self._settings.device)
         self._compute = compute
+        self._limit = TimeLimit(self._settings.max_time_s)
         identity = Caller(
             name=cleaned(self._settings.name or default_name()),
             host=host_name(),
@@ -146,11 +153,11 @@ class Worker:
             stack.callback(heartbeat.close)
             connections = self._connections()
             stack.callback(connections.close)
-            loop = WorkerLoop(
-                state, connections, computation, heartbeat, self._settings.idle_timeout_s, self._tasks.refusal
-            )
+            idle_s = self._settings.idle_timeout_s
+            loop = WorkerLoop(state, connections, computation, heartbeat, idle_s, self._tasks.refusal, self._limit)
             state.dispatchers.refresh()
-            with computation.interruptible(partial(self._on_signal, heartbeat), signals.fileno()):
+            ending = Ending(state, self._limit, self._settings.grace_s, heartbeat.reacted)
+            with computation.interruptible(ending.on_signal, signals.fileno()), ending.alarmed():
                 heartbeat.start()
                 log.info("worker %s (%s) serves the nameserver at %s", self.name, self._settings.device, self._address)
                 try:
@@ -168,10 +175,3 @@ class Worker:
         farewell = self._connections(timeout_s=LEAVE_S)
         leave(self._state, farewell)
         farewell.close()
-
-    def _on_signal(self, heartbeat: Heartbeat, number: int) -> None:
-        """The first signal ends the worker in order, the second at once."""
-        if self._state.stopping:
-            os._exit(128 + number)
-        heartbeat.reacted()
-        self._state.stop()

@@ -19,6 +19,9 @@ PROBLEM = ("space", "operations", "data")
 #: The column of a further setting of the task is this, and the setting's name.
 SETTING = "set "
 
+#: The column that says whether a trial is of a campaign of ``das-hpo evaluate --until-decided``.
+SEQUENTIAL = "until decided"
+
 
 def settings_of(record: RunRecord) -> dict[str, Any]:
     """The further settings of a stored run's task as columns of its rows; one that was not stored has its default."""
@@ -28,8 +31,13 @@ def settings_of(record: RunRecord) -> dict[str, Any]:
 
 
 def with_settings(frame: pandas.DataFrame, record: RunRecord) -> pandas.DataFrame:
-    """The rows of a stored run with the further settings of its task."""
-    return frame.assign(**settings_of(record))
+    """The rows of a stored run with the further settings of its task, and whether they were added until decided."""
+    return frame.assign(**settings_of(record), **{SEQUENTIAL: record.settings.get("looked_from") is not None})
+
+
+def sequential(rows: pandas.DataFrame) -> bool:
+    """Whether any of the rows is of a campaign whose trials were added until something was decided."""
+    return SEQUENTIAL in rows.columns and bool(rows[SEQUENTIAL].any())
 
 
 def criteria_in(rows: pandas.DataFrame) -> list[str]:

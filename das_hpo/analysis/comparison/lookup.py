@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.analysis.comparison.agreement import PROBLEM, differing, settings_of, with_settings
+from das_hpo.analysis.comparison.replicates import group_subject, settings_of_run
 from das_hpo.analysis.comparison.rows import warn_of_mixed_code
 from das_hpo.analysis.comparison.subjects import ComparedRun, Subject, preset_subject, run_subject
 from spaces.errors import InvalidValueError, RunMissingError
@@ -27,11 +29,12 @@ def load_subjects(
     level: float = 0.95,
     task: Task | None = None,
 ) -> list[Subject]:
-    """The subject of each name: the run or campaign of that name, else the preset.
+    """The subject of each name: the run or campaign of that name, else the group of runs, else the preset.
 
     Args:
         url: SQLAlchemy URL of the database.
-        names: Runs, campaigns and presets.
+        names: Runs, campaigns, groups of runs and presets. ``NAME=RUN,RUN,RUN`` makes a group of any runs, whose
+            settings must agree but for the seed; in the place of a run a group may be named.
         problem: Narrows presets: some of the columns that :func:`load_campaigns` gives. What the runs that are
             named have in common need not be said.
         level: Confidence level.
@@ -39,20 +42,26 @@ def load_subjects(
 
     Raises:
         StorageError: If there is no such database.
-        RunMissingError: For a name that is neither a run nor a preset.
-        InvalidValueError: If there is nothing to compare in one of them, or trials of presets do not agree.
+        RunMissingError: For a name that is neither a run nor a group nor a preset.
+        InvalidValueError: If there is nothing to compare in one of them, trials of presets do not agree, or runs of a
+            group are no repetitions of each other.
     """
     task = task or load_task(DEFAULT_TASK)
     records = run_records(url)
-    _require_known(names, records, task)
-    named = [records[name] for name in names if name in records]
+    together = _groups(url, names, records)
+    _require_known([name for name in names if name not in together], records, task)
+    meant = [run for name in names for run in together.get(name, [name] if name in records else [])]
+    named = [records[name] for name in dict.fromkeys(meant)]
     wanted = {**_common(named), **(problem or {})}
-    if len(named) < len(names):
+    if any(name not in together and name not in records for name in names):
         wanted["task"] = task.name
     campaigns = load_campaigns(url, records, wanted)
     subjects = []
     for name in names:
-        if name in records:
+        if name in together:
+            members = [_of_run(url, records[run], campaigns, level) for run in together[name]]
+            subjects.append(group_subject(name.partition("=")[0], members, level=level))
+        elif name in records:
             subjects.append(_of_run(url, records[name], campaigns, level))
         else:
             values = task.presets[name]
@@ -69,12 +78,39 @@ def load_subjects(
     return subjects
 
 
+def _groups(url: str, names: Sequence[str], records: Mapping[str, RunRecord]) -> dict[str, list[str]]:
+    """The runs of each name that means a group.
+
+    Raises:
+        InvalidValueError: For a group without a name or runs, or whose name is a run's.
+        RunMissingError: For a run that is not there.
+    """
+    from storage.engine import open_database
+    from storage.groups import groups, runs_named
+
+    found = {}
+    with open_database(url) as database:
+        known = groups(database)
+        for name in names:
+            own, equals, listed = name.partition("=")
+            if equals:
+                runs = [run for run in listed.split(",") if run]
+                if not own or not runs:
+                    raise InvalidValueError(f"a group of runs is written NAME=RUN,RUN,RUN, got {name!r}")
+                if own in records or own in known:
+                    raise InvalidValueError(f"{own!r} names a run or a group already: choose another name in {name!r}")
+                found[name] = runs_named(database, runs)
+            elif name in known and name not in records:
+                found[name] = known[name]
+    return found
+
+
 def _require_known(names: Sequence[str], records: Mapping[str, RunRecord], task: Task) -> None:
     for name in names:
         if name not in records and name not in task.presets:
             latest = ", ".join(list(records)[-8:]) or "none yet"
             raise RunMissingError(
-                f"no run and no preset is named {name!r}: the latest runs are {latest}; "
+                f"no run, no group and no preset is named {name!r}: the latest runs are {latest}; "
                 f"presets of {task.name} are {', '.join(task.presets) or 'none'}"
             )
 
@@ -82,7 +118,8 @@ def _require_known(names: Sequence[str], records: Mapping[str, RunRecord], task:
 def _of_run(url: str, record: RunRecord, campaigns: pandas.DataFrame, level: float) -> Subject:
     from storage.frames import load_results
 
-    return run_subject(ComparedRun.of(record, load_results(url, record.name)), campaigns, level=level)
+    run = ComparedRun.of(record, load_results(url, record.name))
+    return run_subject(replace(run, settings=settings_of_run(record)), campaigns, level=level)
 
 
 def run_records(url: str) -> dict[str, RunRecord]:

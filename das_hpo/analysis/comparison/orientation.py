@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from das_hpo.analysis.statistics import Comparison, Decision, Interval, decide
-from das_hpo.analysis.statistics.decisions import MARGIN
+from das_hpo.analysis.statistics.decisions import MARGIN, UNDECIDED
 from spaces.task import Metric
 
 
@@ -16,6 +16,7 @@ def turned(comparison: Comparison) -> Comparison:
         comparison,
         difference=0 - comparison.difference,  # 0 - 0 is 0, where -0.0 is printed with its sign
         difference_interval=_negated(comparison.difference_interval),
+        family_interval=_negated(comparison.family_interval),
         medians=(0 - first, 0 - second),
     )
 
@@ -32,9 +33,12 @@ def swapped(comparison: Comparison) -> Comparison:
         improvement_interval=replace(chance, low=1 - chance.high, high=1 - chance.low),
         difference=0 - comparison.difference,
         difference_interval=_negated(comparison.difference_interval),
+        family_interval=_negated(comparison.family_interval),
         direction=-comparison.direction,
         medians=comparison.medians[::-1],
         trials=comparison.trials[::-1],
+        diverged=comparison.diverged[::-1],
+        runs=comparison.runs and comparison.runs.swapped(),
     )
 
 
@@ -48,7 +52,11 @@ def decided(comparison: Comparison, metric: Metric, margin: float, *, one_sided:
         one_sided: As for :func:`das_hpo.analysis.statistics.decide`.
     """
     oriented = comparison if metric.larger_is_better else turned(comparison)
-    return decide(oriented, margin, one_sided=one_sided)
+    decision = decide(oriented, margin, one_sided=one_sided)
+    if comparison.runs is None or decision.verdict != UNDECIDED:
+        return decision
+    more = comparison.runs.more_trials(comparison.difference, margin, comparison.difference_interval.level)
+    return replace(decision, more_trials=more)
 
 
 def default_margin(metric: Metric) -> float:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 
 from das_hpo.analysis.statistics import Comparison, Decision, Interval
+from das_hpo.analysis.statistics.replication import OVER_RUNS
+from das_hpo.analysis.statistics.significance import BRUNNER_MUNZEL
 from spaces.task import Metric
 
 NO_INTERVAL = "(no interval)"
+
+#: Tests as people call them.
+TESTS = {BRUNNER_MUNZEL: "Brunner-Munzel", OVER_RUNS: "t test"}
 
 
 def bounds(interval: Interval, form: str) -> str:
@@ -33,6 +38,12 @@ def typical(comparison: Comparison, metric: Metric, what: str = "a trial") -> st
         f"{what} of {comparison.first} typically differs from one of {comparison.second} by "
         f"{comparison.difference:+z{digits}}{unit} {bounds(comparison.difference_interval, f'+z{digits}')}"
     )
+
+
+def difference_of(comparison: Comparison, metric: Metric, what: str) -> str:
+    """As :func:`typical`, as the beginning of a sentence unless it begins with a name."""
+    said = typical(comparison, metric, what)
+    return f"{said[0].upper()}{said[1:]}" if said.startswith((what, "every trial")) else said
 
 
 def diverging(comparison: Comparison, metric: Metric) -> str:
@@ -71,7 +82,9 @@ def significance(comparison: Comparison, counted: str = "trials") -> str:
     """The corrected p value, its test, and of how many trials or runs it is."""
     first, second = comparison.trials
     pairs = f", {comparison.pairs} pairs" if comparison.pairs else ""
-    return f"{p_text(comparison.p_holm)} (Brunner-Munzel, {first} and {second} {counted}{pairs}, Holm)"
+    when = ", valid whenever one stops" if comparison.sequential else ""
+    test = TESTS[comparison.test]
+    return f"{p_text(comparison.p_holm)} ({test}, {first} and {second} {counted}{pairs}, Holm{when})"
 
 
 def p_text(p: float) -> str:

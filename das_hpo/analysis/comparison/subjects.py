@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from das_hpo.analysis.comparison.agreement import PROBLEM, agreeing, criteria_in, differing, options, with_settings
+from das_hpo.analysis.comparison.agreement import (
+    PROBLEM,
+    agreeing,
+    criteria_in,
+    differing,
+    options,
+    sequential,
+    with_settings,
+)
 from das_hpo.analysis.comparison.rows import (
     Best,
     Cost,
@@ -19,6 +27,7 @@ from das_hpo.analysis.comparison.rows import (
     matching,
     trials_of,
 )
+from das_hpo.analysis.comparison.trajectory import Step, trajectory
 from das_hpo.analysis.statistics import Correlation, Summary, Trials, correlation, summarise
 from das_hpo.analysis.statistics.samples import finished
 from spaces.errors import InvalidValueError
@@ -36,6 +45,10 @@ if TYPE_CHECKING:
 TRIALS = "trials"
 INCUMBENT_TRIALS = "trials of the incumbent"
 EVALUATIONS = "evaluations of different configurations"
+RUNS = "re-evaluated incumbents"
+
+#: The kind of a subject that is several runs of the same settings.
+GROUP = "group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,7 @@ class ComparedRun:
         aggregate: How scores of replicates make one: ``mean``, ``median`` or ``max``.
         metric: What its scores are.
         hyperparameters: The names of its hyperparameters.
+        settings: In which its repetitions agree.
     """
 
     name: str
@@ -59,6 +73,7 @@ class ComparedRun:
     aggregate: str = "mean"
     metric: Metric = PSNR
     hyperparameters: Sequence[str] = HYPERPARAMETERS
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, record: RunRecord, frame: pandas.DataFrame) -> ComparedRun:
@@ -79,8 +94,8 @@ class Subject:
     """One of the subjects of a comparison.
 
     Attributes:
-        name: A run's or preset's name.
-        kind: ``run``, ``campaign`` or ``preset``.
+        name: A run's, group's or preset's name.
+        kind: ``run``, ``campaign``, ``preset`` or :data:`GROUP`.
         objective: What it optimised; for trials the objective of their campaign.
         optimizer: How a run chose its configurations; empty otherwise.
         problem: ``space, operations, data`` in words.
@@ -89,14 +104,18 @@ class Subject:
         cost: What it cost.
         correlation: Pearson's correlation of one-shot and architecture score over ``sample``.
         rank_correlation: Spearman's correlation of the same.
-        source: :data:`TRIALS`, :data:`INCUMBENT_TRIALS` or :data:`EVALUATIONS`: what the rows of ``sample`` are.
+        source: :data:`TRIALS`, :data:`INCUMBENT_TRIALS`, :data:`RUNS` or :data:`EVALUATIONS`: what the rows of
+            ``sample`` are. Evaluations are described, and never tested.
         sample: Architecture scores with their seeds, NaN for diverged trials; trials that were not retrained are not
-            in it.
+            in it. Of a group, the scores of its runs.
         summary: Of the sample.
         budget: Epochs of the sample's trials.
         frame: All its rows.
         metric: What its scores are.
         aggregate: How scores of replicates make one.
+        settings: Of a run, in which its repetitions agree.
+        members: The runs of a group.
+        steps: The incumbents of a run, each from the cost on at which it became that.
     """
 
     name: str
@@ -116,6 +135,9 @@ class Subject:
     frame: pandas.DataFrame
     metric: Metric = PSNR
     aggregate: str = "mean"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    members: tuple[Subject, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def own_best(self) -> Best | None:
@@ -142,7 +164,7 @@ def run_subject(run: ComparedRun, campaigns: pandas.DataFrame | None = None, *, 
     sample, source = _sample(
         run, done, next((found for found in best if found.objective == objective), None), campaigns
     )
-    return _subject(
+    found = _subject(
         run.frame,
         best,
         sample,
@@ -155,6 +177,8 @@ def run_subject(run: ComparedRun, campaigns: pandas.DataFrame | None = None, *, 
         source=source,
         aggregate=run.aggregate,
     )
+    steps = _steps(run, done, found.own_best, campaigns) if run.kind == "run" else ()
+    return replace(found, settings=run.settings, steps=steps)
 
 
 def preset_subject(
@@ -212,7 +236,7 @@ def _subject(
     sample: pandas.DataFrame,
     level: float,
     metric: Metric,
-    **words: str,
+    **words: Any,
 ) -> Subject:
     """The subject of a sample; ``words`` are its name, kind, objective, optimizer, source and aggregate."""
     budget = float(sample["budget"].max()) if len(sample) else math.nan
@@ -229,7 +253,7 @@ def _subject(
         cost=cost_of(frame),
         correlation=correlation(one_shot, psnr, level=level),
         rank_correlation=correlation(one_shot, psnr, "spearman", level=level),
-        sample=Trials(words["name"], psnr, None if words["source"] == EVALUATIONS else seeds),
+        sample=Trials(words["name"], psnr, None if words["source"] == EVALUATIONS else seeds, sequential(sample)),
         summary=summarise(psnr, level=level),
         budget=budget,
         frame=frame,
@@ -255,12 +279,39 @@ def _sample(
         return done[done["budget"] == done["budget"].max()], TRIALS
     if best is None:
         return done[done["budget"] == done["budget"].max()], EVALUATIONS
+    rows = _trials_anew(run, done, best, best.configuration, campaigns)
+    return (rows, INCUMBENT_TRIALS) if len(rows) else (done[done["budget"] == best.budget], EVALUATIONS)
+
+
+def _trials_anew(
+    run: ComparedRun,
+    done: pandas.DataFrame,
+    best: Best,
+    configuration: ConfigurationId,
+    campaigns: pandas.DataFrame | None,
+) -> pandas.DataFrame:
+    """The trials of one of a run's configurations on fresh seeds, at the run's problem and its incumbent's budget."""
+    if campaigns is None or not len(campaigns):
+        return done.iloc[:0]
     here = done[done["budget"] == best.budget]
-    chosen = here.set_index(list(ConfigurationId._fields)).loc[[tuple(best.configuration)]].iloc[0]
-    if campaigns is not None and len(campaigns):
-        rows = finished(matching(campaigns, hyperparameters_of(chosen, run.hyperparameters)))
-        rows = agreeing(rows, {name: here[name].iloc[0] for name in criteria_in(here)})
-        rows = _each_seed_once(rows)
-        if len(rows):
-            return rows, INCUMBENT_TRIALS
-    return here, EVALUATIONS
+    chosen = done[(done[list(ConfigurationId._fields)] == list(configuration)).all(axis=1)].iloc[0]
+    rows = finished(matching(campaigns, hyperparameters_of(chosen, run.hyperparameters)))
+    return _each_seed_once(agreeing(rows, {name: here[name].iloc[0] for name in criteria_in(here)}))
+
+
+def _steps(
+    run: ComparedRun, done: pandas.DataFrame, best: Best | None, campaigns: pandas.DataFrame | None
+) -> tuple[Step, ...]:
+    """The run's incumbents with their trials on fresh seeds, as far as there are any."""
+    if best is None:
+        return ()
+    larger = run.metric.larger_is_better
+    trials: dict[ConfigurationId, Trials | None] = {}
+    steps = trajectory(run.frame, best.objective, run.aggregate, larger)
+    for step in steps:
+        if step.configuration not in trials:
+            rows = _retrained(_trials_anew(run, done, best, step.configuration, campaigns))
+            scores = rows["architecture_score"].to_numpy(dtype=float, na_value=np.nan)
+            seeds = [int(seed) for seed in rows["seed"]]
+            trials[step.configuration] = Trials(run.name, scores, seeds) if len(rows) else None
+    return tuple(replace(step, trials=trials[step.configuration]) for step in steps)

@@ -2,89 +2,126 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from das_hpo.analysis.comparison.agreement import differing
 from das_hpo.analysis.comparison.compare import SideBySide
-from das_hpo.analysis.comparison.orientation import decided, swapped
+from das_hpo.analysis.comparison.orientation import decided
 from das_hpo.analysis.comparison.phrases import more_trials, significance, typical, within
-from das_hpo.analysis.comparison.subjects import INCUMBENT_TRIALS, Subject
+from das_hpo.analysis.comparison.replicates import differing_options, more_runs, spread, tested, to_evaluate
+from das_hpo.analysis.comparison.sides import Side, sides_of
+from das_hpo.analysis.comparison.subjects import Subject
 from das_hpo.analysis.statistics import Comparison, holm
 from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, UNDECIDED
+from das_hpo.analysis.statistics.replication import LEAST_RUNS, LEAST_TRIALS
+
+#: In these settings the runs of both objectives may differ: they follow from the objective.
+OF_THE_OBJECTIVE = ("objective", "retrain")
 
 
 def title_question(compared: SideBySide) -> tuple[list[str], set[frozenset[str]]]:
-    """A sentence for each one-shot and architecture run of one problem, and the pairs that these answer.
+    """A sentence for each one-shot and architecture side of one problem, and the pairs of subjects it answers.
 
-    The tests are corrected for these questions alone: what else is compared does not change the answer.
+    A side is a group, or the single runs that are repetitions of each other. The tests are corrected for these
+    questions alone: what else is compared does not change the answer.
     """
-    runs = [subject for subject in compared.subjects if subject.kind == "run"]
+    sides = sides_of(compared.subjects)
     asked = [
         (one, other)
-        for one in runs
-        for other in runs
-        if (one.objective, other.objective) == ("one-shot", "architecture") and one.problem == other.problem
+        for one in sides
+        for other in sides
+        if (one.first.objective, other.first.objective) == ("one-shot", "architecture")
+        and one.first.problem == other.first.problem
     ]
     able = [pair for pair in asked if not _obstacle(*pair)]
-    found = [_between(compared.comparisons, one.name, other.name) for one, other in able]
+    larger = compared.subjects[0].metric.larger_is_better
+    found = [
+        tested(one.incumbents(), other.incumbents(), level=compared.level, larger_is_better=larger)
+        for one, other in able
+    ]
     corrected = holm([comparison.p_value for comparison in found])
     said = [
-        f"{_question(one, other)} {_answer(one, replace(comparison, p_holm=p), compared.margin)}"
+        f"{_question(one, other)} {_answer(one, other, replace(comparison, p_holm=p), compared.margin)}"
         for (one, other), comparison, p in zip(able, found, corrected, strict=True)
     ]
     said += [f"{_question(one, other)} {obstacle}" for one, other in asked if (obstacle := _obstacle(one, other))]
-    return said, {frozenset((one.name, other.name)) for one, other in able}
+    said_of = [pair for pair in asked if pair in able or to_evaluate((*pair[0].runs, *pair[1].runs))]
+    answered = {frozenset(pair) for one, other in said_of for pair in itertools.product(one.subjects, other.subjects)}
+    return said, answered
 
 
-def _question(one: Subject, other: Subject) -> str:
+def _question(one: Side, other: Side) -> str:
     return f"Does optimising the one-shot objective ({one.name}) give as good an architecture as {other.name}?"
 
 
-def _obstacle(one: Subject, other: Subject) -> str:
-    """Why the two runs do not answer the question; empty if they do."""
-    samples = {run.name: run.frame.assign(budget=run.budget) for run in (one, other)}
-    differences = differing(samples)
-    if differences:
-        return f"These runs cannot say, because more than their objective differs: {differences}."
-    missing = [run.name for run in (one, other) if run.source != INCUMBENT_TRIALS]
-    if missing:
-        commands = ", ".join(f"das-hpo evaluate {name} --trials 75" for name in missing)
-        best = one.own_best
-        single = (
-            "" if best is None or math.isnan(best.architecture_score) else f" ({_chosen(one)} against {_chosen(other)})"
-        )
+def _obstacle(one: Side, other: Side) -> str:
+    """Why the runs do not answer the question; empty if they do."""
+    runs = (*one.runs, *other.runs)
+    differences = [
+        differing({run.name: run.frame.assign(budget=run.budget) for run in runs}),
+        differing_options({side.name: side.first.settings for side in (one, other)}, _ignored(one, other)),
+    ]
+    if any(differences):
+        more = "; ".join(filter(None, differences))
+        return f"These runs cannot say, because more than their objective differs: {more}."
+    command = to_evaluate(runs)
+    if command:
+        single = ""
+        if len(runs) == 2 and (best := one.first.own_best) and not math.isnan(best.architecture_score):
+            single = f" ({_chosen(one.first)} against {_chosen(other.first)})"
         return (
             f"These runs alone cannot say: an incumbent is the luckiest of many evaluations{single}. "
-            f"Trials of the incumbents can: {commands}."
+            f"Trials of the incumbents on fresh seeds can: {command}."
         )
-    if not (one.summary.trials and other.summary.trials):
-        return f"Not decided: the trials of one have no architecture {one.metric.name} (run with --retrain always)."
+    if not all(run.summary.trials for run in runs):
+        return (
+            f"Not decided: the trials of one have no architecture {one.first.metric.name} (run with --retrain always)."
+        )
+    counts = (len(one.runs), len(other.runs))
+    if max(counts) > 1 and min(counts) < LEAST_RUNS:
+        return (
+            f"Not decided: an objective is judged by {LEAST_RUNS} runs or more of each, here are {counts[0]} and "
+            f"{counts[1]} (das-hpo run --seeds)."
+        )
+    if max(counts) > 1 and any(len(run.sample.values) < LEAST_TRIALS for run in runs):
+        return f"Not decided: the incumbents need {LEAST_TRIALS} trials or more each (das-hpo evaluate --trials 20)."
     return ""
 
 
-def _answer(one: Subject, comparison: Comparison, margin: float) -> str:
-    """The answer from trials of both incumbents, the one-shot run's being A."""
-    metric = one.metric
+def _ignored(one: Side, other: Side) -> Sequence[str]:
+    """Settings that may differ: all of them, where those of one side are unknown."""
+    known = [set(side.first.settings) for side in (one, other)]
+    return OF_THE_OBJECTIVE if all(known) else sorted(set.union(*known))
+
+
+def _answer(one: Side, other: Side, comparison: Comparison, margin: float) -> str:
+    """The answer from trials of the incumbents, the one-shot side being A."""
+    metric = one.first.metric
+    replicated = len(one.runs) > 1
     decision = decided(comparison, metric, margin, one_sided=True)
-    numbers = f"{typical(comparison, metric)}, {significance(comparison)}."
+    what, counted = ("an incumbent", "runs") if replicated else ("a trial", "trials")
+    numbers = f"{typical(comparison, metric, what)}, {significance(comparison, counted)}."
+    numbers += spread(comparison, metric.of_unit)
     if decision.verdict == UNDECIDED:
-        return f"Not decided: {numbers}{more_trials(decision, comparison.difference_interval)}"
+        more = (
+            more_runs(comparison, decision, margin)
+            if comparison.runs
+            else more_trials(decision, comparison.difference_interval)
+        )
+        return f"Not decided: {numbers}{more}"
     if decision.verdict == AS_GOOD:
         word = f"Yes, as good {within(margin, metric)}"
     else:
         word = "Yes, a better one" if decision.verdict == BETTER else "No, a worse one"
-    return f"{word}: {numbers} This holds for the incumbents of these two runs; runs with other seeds may find others."
-
-
-def _between(comparisons: Sequence[Comparison], first: str, second: str) -> Comparison:
-    for comparison in comparisons:
-        if (comparison.first, comparison.second) == (first, second):
-            return comparison
-        if (comparison.first, comparison.second) == (second, first):
-            return swapped(comparison)
-    raise LookupError(f"{first} and {second} were not compared")
+    if replicated:
+        return f"{word}: {numbers} This is said of the objectives with these settings, from runs with different seeds."
+    return (
+        f"{word}: {numbers} This is said of the incumbents of these two runs, not of the objectives: runs with other "
+        "seeds may find others (das-hpo run --seeds 0..4)."
+    )
 
 
 def _chosen(run: Subject) -> str:

@@ -7,13 +7,18 @@ from collections.abc import Sequence
 
 from das_hpo.analysis.comparison.agreement import differing_settings
 from das_hpo.analysis.comparison.compare import SideBySide
+from das_hpo.analysis.comparison.equal_cost import at_equal_cost
+from das_hpo.analysis.comparison.group_verdicts import group_verdict
 from das_hpo.analysis.comparison.orientation import decided
 from das_hpo.analysis.comparison.phrases import bounds, chance, more_trials, typical, within
+from das_hpo.analysis.comparison.replicates import to_evaluate
+from das_hpo.analysis.comparison.stopping import stopping
 from das_hpo.analysis.comparison.subjects import EVALUATIONS, Subject
 from das_hpo.analysis.comparison.title_question import title_question
 from das_hpo.analysis.statistics import Comparison, holm
-from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, UNDECIDED, WORSE
+from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, WORSE
 from das_hpo.analysis.statistics.samples import rejects
+from das_hpo.analysis.statistics.sequential import any_time_p
 from spaces.task import Metric
 
 #: With fewer trials than this the verdict warns that intervals are rough.
@@ -31,8 +36,9 @@ def verdicts(compared: SideBySide) -> list[str]:
         said.append(pair_verdict(comparison, by_name, others, compared.margin))
     if compared.comparisons:
         said.append(margin_sentence(compared.margin, compared.subjects[0].metric))
-    said += [correlation_verdict(subject) for subject in compared.subjects]
-    said += _equal_cost(compared)
+    said += stopping(compared)
+    said += [correlation_verdict(subject) for subject in compared.subjects if not subject.members]
+    said += at_equal_cost(compared.equal_cost, compared.subjects[0], compared.margin)
     said += _warnings(compared.subjects)
     return said
 
@@ -41,6 +47,12 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
     """Whether A is better, as good or worse, or undecided; ``others`` are the p values of the other tests."""
     a, b = by_name[comparison.first], by_name[comparison.second]
     names, metric = f"{a.name} against {b.name}", a.metric
+    if command := to_evaluate((a, b)):
+        return (
+            f"{names}: not decided. An incumbent is the luckiest of many evaluations; its trials can tell: {command}."
+        )
+    if a.members or b.members:
+        return f"{names}: {group_verdict(comparison, a, b, margin)}"
     if math.isnan(comparison.p_value):
         without = " and ".join(subject.name for subject in (a, b) if not subject.summary.trials)
         return f"{names}: not comparable, {without} has no architecture {metric.name} (run with --retrain always)."
@@ -118,37 +130,8 @@ def smallest_p(comparison: Comparison) -> float:
     """The smallest two-sided p value that samples of these sizes can have, without ties."""
     k = comparison.pairs
     first, second = (count - k for count in comparison.trials)
-    return min(1.0, 2 / (math.comb(first + second, first) << k))
-
-
-def _equal_cost(compared: SideBySide) -> list[str]:
-    equal = compared.equal_cost
-    if equal is None:
-        return []
-    metric = compared.subjects[0].metric
-    unit = metric.of_unit
-    found = ", ".join(
-        f"{name} {'nothing yet' if math.isnan(score) else metric.text(score) + unit}"
-        for name, score in equal.score.items()
-    )
-    said = [
-        f"At equal cost ({equal.worker_s:.0f} s of workers' time, the cheapest run's whole) the best {equal.objective} "
-        f"{metric.name} is: {found}. Each run is one draw of its optimiser."
-    ]
-    if not equal.optimizers:
-        said[0] += " Only several runs of each, with other seeds, can rank the optimisers."
-    for c in equal.optimizers:
-        runs = [sum(run.optimizer == name for run in compared.subjects) for name in (c.first, c.second)]
-        numbers = f"{typical(c, metric, 'the best of a run')}, {chance(c, 'a run', 'runs')}"
-        decision = decided(c, metric, compared.margin)
-        if decision.verdict == UNDECIDED:
-            verdict = "these runs do not tell which is better at equal cost"
-        elif decision.verdict == AS_GOOD:
-            verdict = f"{c.first} is as good {within(compared.margin, metric)} at equal cost"
-        else:
-            verdict = f"{c.first} is {decision.verdict} at equal cost"
-        said.append(f"{c.first} against {c.second}, {runs[0]} and {runs[1]} runs: {verdict}; {numbers}.")
-    return said
+    least = min(1.0, 2 / (math.comb(first + second, first) << k))
+    return any_time_p(least, *comparison.trials) if comparison.sequential else least
 
 
 def _warnings(subjects: Sequence[Subject]) -> list[str]:
@@ -168,11 +151,11 @@ def _warnings(subjects: Sequence[Subject]) -> list[str]:
     if further:
         said.append(f"The settings differ: {further}; a difference in {word} may come from them.")
     for subject in subjects:
-        if subject.source == EVALUATIONS:
+        if subject.source == EVALUATIONS and not subject.members:
             said.append(
-                f"{subject.name}: the tests use its evaluations at {subject.budget:g} epochs, which are of different "
-                f"configurations that its optimiser chose: they tell where it looked, not how good its incumbent is "
-                f"(das-hpo evaluate {subject.name} --trials 75 does)."
+                f"{subject.name}: its numbers are of its evaluations at {subject.budget:g} epochs, which are of "
+                "different configurations that its optimiser chose: they tell where it looked, not how good its "
+                f"incumbent is ({to_evaluate([subject])} does)."
             )
         if subject.summary.diverged:
             said.append(
@@ -180,6 +163,8 @@ def _warnings(subjects: Sequence[Subject]) -> list[str]:
                 "probabilities and differences take them as worse than all others; maximum, mean, median, IQR and SD "
                 "are over the others alone."
             )
+        if subject.members:
+            continue
         if 0 < subject.summary.trials < FEW:
             said.append(f"{subject.name}: only {subject.summary.trials} trials, its intervals are rough.")
         if subject.cost.failed:

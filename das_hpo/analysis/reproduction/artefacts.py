@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 from das_hpo.analysis.reproduction import paper
 from das_hpo.files import write_file
 from das_hpo.output import Table
-from spaces.hyperparameters import HYPERPARAMETERS, PRESETS
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
-
-    from storage.records import Incumbent
 
 
 def table(target: str, frames: Mapping[paper.Cell, pandas.DataFrame], *, reading: bool) -> Table:
@@ -182,31 +179,6 @@ def variance_table(
         }
         records.append({column: _known(value) for column, value in record.items()})
     return Table.of(records, VARIANCE_COLUMNS)
-
-
-BOHB_COLUMNS = (
-    "preset", "objective", "space", "data", "method", "what", "psnr", "one_shot_psnr", "architecture_psnr",
-    *HYPERPARAMETERS,
-)  # fmt: skip
-
-
-def bohb_table(found: Mapping[str, Incumbent | None]) -> Table:
-    """The hyperparameters of each optimisation beside the published ones (Tables 7 and 8)."""
-    records: list[dict[str, object]] = []
-    for campaign in paper.BOHB_CAMPAIGNS:
-        if campaign.preset not in found:
-            continue
-        head = {name: getattr(campaign, name) for name in ("preset", "objective", "space", "data", "method")}
-        best = found[campaign.preset]
-        if best is not None:
-            numbers = {
-                "psnr": best.score,
-                "one_shot_psnr": best.one_shot_score,
-                "architecture_psnr": best.architecture_score,
-            }
-            records.append({**head, "what": "ours", **numbers, **best.hyperparameters})
-        records.append({**head, "what": "paper", **PRESETS[campaign.preset].to_dict()})
-    return Table.of(records, BOHB_COLUMNS)
 
 
 def turned(table: Table, heads: Sequence[str]) -> Table:

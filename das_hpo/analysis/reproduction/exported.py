@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from das_hpo.analysis.comparison.rows import matching
-from das_hpo.analysis.reproduction import paper
+from das_hpo.analysis.reproduction import paper, tuning
 from das_hpo.analysis.reproduction.plan import Plan
+from das_hpo.analysis.reproduction.tuning import Tuned
 from das_hpo.analysis.statistics.samples import finished
 from das_hpo.campaigns.campaign import RANDOM, RETRAINING
 from spaces.errors import InvalidValueError
@@ -29,10 +30,12 @@ class Exported:
     Attributes:
         frames: The finished trials of each cell, as :func:`das_hpo.analysis.reproduction.plan.load_cells` gives them.
         retrained: The finished trainings of the architectures of each cell of ``variance``.
+        tuned: What there is of each optimisation of ``bohb``.
     """
 
     frames: dict[paper.Cell, pandas.DataFrame]
     retrained: dict[paper.Cell, pandas.DataFrame]
+    tuned: dict[paper.Campaign, Tuned] = field(default_factory=dict)
 
 
 def read(path: Path, plan: Plan, cells: Sequence[paper.Cell]) -> Exported:
@@ -62,6 +65,7 @@ def read(path: Path, plan: Plan, cells: Sequence[paper.Cell]) -> Exported:
     for score in ("one_shot", "architecture"):
         if f"{score}_score" not in rows.columns:
             rows[f"{score}_score"] = rows[f"{score}_psnr"]
+    tuned = tuning.read(rows, plan)
     rows = finished(rows[rows["budget"] == plan.epochs])
     frames, retrained = {}, {}
     for cell in cells:
@@ -73,7 +77,7 @@ def read(path: Path, plan: Plan, cells: Sequence[paper.Cell]) -> Exported:
         again = _of_cell(rows, cell, RETRAINING, path)
         if len(again):
             retrained[cell] = again
-    return Exported(frames, retrained)
+    return Exported(frames, retrained, tuned)
 
 
 def _of_cell(rows: pandas.DataFrame, cell: paper.Cell, method: str, path: Path) -> pandas.DataFrame:

@@ -118,6 +118,23 @@ class Campaign:
     method: str
     objective: str
 
+    @property
+    def cells(self) -> tuple[Cell, Cell]:
+        """With what the incumbent is compared on its own problem: the published hyperparameters, and H1."""
+        published, by_hand = (
+            Cell(self.space, self.operations, self.data, self.method, preset) for preset in (self.preset, "H1")
+        )
+        return published, by_hand
+
+    @property
+    def transfers(self) -> bool:
+        """Whether the same was tuned on the other data formation, so that the two can be exchanged (section 5.3)."""
+        same = (self.space, self.operations, self.method, self.objective)
+        return any(
+            other.data != self.data and (other.space, other.operations, other.method, other.objective) == same
+            for other in BOHB_CAMPAIGNS
+        )
+
 
 BOHB_CAMPAIGNS: tuple[Campaign, ...] = (
     Campaign("BOHB-one-shot-Blur", "sequential", "good", "blur", "das", "one-shot"),
@@ -231,7 +248,7 @@ def _row(table: str, label: str, cell: Cell, values: list[float], trials: int) -
 
 
 def cells_of(target: str) -> tuple[Cell, ...]:
-    """The cells whose trials a table or figure needs, each once; none for ``bohb``.
+    """The cells whose trials a table or figure needs, each once; ``bohb`` has trials of its own besides.
 
     Raises:
         UnknownNameError: For an unknown target.
@@ -247,7 +264,7 @@ def cells_of(target: str) -> tuple[Cell, ...]:
     elif target == "findings":
         cells = list(FINDINGS_CELLS)
     elif target == "bohb":
-        cells = []
+        cells = [cell for campaign in BOHB_CAMPAIGNS for cell in campaign.cells]
     else:
         raise UnknownNameError("table or figure", target, (*TARGETS, "all"))
     return tuple(dict.fromkeys(cell.source for cell in cells))

@@ -20,7 +20,7 @@ from spaces.inverse_1d.trial import inverse_settings
 if TYPE_CHECKING:
     import pandas
 
-    from storage.records import Incumbent, RunRecord
+    from storage.records import RunRecord
 
 #: Epochs and number of the paper's trials, and those of ``--quick``.
 EPOCHS, TRIALS = 50.0, 75
@@ -110,12 +110,14 @@ def campaigns_for(
 ) -> dict[paper.Cell, CampaignSettings]:
     """The campaign of each cell: a stored one with these settings, extended if it is short of trials, else a new one.
 
-    Whatever its name, so that nothing is computed twice.
+    Whatever its name, so that nothing is computed twice. Trials that were added until something was decided
+    (``das-hpo evaluate --until-decided``) are not taken: tables and findings are of a number fixed before.
     """
+    fixed = [one for one in stored if one.looked_from is None or one.looked_from >= plan.trials]
     asked = {}
     for cell in cells:
         wanted = plan.campaign(cell)
-        asked[cell] = find(stored, wanted) or wanted
+        asked[cell] = find(fixed, wanted) or wanted
     return asked
 
 
@@ -169,20 +171,4 @@ def retrained(
             if differences(CampaignSettings, there[asked.name].settings, asked.to_dict(), ignored=_MAY_DIFFER):
                 continued(there[asked.name], asked)
             found[cell] = finished(load_results(url, asked.name))
-    return found
-
-
-def incumbents_of(url: str, plan: Plan) -> dict[str, Incumbent | None]:
-    """The incumbent of each optimisation of ``bohb``, None where there is none yet."""
-    from storage import queries
-    from storage.engine import open_database
-
-    there = records_of(url)
-    found: dict[str, Incumbent | None] = {}
-    for campaign in paper.BOHB_CAMPAIGNS:
-        name = plan.optimisation(campaign).name
-        found[campaign.preset] = None
-        if name in there:
-            with open_database(url) as database:
-                found[campaign.preset] = next(iter(queries.incumbents(database, name)), None)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import optimize, stats
 
 from das_hpo.analysis.statistics.samples import Interval, rejects
@@ -47,9 +48,10 @@ class Decision:
 def decide(comparison: Comparison, margin: float = MARGIN, *, one_sided: bool = False) -> Decision:
     """The verdict on A at a margin, from the interval of the difference that is printed.
 
-    As good: the whole interval lies within the margin, which is a test of equivalence by two one-sided tests
-    (Schuirmann 1987), each at half of 1 - level. Better and worse: the interval excludes 0, the test corrected for
-    all comparisons does so too, and the interval reaches beyond the margin.
+    As good: the whole interval, corrected for all comparisons, lies within the margin, which is a test of equivalence
+    by two one-sided tests (Schuirmann 1987), each at half of 1 - level, and neither diverges more often than chance
+    explains (Fisher's exact test), which no margin of scores excuses. Better and worse: the interval excludes 0, the
+    test corrected for all comparisons does so too, and they are not as good.
 
     Args:
         comparison: Of A and B, positive differences meaning that A is better.
@@ -63,8 +65,10 @@ def decide(comparison: Comparison, margin: float = MARGIN, *, one_sided: bool = 
     interval = comparison.difference_interval
     if not interval.defined:
         return Decision(UNDECIDED, equivalent=False, not_inferior=False, more_trials=None)
-    equivalent = -margin < interval.low and interval.high < margin
-    not_inferior = interval.low > -margin
+    wide = interval if math.isnan(comparison.family_interval.level) else comparison.family_interval
+    more_often = diverges_oftener(comparison)
+    equivalent = -margin < wide.low and wide.high < margin and more_often == 0
+    not_inferior = wide.low > -margin and more_often <= 0
     corrected = rejects(comparison.p_holm, interval.level)
     if equivalent:
         verdict = AS_GOOD
@@ -74,8 +78,26 @@ def decide(comparison: Comparison, margin: float = MARGIN, *, one_sided: bool = 
         verdict = WORSE
     else:
         verdict = AS_GOOD if one_sided and not_inferior else UNDECIDED
-    more = 0 if verdict != UNDECIDED else more_trials(interval, comparison.difference, comparison.trials, margin)
+    more: int | None = 0
+    if verdict == UNDECIDED:  # how often trials diverge is another question than the margin's
+        more = None if more_often else more_trials(wide, comparison.difference, comparison.trials, margin)
     return Decision(verdict, equivalent, not_inferior, more)
+
+
+def diverges_oftener(comparison: Comparison) -> int:
+    """1 if A diverges more often than B, -1 if B does, 0 if chance explains it (Fisher's exact test at the level)."""
+    return oftener(comparison.trials, comparison.diverged, comparison.difference_interval.level)
+
+
+def oftener(trials: tuple[int, int], diverged: tuple[int, int], level: float) -> int:
+    """As :func:`diverges_oftener`, of so many trials of which so many diverged."""
+    (first, second), (a, b) = trials, diverged
+    if a * second == b * first:
+        return 0
+    p_value = float(stats.fisher_exact(np.array([[a, first - a], [b, second - b]])).pvalue)
+    if not rejects(p_value, level):
+        return 0
+    return 1 if a * second > b * first else -1
 
 
 def more_trials(interval: Interval, difference: float, trials: tuple[int, int], margin: float = MARGIN) -> int | None:

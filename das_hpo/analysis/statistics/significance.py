@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
 
 from das_hpo.analysis.statistics.differences import difference_interval, effect, median_difference, rounded
+from das_hpo.analysis.statistics.run_variance import RunVariance
 from das_hpo.analysis.statistics.samples import (
     FloatArray,
     Interval,
@@ -20,10 +21,15 @@ from das_hpo.analysis.statistics.samples import (
     rejects,
     worst_last,
 )
-from das_hpo.analysis.statistics.superiority import Design, equality_test, interval_of_superiority
+from das_hpo.analysis.statistics.sequential import any_time_p, nominal_level
+from das_hpo.analysis.statistics.small_samples import FEW, agreeing_interval, welch
+from das_hpo.analysis.statistics.superiority import Design, equality_test, interval_of_superiority, saved_by_pairs
 from spaces.errors import InvalidValueError
 
 BRUNNER_MUNZEL = "brunner-munzel"
+
+#: The same test where trials were added until something was decided: p and intervals hold whenever one stops.
+ANY_TIME = "brunner-munzel, any time"
 
 #: Trials of equal seeds are taken as pairs from so many on: of fewer, no covariance can be estimated.
 LEAST_PAIRS = 10
@@ -37,11 +43,13 @@ class Trials:
         name: What the sample is called.
         values: One value a trial, NaN for diverged.
         seeds: One seed a trial, all different; None if unknown.
+        sequential: Whether trials were added until something was decided, so that their number says something, too.
     """
 
     name: str
     values: Values
     seeds: Sequence[int] | None = None
+    sequential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Comparison:
     Attributes:
         first: Name of A.
         second: Name of B.
-        test: ``brunner-munzel``, with and without pairs.
+        test: :data:`BRUNNER_MUNZEL`, with and without pairs; :data:`ANY_TIME` if one of the samples is sequential.
         pairs: Pairs of equal seed whose covariance the test uses; 0 if there are fewer than :data:`LEAST_PAIRS`.
         statistic: Of the test: the probability's distance from 1/2 in standard errors.
         p_value: Two-sided; NaN where a sample is empty.
@@ -66,7 +74,11 @@ class Comparison:
         difference_interval: The differences that the test does not reject; 0 is in it exactly if it does not reject 0.
         direction: What the test found the better: 1 is A, -1 is B, 0 neither.
         medians: Medians of A and B over all trials; minus infinity where half of them diverged.
-        trials: Numbers of trials of A and B, the diverged among them.
+        trials: Numbers of trials of A and B, the diverged among them; or of runs, if groups of runs are compared.
+        runs: The parts of the difference's variance, if groups of runs are compared by their means.
+        diverged: How many trials of A and B diverged.
+        family_interval: As ``difference_interval``, so much wider that those of all comparisons that were made
+            together hold the truth with the level's probability (Bonferroni).
     """
 
     first: str
@@ -83,17 +95,46 @@ class Comparison:
     direction: int = 0
     medians: tuple[float, float] = (math.nan, math.nan)
     trials: tuple[int, int] = (0, 0)
+    runs: RunVariance | None = None
+    diverged: tuple[int, int] = (0, 0)
+    family_interval: Interval = field(default_factory=lambda: Interval.undefined(math.nan))
+
+    @property
+    def sequential(self) -> bool:
+        """Whether p and intervals hold whenever one stops, and not for a number of trials that was fixed before."""
+        return self.test == ANY_TIME
 
 
 def compare_all(samples: Sequence[Trials], *, level: float = 0.95) -> list[Comparison]:
-    """Every pair of samples, in order, with Holm's correction over all of them."""
-    compared = [compare(a, b, level=level) for a, b in itertools.combinations(samples, 2)]
+    """Every pair of samples, in order, corrected for all of them."""
+    return compare_pairs(list(itertools.combinations(samples, 2)), level=level)
+
+
+def compare_pairs(pairs: Sequence[tuple[Trials, Trials]], *, level: float = 0.95) -> list[Comparison]:
+    """These pairs of samples, corrected for all of them: p by Holm, ``family_interval`` by Bonferroni.
+
+    All intervals of sequential samples hold together at the level: on them it was decided when to stop.
+    """
+    asked = sum(bool(len(as_values(a.values)) and len(as_values(b.values))) for a, b in pairs)
+    compared = [compare(a, b, level=level, questions=max(1, asked)) for a, b in pairs]
+    if asked > 1:
+        wide = 1 - (1 - level) / asked
+        compared = [
+            found if found.sequential else replace(found, family_interval=compare(a, b, level=wide).difference_interval)
+            for found, (a, b) in zip(compared, pairs, strict=True)
+        ]
     corrected = holm([comparison.p_value for comparison in compared])
     return [replace(comparison, p_holm=p) for comparison, p in zip(compared, corrected, strict=True)]
 
 
-def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison:
+def compare(first: Trials, second: Trials, *, level: float = 0.95, questions: int = 1) -> Comparison:
     """Compares all trials of two samples; those of equal seeds as pairs, where there are enough.
+
+    Args:
+        first: A.
+        second: B.
+        level: Confidence level of the intervals.
+        questions: How many comparisons the intervals of sequential samples hold together with.
 
     Raises:
         InvalidValueError: For seeds that are not one a trial, or a level outside (0, 1).
@@ -104,10 +145,12 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison
     a, b = (np.concatenate([x[paired], np.delete(x, paired)]) for x, paired in ((a, a_paired), (b, b_paired)))
     design = Design(len(a), len(b), len(a_paired))
     none = Interval.undefined(level)
+    sequential = first.sequential or second.sequential
+    fixed = nominal_level(1 - (1 - level) / questions, len(a), len(b)) if sequential else level
     found = Comparison(
         first=first.name,
         second=second.name,
-        test=BRUNNER_MUNZEL,
+        test=ANY_TIME if sequential else BRUNNER_MUNZEL,
         pairs=design.pairs,
         statistic=math.nan,
         p_value=math.nan,
@@ -118,24 +161,49 @@ def compare(first: Trials, second: Trials, *, level: float = 0.95) -> Comparison
         difference_interval=none,
         medians=(_median(a), _median(b)),
         trials=(len(a), len(b)),
+        diverged=(int(np.isinf(a).sum()), int(np.isinf(b).sum())),
+        family_interval=none,
     )
     if not (len(a) and len(b)):
         return found
+    return _tested(found, a, b, design, fixed)
+
+
+def _tested(found: Comparison, a: FloatArray, b: FloatArray, design: Design, fixed: float) -> Comparison:
+    """The comparison with its test, numbers and intervals.
+
+    Args:
+        found: What is known before.
+        a: A's trials, partners first, minus infinity for diverged.
+        b: B's.
+        design: How they are paired.
+        fixed: The level at which a test of a number of trials that was fixed before gives the intervals.
+    """
+    level = found.difference_interval.level
     statistic, p_value = equality_test(np.concatenate([a, b]), design)
+    shifts = difference_interval(a, b, design, fixed, p_value)
+    if min(len(a), len(b)) < FEW:
+        other, bounds = welch(a, b, fixed)
+        p_value = max(p_value, other if math.copysign(1, bounds.low + bounds.high) == np.sign(statistic) else 1.0)
+        shifts = agreeing_interval(shifts, bounds, rejects(p_value, fixed))
     superiority = effect(a, b, design)
     # One trial of a sample says nothing of its spread.
     freedom = max(1.0, float(superiority.degrees), min(len(a), len(b)) - 1)
-    quantile = float(stats.t.ppf((1 + level) / 2, freedom))
-    bounds = interval_of_superiority(superiority, design, level, quantile, rejects(p_value, level))
+    quantile = float(stats.t.ppf((1 + fixed) / 2, freedom))
+    saved = saved_by_pairs(np.concatenate([a, b]), superiority, design)
+    bounds = interval_of_superiority(superiority, design, fixed, quantile, rejects(p_value, fixed), saved)
+    shifts = replace(shifts, level=level)
+    p_value = any_time_p(p_value, len(a), len(b)) if found.sequential else p_value
     return replace(
         found,
         statistic=statistic,
         p_value=p_value,
         p_holm=p_value,
         improvement=float(superiority.estimate),
-        improvement_interval=bounds,
+        improvement_interval=replace(bounds, level=level),
         difference=median_difference(a, b),
-        difference_interval=difference_interval(a, b, design, level, p_value),
+        difference_interval=shifts,
+        family_interval=shifts,
         direction=int(np.sign(statistic)),
     )
 

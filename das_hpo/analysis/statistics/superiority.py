@@ -196,7 +196,9 @@ def _exact_p(values: FloatArray, design: Design) -> float:
     return mann_whitney(first, second)[1]
 
 
-def interval_of_superiority(effect: Effect, design: Design, level: float, quantile: float, decided: bool) -> Interval:
+def interval_of_superiority(
+    effect: Effect, design: Design, level: float, quantile: float, decided: bool, saved: float = 1.0
+) -> Interval:
     """An interval of P(A > B) + P(A = B) / 2 that lies within [0, 1] and agrees with the test.
 
     It is symmetric on the logit scale. A variance that is estimated near 0 or 1 is far too small if one sample
@@ -206,6 +208,7 @@ def interval_of_superiority(effect: Effect, design: Design, level: float, quanti
     Args:
         effect: Of the samples.
         design: Their sizes.
+        saved: The variance with pairs as a share of that without.
         level: Confidence level.
         quantile: Of the studentized statistic's distribution.
         decided: Whether the test rejects 1/2; the interval ends there, or is stretched to it.
@@ -215,7 +218,9 @@ def interval_of_superiority(effect: Effect, design: Design, level: float, quanti
     ends = [estimate]
     for centre in (drawn, estimate):
         if 0 < centre < 1:
-            deviation = math.sqrt(max(float(effect.variance), newcombe_error(drawn, design.first, design.second) ** 2))
+            deviation = math.sqrt(
+                max(float(effect.variance), saved * newcombe_error(drawn, design.first, design.second) ** 2)
+            )
             half = quantile * deviation / (centre * (1 - centre))
             middle = math.log(centre / (1 - centre))
             ends += [_logistic(middle - half), _logistic(middle + half)]
@@ -223,10 +228,19 @@ def interval_of_superiority(effect: Effect, design: Design, level: float, quanti
     if not decided:
         low, high = min(low, 0.5), max(high, 0.5)
     elif estimate > 0.5:
-        low = max(low, 0.5)
+        low = max(low, math.nextafter(0.5, 1))
     else:
-        high = min(high, 0.5)
+        high = min(high, math.nextafter(0.5, 0))
     return Interval(low, high, level, "brunner-munzel")
+
+
+def saved_by_pairs(values: FloatArray, effect: Effect, design: Design) -> float:
+    """The variance with pairs as a share of that of the same trials without, between 0 and 1; 1 if that is 0."""
+    if not design.pairs:
+        return 1.0
+    alone = Design(design.first, design.second)
+    without = float(effect_of(values, observed(alone), alone).variance)
+    return min(1.0, float(effect.variance) / without) if without > 0 else 1.0
 
 
 def newcombe_error(theta: float, m: int, n: int) -> float:

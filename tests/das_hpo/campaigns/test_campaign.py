@@ -18,6 +18,7 @@ from das_hpo.service.recorder import Recorder
 from spaces.errors import RunExistsError, UsageError
 from spaces.hyperparameters import PRESETS
 from spaces.inverse_1d.architecture import Architecture
+from spaces.inverse_1d.registries import METHODS
 from storage import queries, writes
 from storage.engine import Database, open_database
 from tests.das_hpo.queues import Driver, settings
@@ -51,7 +52,7 @@ def create(database: Database, asked: CampaignSettings) -> CampaignQueue:
     ("changes", "message"),
     [
         ({"name": "a b"}, "cannot name a run"),
-        ({"method": "darts"}, "das, das-single"),
+        ({"method": "unheard-of"}, ", ".join(METHODS)),
         ({"kind": "darts"}, "random-search"),
         ({"trials": 0}, "trials"),
         ({"draws": 0}, "draws"),

@@ -119,6 +119,20 @@ def test_a_name_is_continued_or_refused(database: Database) -> None:
         continued(replace(record, kind="run"), campaign())
 
 
+def test_once_looked_at_it_stays_looked_at(database: Database) -> None:
+    """A fixed campaign keeps how many trials it had; one that was looked at stays so when it is extended."""
+    fixed, looking = campaign(trials=20), campaign(trials=12, looked_from=0)
+    begun = extended(fixed, looking)
+    assert (begun.trials, begun.looked_from) == (20, 20)
+    assert "looked_from" not in fixed.to_dict()
+    assert CampaignSettings.from_mapping(begun.to_dict()) == begun
+    assert extended(begun, campaign(trials=30)).looked_from == 20
+    assert extended(begun, looking).looked_from == 20
+    record = stored(database, begun)
+    assert continued(record, looking) == begun
+    assert continued(record, campaign(trials=30)).looked_from == 20
+
+
 def test_other_code_of_the_task_is_no_campaign_to_count_on(database: Database) -> None:
     """It is passed over where names do not matter, and refused under its own name, with the way to go on."""
     record = stored(database, campaign())

@@ -15,10 +15,8 @@ from storage.entries import NewConfiguration, NewEvaluation, NewOutcome
 from tests.das_hpo.commands.lab import ROWS, WORKER, new_run, outcome
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with das-hpo.db in it: the run `lab` with an end, the run `new` with nothing yet."""
-    made = tmp_path_factory.mktemp("reading")
+def fill(made: Path) -> None:
+    """Makes das-hpo.db in a folder: the run `lab` with an end, the run `new` with nothing yet."""
     with open_database(f"sqlite:///{made}/das-hpo.db", create=True) as database:
         with database.begin() as session:
             run = writes.create_run(session, new_run("lab"))
@@ -43,4 +41,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             writes.set_run_status(session, run, "completed")
         with database.begin() as session:
             writes.create_run(session, new_run("new"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with das-hpo.db in it: the run `lab` with an end, the run `new` with nothing yet."""
+    made = tmp_path_factory.mktemp("reading")
+    fill(made)
     return made

@@ -52,3 +52,34 @@ def test_an_export_that_fails_leaves_the_old_file(folder: Path, tmp_path: Path) 
     assert_one_line_error(das_hpo("export", "lab", "-o", str(tmp_path / "no" / "out.csv"), cwd=folder), 2)
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_run_is_exported_to_another_tool(folder: Path, tmp_path: Path) -> None:
+    """The message says how it opens; a second time needs --force."""
+    target = tmp_path / "lab.db"
+    arguments = ("export", "--to", "optuna", "lab", "-o", str(target))
+    made = das_hpo(*arguments, cwd=folder)
+    assert (made.returncode, made.stdout) == (0, "")
+    assert made.stderr == f"das-hpo: wrote lab to {target}; it opens with: optuna-dashboard sqlite:///{target}\n"
+    assert_one_line_error(das_hpo(*arguments, cwd=folder), 2, "is there already", "--force")
+    assert das_hpo(*arguments, "--force", cwd=folder).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["lab.db"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--to", "optuna"), "--to takes one run and no -f"),
+        (("--to", "optuna", "lab", "-f", "csv"), "--to takes one run and no -f"),
+        (("lab", "--force"), "--force goes with --to"),
+        (("--to", "deepcave", "new"), "no finished evaluation yet"),
+        (("--to", "excel", "lab"), "optuna"),
+    ],
+    ids=["no run", "a format, too", "force without", "nothing to export", "unknown tool"],
+)
+def test_an_export_that_cannot_be_made_leaves_nothing(
+    arguments: tuple[str, ...], words: str, folder: Path, tmp_path: Path
+) -> None:
+    """Exit status 2."""
+    assert_one_line_error(das_hpo("export", *arguments, "-o", str(tmp_path / "out"), cwd=folder), 2, words)
+    assert list(tmp_path.iterdir()) == []

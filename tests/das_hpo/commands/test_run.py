@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from spaces.inverse_1d.registries import METHODS
 from storage import queries, writes
 from storage.engine import open_database
 from tests.das_hpo.command import GOOD, assert_one_line_error, das_hpo
@@ -23,8 +24,11 @@ from tests.das_hpo.command import GOOD, assert_one_line_error, das_hpo
         (("--space", "mesh"), ("'mesh'", "sequential, cell")),
         (("--operations", "bad"), ("'bad'", "good, all")),
         (("--data", "noise"), ("'noise'", "blur, downsampling")),
-        (("--method", "darts"), ("'darts'", "das, das-single")),
-        (("--optimizer", "grid"), ("'grid'", "bohb, hyperband, random, tpe, cma-es", "package.module:function")),
+        (("--method", "unheard-of"), ("'unheard-of'", ", ".join(METHODS))),
+        (
+            ("--optimizer", "grid"),
+            ("'grid'", "bohb, hyperband, random, screening, tpe, cma-es", "package.module:function"),
+        ),
         (("--optimizer", "none.such:make"), ("'none.such:make'", "cannot be imported")),
         (("--optimizer", "random", "--decide", "num_samples=3"), ("random", "num_samples")),
         (("--init", "none.csv"), ("'none.csv'", "no file")),
@@ -243,3 +247,59 @@ def test_a_run_of_which_every_evaluation_failed_is_no_success(tmp_path: Path) ->
     assert process.returncode == 1, process.stderr
     assert "all 1 evaluations have failed: `das-hpo results hopeless --all` says why" in process.stderr
     assert "completed" in das_hpo("runs", cwd=tmp_path).stdout
+
+
+GROUP = (
+    *("run", "--objective", "one-shot", "--iterations", "1", "--min-budget", "0.1", "--max-budget", "0.1"),
+    *("--optimizer", "random", "--workers", "1", "--device", "cpu", "--name", "g", "-f", "json"),
+)
+
+
+def test_a_group_is_run_and_continued(tmp_path: Path) -> None:
+    """One run a seed, each as if it had been run alone; further seeds are added, and what is short is continued."""
+    environment = {"DAS_HPO_DB": f"sqlite:///{tmp_path}/x.db", "DAS_HPO_KEY_FILE": str(tmp_path / "key")}
+    url = environment["DAS_HPO_DB"]
+    process = das_hpo(*GROUP, "--seeds", "1,0", environment=environment)
+    assert process.returncode == 0, process.stderr
+    assert "run 2 of 2: g-seed0" in process.stderr
+    assert [row["run"] for row in json.loads(process.stdout)] == ["g-seed1", "g-seed0"]
+    alone = das_hpo(*GROUP[:-4], "--name", "alone", "--seed", "1", environment=environment)
+    assert alone.returncode == 0, alone.stderr
+    with open_database(url) as database:
+        first, second = (queries.results(database, name) for name in ("g-seed1", "alone"))
+        assert [(row.hyperparameters, row.seed) for row in first] == [(row.hyperparameters, row.seed) for row in second]
+        assert queries.run(database, "g-seed1").settings["group"] == "g"
+        with database.begin() as session:
+            writes.set_run_status(session, queries.run(database, "g-seed0").id, "interrupted")
+    assert_one_line_error(das_hpo(*GROUP, "--seeds", "5,0", environment=environment), 2, "'g-seed0'", "--name")
+    other = das_hpo(*GROUP, "--seeds", "5,0", "--resume", "--iterations", "2", environment=environment)
+    assert_one_line_error(other, 2, "--iterations is 1 there, 2 was asked for")
+    with open_database(url) as database:
+        assert {found.run.name for found in queries.runs(database)} == {"g-seed0", "g-seed1", "alone"}
+    process = das_hpo(*GROUP, "--seeds", "0..2", "--resume", environment=environment)
+    assert process.returncode == 0, process.stderr
+    assert "all 3 runs of g are completed" in process.stderr
+    with open_database(url) as database:
+        found = {each.run.name: (each.run.status, len(queries.results(database, each.run.name)))
+                 for each in queries.runs(database)}  # fmt: skip
+    assert found == dict.fromkeys(("g-seed0", "g-seed1", "g-seed2", "alone"), ("completed", 1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--seeds", "9..0"), ("'9..0'", "0..9 or 0,3,7")),
+        (("--seeds", "0", "--seed", "0"), ("--seeds takes the place of --seed",)),
+        (("--seeds", "0", "--group", "h"), ("--seeds takes the place of --seed and --group",)),
+        (("--seeds", "0", "--name", "g" * 60), ("cannot name a run",)),
+        (("--group", "g"), ("a group has another name than its runs, got 'g'",)),
+    ],
+    ids=lambda value: " ".join(value)[:30],
+)
+def test_a_group_that_cannot_be_asked_for_is_refused(
+    arguments: Sequence[str], words: Sequence[str], tmp_path: Path
+) -> None:
+    """Exit 2; nothing is left behind."""
+    environment = {"DAS_HPO_DB": f"sqlite:///{tmp_path}/x.db", "DAS_HPO_KEY_FILE": str(tmp_path / "key")}
+    assert_one_line_error(das_hpo(*GROUP, *arguments, environment=environment), 2, *words)
+    assert not (tmp_path / "x.db").exists()

@@ -66,13 +66,13 @@ def test_each_gets_its_device(tmp_path: Path, keys: KeyFile):
         wait_for(lambda: all((tmp_path / "w" / str(pid)).exists() for pid in pids))
         wait_for(lambda: all((tmp_path / "w" / str(pid)).read_text() for pid in pids))
         said = sorted((tmp_path / "w" / str(pid)).read_text() for pid in pids)
-        assert local.alive == 2
+        assert local.alive() == 2
     assert said == [
         "--nameserver 127.0.0.1:1 --run a --capacity 2 --device cpu 1",
         "--nameserver 127.0.0.1:1 --run a --capacity 2 --device cuda:1 1",
     ]
     assert not any(is_there(pid) for pid in pids)
-    assert local.alive == 0
+    assert local.alive() == 0
 
 
 def test_one_that_dies_is_replaced_and_told_of(tmp_path: Path, keys: KeyFile):
@@ -90,7 +90,7 @@ def test_one_that_always_dies_is_given_up(tmp_path: Path, keys: KeyFile):
     """A worker that cannot start is not started for ever."""
     with LocalWorkers("127.0.0.1:1", ["cpu"], keys=keys, command=command(tmp_path / "w", "sys.exit(3)")) as local:
         wait_for(lambda: local.given_up, 60.0)
-        assert local.alive == 0
+        assert local.alive() == 0
     assert len(list((tmp_path / "w").iterdir())) == MAX_RESTARTS + 1
 
 
@@ -106,7 +106,7 @@ def test_none_outlives_its_parent(tmp_path: Path, keys: KeyFile, number: int, bo
             "from workers.transport.keys import KeyFile\n"
             "from das_hpo.launching.local import LocalWorkers\n"
             f"LocalWorkers('127.0.0.1:1', ['cpu', 'cpu'], keys=KeyFile({str(keys.path)!r}),\n"
-            f"             command={command(tmp_path / 'w', body)!r}).start()\n"
+            f"             command={command(tmp_path / 'w', body)!r}).start(2)\n"
             "time.sleep(3600)\n",
         ]
     )

@@ -9,6 +9,7 @@ import pytest
 from das_hpo.optimisers.bracketed import BracketOptimizer
 from das_hpo.optimisers.protocol import Observation, Problem, Proposal, RunPlan
 from das_hpo.optimisers.sampler import SeededRandom
+from das_hpo.optimisers.shapes import Shape, full_budget, halving, screened
 from das_hpo.settings import Given
 from spaces.errors import InvalidValueError
 from spaces.hyperparameters import PRESETS, to_configuration
@@ -16,19 +17,19 @@ from spaces.identity import ConfigurationId
 from tests.das_hpo.optimisers import reference
 
 
-def make(problem: Problem, *, halving: bool = True) -> BracketOptimizer:
+def make(problem: Problem, shape: Shape = halving) -> BracketOptimizer:
     """Brackets with random configurations."""
-    return BracketOptimizer(problem, SeededRandom(problem.space, problem.seed), halving=halving)
+    return BracketOptimizer(problem, SeededRandom(problem.space, problem.seed), shape)
 
 
-@pytest.mark.parametrize("halving", [True, False])
+@pytest.mark.parametrize("shape", [halving, full_budget, screened], ids=lambda shape: shape.__name__)
 @pytest.mark.parametrize("iterations", [1, 2, 3, 7])
 @pytest.mark.parametrize("min_budget", [1.0, 3.0, 9.0])
-def test_the_plan_is_what_a_whole_run_proposes(halving: bool, iterations: int, min_budget: float) -> None:
+def test_the_plan_is_what_a_whole_run_proposes(shape: Shape, iterations: int, min_budget: float) -> None:
     """Counted by running it."""
     problem = reference.problem(iterations=iterations, min_budget=min_budget)
-    proposals = reference.Run(make(problem, halving=halving)).finish()
-    assert make(problem, halving=halving).plan == RunPlan(len(proposals), sum(each.budget for each in proposals))
+    proposals = reference.Run(make(problem, shape)).finish()
+    assert make(problem, shape).plan == RunPlan(len(proposals), sum(each.budget for each in proposals))
 
 
 def test_no_more_is_given_than_there_is_room_for() -> None:

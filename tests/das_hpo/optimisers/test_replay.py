@@ -196,7 +196,7 @@ def test_open_attempts_are_taken_over(database: Database) -> None:
     workers=st.integers(1, 5),
     repeats=st.integers(1, 3),
     failing=st.floats(0, 0.6),
-    optimizer=st.sampled_from(["bohb", "bohb", "hyperband", "random", "tpe", "cma-es"]),
+    optimizer=st.sampled_from(["bohb", "bohb", "hyperband", "random", "screening", "tpe", "cma-es"]),
     decisions=st.sampled_from([{}, {"model_budget": "supported", "model_start": "paper"}]),
 )
 def test_replay_rebuilds_the_live_state(

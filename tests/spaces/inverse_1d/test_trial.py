@@ -54,7 +54,7 @@ SPEC = InverseTrial(preset("H1"), budget=5, seed=1)
         ({"space": "tree"}, UnknownNameError, "unknown space 'tree'"),
         ({"operations": "bad"}, UnknownNameError, "unknown operations 'bad'"),
         ({"data": "motion"}, UnknownNameError, "unknown data formation 'motion': valid are blur, downsampling"),
-        ({"method": "darts"}, UnknownNameError, "unknown method 'darts'"),
+        ({"method": "unheard-of"}, UnknownNameError, "unknown method 'unheard-of'"),
         ({"method": "das-single", "space": "cell"}, InvalidValueError, "das-single needs the sequential space"),
         ({"architecture": str(Architecture.uniform("cell", "net"))}, InvalidValueError, "none of the sequential space"),
     ],

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from spaces.hyperparameters import preset
 from spaces.inverse_1d.choices import Choices
+from spaces.inverse_1d.data_formation import DataFormation
+from spaces.inverse_1d.layout import Buffers
+from spaces.inverse_1d.networks import relaxed_network
 from spaces.inverse_1d.registries import METHODS, OwnHyperparameter
 from spaces.inverse_1d.trial import InverseTrial
+from spaces.references import resolve
 from tests.plugins.isolation import registries_as_they_are
 from workers.methods.fresh import fresh_weights
 from workers.methods.pieces import Moment, Relaxation, Start, Update
@@ -100,3 +105,84 @@ def assert_update_is_plain(kind: type[Update]) -> None:
         optimizer.step()
     torch.testing.assert_close(state.alpha, alpha.detach(), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(state.weights, weights.detach(), rtol=1e-3, atol=1e-5)
+
+
+class DoubleBatches:
+    """Batches in float64."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def draw(self, count: int) -> Iterator[Batch]:
+        """See Batches.draw."""
+        for x, y, noise in self._batches.draw(count):
+            yield Batch(x.double(), y.double(), None if noise is None else noise.double())
+
+
+@dataclasses.dataclass
+class DoubleSearch:
+    """A search in float64 that has not begun."""
+
+    state: SearchState
+    update: Any
+    training: list[Batch]
+    validation: list[Batch]
+
+    def learn(self, steps: int | None = None) -> DoubleSearch:
+        """Takes the steps, all by default."""
+        for training, validation in list(zip(self.training, self.validation, strict=True))[:steps]:
+            self.update.step(
+                training if self.update.sees_training else None, validation if self.update.sees_validation else None
+            )
+            self.state.step += 1
+        return self
+
+
+def double_search(
+    method: str,
+    *owns: Mapping[str, float | bool | str],
+    space: str = "sequential",
+    operations: str = "all",
+    steps: int = 4,
+    **point: Any,
+) -> DoubleSearch:
+    """A search in float64 by torch, of a trial for each choice of the method's hyperparameters."""
+    points = [dataclasses.replace(POINT, own=own, **point).with_defaults(method) for own in owns or ({},)]
+    specs = [
+        InverseTrial(one, steps / 19, seed, space=space, operations=operations, method=method, choices=CHOICES)
+        for seed, one in enumerate(points, start=1)
+    ]
+    group, entry = TrialGroup.of(specs, kernel="torch"), METHODS[method]
+    matrices = (group.formation.matrix.double(), group.formation.normal_matrix.double())
+    formation = DataFormation(group.formation.name, *matrices, group.formation.noise_sigma)
+    network = relaxed_network(space, operations, formation, CHOICES)
+    weights, buffers = fresh_weights(Start(group, network.layout))
+    state = SearchState(
+        specs,
+        (network, network.forward),
+        resolve(entry.relaxation)(),
+        (weights.double(), Buffers(*(buffer.double() for buffer in buffers))),
+        initial_alpha(specs, network.layout).double(),
+        lambda name: DoubleBatches(group.batches(name, network.layout)),  # type: ignore[arg-type, return-value]
+        "cpu",
+    )
+    state.regulariser = None if entry.regulariser is None else resolve(entry.regulariser)
+    training, validation = (list(state.batches(name).draw(steps)) for name in ("training", "validation"))
+    copies = [
+        [Batch(*(None if one is None else one.clone() for one in batch)) for batch in drawn]
+        for drawn in (training, validation)
+    ]  # type: ignore[arg-type]
+    return DoubleSearch(state, resolve(entry.update)(state), *copies)
+
+
+def plain_losses(state: SearchState, weights: Tensor, mix: Tensor, batch: Batch) -> Tensor:
+    """The loss of each trial with batch statistics, written down again."""
+    buffers = state.network.layout.initial_buffers(len(weights))
+    buffers = Buffers(*(buffer.to(weights.dtype) for buffer in buffers))
+    x_hat = state.network.forward(weights, buffers, mix, batch.y, batch.noise, True)
+    return 0.5 * (x_hat - batch.x).square().mean(dim=(1, 2))
+
+
+def gradient_of(losses: Tensor, leaf: Tensor) -> Tensor:
+    """The gradient of each trial's loss."""
+    return torch.autograd.grad(losses.sum(), leaf, create_graph=True)[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +14,10 @@ import pytest
 from das_hpo import __version__
 from das_hpo.service.dispatcher import Dispatcher, DispatcherSettings
 from das_hpo.service.nameserver import NameServer
+from spaces import clock
 from spaces.errors import ClusterError, VersionError
 from spaces.trial import TrialOutcome, TrialSpec
+from tests.clocks import by_hand
 from tests.service.conftest import ListQueue
 from workers.transport.directory import Directory
 from workers.transport.keys import KeyFile
@@ -23,6 +27,7 @@ from workers.worker.computation import Abandoned, Interrupted
 from workers.worker.dispatchers import DispatcherConnections
 from workers.worker.loop import MAX_ERRORS, WorkerLoop, leave
 from workers.worker.state import WorkerState
+from workers.worker.time_limit import TimeLimit
 from workers.worker.wakeup import Wakeup
 
 GOOD = TrialOutcome("completed", 20.0, None, None, None)
@@ -191,3 +196,69 @@ def test_a_report_that_is_not_recorded_is_sent_again(lab: Lab) -> None:
         assert state.pending.all() == []
     assert set(queue.outcomes) == {0, 1}
     assert queue.kept == [0, 0]
+
+
+def test_a_run_that_has_ended_is_asked_ever_more_rarely_and_logged_once(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its outcome is kept meanwhile, and reported as soon as the run appears again."""
+    caplog.set_level(logging.INFO)
+    queue = ListQueue(1)
+    dispatcher = lab.serving(queue)
+    asked: list[float] = []
+
+    class Counted(Remote):
+        """Notes when it calls."""
+
+        def call(self, method: str, *arguments: Any) -> Any:
+            """As a remote object."""
+            asked.append(hands.now)
+            return super().call(method, *arguments)
+
+    with by_hand() as hands, lab.loop() as (loop, state):
+        loop._connections = DispatcherConnections(state.dispatchers, lambda where: Counted(where, lab.keys))
+        dispatcher.start()
+        state.dispatchers._due = 0.0
+        state.dispatchers.refresh()
+        lab.computing.compute = lambda spec: dispatcher.close() or GOOD
+        assert loop._serve_run("a")
+        began = hands.now
+        asked.clear()
+        while hands.now < began + 780:  # 13 minutes, in which a line was logged every second
+            hands.now += 1.0
+            loop._deliver_late()
+        assert 45 <= len(asked) <= 55
+        assert sum("does not answer" in line for line in caplog.messages) == 1
+        with lab.serving(queue):  # resumed, at another address
+            state.dispatchers._due = 0.0
+            state.dispatchers.refresh()
+            assert state.pending.next_due() < hands.now
+            loop._deliver_late()
+        assert state.pending.all() == []
+    assert sum("run a answers again" in line for line in caplog.messages) == 1
+
+
+def test_the_log_says_what_is_computed(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    """With -v: the run, the configuration, the budget, since when, and how it ended."""
+    caplog.set_level(logging.DEBUG, logger="workers")
+    with lab.serving(ListQueue(1, budget=9.0)), lab.loop() as (loop, _):
+        loop.serve()
+    said = "\n".join(caplog.messages)
+    assert re.search(r"a: computes configuration 0-0-0 at 9 epochs \(seed 0\), since \d\d:\d\d:\d\d \S+", said)
+    assert re.search(r"a: configuration 0-0-0 at 9 epochs \(seed 0\): completed after \d+\.\d s", said)
+
+
+def test_what_cannot_end_in_time_is_handed_back_and_ends_the_worker(lab: Lab) -> None:
+    """With the reason, before anything is computed; another worker takes it."""
+    limit = TimeLimit(3600.0)
+    limit.begin("a", 1.0)
+    limit._now = ("a", 1.0, clock.monotonic() - 1000)
+    limit.end(whole=True)
+    queue = ListQueue(2, budget=9.0)
+    with lab.serving(queue), lab.loop(limit=limit) as (loop, state):
+        loop.serve()
+        assert state.stopping
+    assert lab.computing.batches == []
+    [(_, result, message, final)] = queue.losses
+    assert (result, final) == (HANDED_BACK, False)
+    assert "of 9 epochs takes about 9000 s here" in message

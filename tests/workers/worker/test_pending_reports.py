@@ -55,3 +55,15 @@ def test_an_outcome_is_reported_and_an_error_hands_back() -> None:
     assert (method, arguments) == ("report", [caller, "1", OUTCOME.to_dict(), 1.0, 2])
     method, *arguments = PendingReport("a", "1", "it raised", 1.0).message(caller, 2)
     assert (method, arguments) == ("hand_back", [caller, ("1",), ERROR, "it raised"])
+
+
+def test_a_report_is_due_at_once_when_its_run_appears() -> None:
+    """Once; reports of other runs are not."""
+    with by_hand() as hands:
+        pending = PendingReports()
+        pending.keep(report("1"), 60.0)
+        pending.keep(report("2", "b"), 60.0)
+        pending.appeared(["b"])
+        assert pending.next_due() <= hands.now
+        assert [one.token for one in pending.due()] == ["2"]
+        assert (pending.due(), pending.next_due()) == ([], hands.now + 60.0)

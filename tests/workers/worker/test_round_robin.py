@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.transport.messages import DONE, REFUSED, WAIT, WORK, Answer
-from workers.worker.round_robin import RoundRobin
+from workers.worker.round_robin import RETRY_S, RoundRobin
 
 
 @given(st.sets(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=6))
@@ -35,3 +35,14 @@ def test_a_run_that_said_wait_is_passed_over_until_it_appears_again() -> None:
     turns.note("a", Answer(WORK))
     assert turns.take(["a"]) == "a"
     assert turns.due([]) == math.inf
+
+
+def test_a_run_that_does_not_answer_is_left_alone_for_longer_each_time() -> None:
+    """It is news once, and once more when it answers again."""
+    turns = RoundRobin()
+    assert [(turns.heard("a", answered=False), turns.retry_s("a")) for _ in range(6)] == [
+        (number == 0, pause_s) for number, pause_s in enumerate((*RETRY_S, RETRY_S[-1]))
+    ]
+    assert [turns.heard("a", answered=True) for _ in range(2)] == [True, False]
+    assert turns.heard("a", answered=False)
+    assert turns.retry_s("a") == RETRY_S[0]

@@ -70,9 +70,3 @@ def test_what_is_no_file_of_trials_is_one_line(content: bytes | None, words: tup
     done = das_hpo("reproduce", "table1", "--from", name, "-o", "out", cwd=tmp_path)
     assert_one_line_error(done, 2, *words)
     assert not (tmp_path / "out").exists()
-
-
-def test_runs_are_in_no_file_of_trials(tmp_path: Path) -> None:
-    """The hyperparameters of Tables 7 and 8 are incumbents of runs."""
-    done = das_hpo("reproduce", "bohb", "--from", str(TRIALS), cwd=tmp_path)
-    assert_one_line_error(done, 2, "leave bohb or --from out")

@@ -53,6 +53,15 @@ def test_a_stored_campaign_is_taken_whatever_its_name() -> None:
     assert plans.campaigns_for(PLAN, [DAS], [complete])[DAS] == complete  # longer than asked for: kept
 
 
+def test_trials_that_were_added_until_decided_are_not_taken() -> None:
+    """The plan's tables are of a number fixed before; a fixed sample that was extended later has its first trials."""
+    wanted = PLAN.campaign(DAS)
+    looked = dataclasses.replace(wanted, name="mine", trials=40, looked_from=3)
+    assert plans.campaigns_for(PLAN, [DAS], [looked])[DAS] == wanted
+    later = dataclasses.replace(looked, looked_from=PLAN.trials)
+    assert plans.campaigns_for(PLAN, [DAS], [looked, later])[DAS] == later
+
+
 def test_settings_survive_the_database() -> None:
     """What a campaign stores reads back equal, or nothing would ever be found again."""
     campaign = PLAN.campaign(DAS)

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from das_hpo.analysis.statistics import Comparison, Interval, Trials, compare
-from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, UNDECIDED, WORSE, decide, more_trials
+from das_hpo.analysis.statistics.decisions import (
+    AS_GOOD,
+    BETTER,
+    UNDECIDED,
+    WORSE,
+    decide,
+    diverges_oftener,
+    more_trials,
+)
+from das_hpo.analysis.statistics.significance import compare_pairs
 from spaces.errors import InvalidValueError
 
 
@@ -110,3 +119,32 @@ def test_a_p_of_exactly_one_minus_the_level_rejects_nothing() -> None:
     """In floats 1 - 0.95 is a little more than 0.05."""
     assert decide(_compared(0.3, 0.6, p=0.05)).verdict == UNDECIDED
     assert decide(_compared(0.3, 0.6, p=0.0499)).verdict == BETTER
+
+
+def test_as_good_is_corrected_for_the_number_of_comparisons() -> None:
+    """One comparison lies within the margin by a hair; among ten it does not, and its interval is shown unchanged."""
+    rng = np.random.default_rng(3)
+    a, b = (Trials(name, rng.normal(20, 0.6, 75)) for name in "ab")
+    (alone,) = compare_pairs([(a, b)])
+    margin = max(-alone.difference_interval.low, alone.difference_interval.high) + 0.01
+    assert decide(alone, margin).verdict == AS_GOOD
+    among = compare_pairs([(a, b)] * 10)[0]
+    assert among.difference_interval == alone.difference_interval
+    assert among.family_interval.low < alone.difference_interval.low
+    assert decide(among, margin).verdict == UNDECIDED
+
+
+def test_no_margin_excuses_trials_that_diverge() -> None:
+    """Both at 20 dB sure, but a fifth of A's trials diverge: worse or undecided, never as good; the other way round."""
+    rng = np.random.default_rng(5)
+    a = np.where(np.arange(75) < 15, np.nan, rng.normal(20, 0.05, 75))
+    b = rng.normal(20, 0.05, 75)
+    for one_sided in (False, True):
+        found = decide(compare(Trials("a", a), Trials("b", b)), one_sided=one_sided)
+        assert found.verdict in (WORSE, UNDECIDED)
+        assert not found.equivalent
+        assert not found.not_inferior
+    assert diverges_oftener(compare(Trials("a", a), Trials("b", b))) == 1
+    assert decide(compare(Trials("b", b), Trials("a", a)), one_sided=True).not_inferior
+    few = compare(Trials("a", a[14:]), Trials("b", b[14:]))
+    assert diverges_oftener(few) == 0

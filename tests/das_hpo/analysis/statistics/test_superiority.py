@@ -99,8 +99,10 @@ def test_separated_samples_are_not_certain() -> None:
 @pytest.mark.parametrize(("one", "diverged"), [(1, 12), (2, 6), (3, 4), (1, 31)])
 def test_ties_of_few_trials_have_an_exact_p(one: int, diverged: int) -> None:
     """Some trials against diverged ones, which are all equal: p is the share of the splits that are as extreme."""
-    found = compare(Trials("A", np.arange(1.0, one + 1)), Trials("B", np.full(diverged, math.nan)))
-    assert found.p_value == pytest.approx(min(1.0, 2 / math.comb(one + diverged, one)))
+    values = np.concatenate([np.arange(1.0, one + 1), np.full(diverged, -math.inf)])
+    assert equality_test(values, Design(one, diverged))[1] == pytest.approx(
+        min(1.0, 2 / math.comb(one + diverged, one))
+    )
 
 
 def test_unequal_spread_is_no_difference() -> None:
@@ -131,3 +133,14 @@ def test_the_probability_near_one_is_covered() -> None:
     truth = float(stats.norm.cdf(10 / math.hypot(5, 1)))
     hits = sum(truth in probability_of_improvement(rng.normal(10, 5, 30), rng.normal(0, 1, 75))[1] for _ in range(300))
     assert hits >= 270
+
+
+def test_pairs_make_the_probability_of_improvement_as_sure_as_the_test() -> None:
+    """75 pairs that differ by a sure 0.01: the interval is as narrow as the test is certain, and excludes 1/2."""
+    b = np.random.default_rng(3).normal(20, 1, 75)
+    found = compare(Trials("A", b + 0.01, range(75)), Trials("B", b, range(75)))
+    assert found.p_value < 1e-4
+    assert found.improvement_interval.low > 0.5
+    assert found.improvement_interval.high < found.improvement + 0.01
+    loose = compare(Trials("A", b + 0.01), Trials("B", b))
+    assert loose.improvement_interval.high > found.improvement + 0.05
