@@ -146,7 +146,7 @@ def results_grid(run: str, rows: tuple[ResultRecord, ...], summary: RunSummary, 
     metric = summary.run.metric
     columns = (
         "evaluation", "epochs", "status", f"one-shot {metric}", f"architecture {metric}", "origin", "worker",
-        "attempts", "seconds", "finished (UTC)",
+        "attempts", "seconds", "finished",
     )  # fmt: skip
     cells = [
         (
@@ -195,8 +195,8 @@ def _facts(row: ResultRecord, summary: RunSummary) -> list[Block]:
     facts = [
         ("status", row.status), ("message", row.message), (f"one-shot {metric}", metric.text(row.one_shot_score)),
         (f"architecture {metric}", metric.text(row.architecture_score)), ("loss told to the optimiser", row.loss),
-        ("origin", row.origin), ("seed", row.seed), ("started (UTC)", row.started_at),
-        ("finished (UTC)", row.finished_at), ("worker's seconds", row.duration_s), ("worker", row.worker),
+        ("origin", row.origin), ("seed", row.seed), ("started", row.started_at),
+        ("finished", row.finished_at), ("worker's seconds", row.duration_s), ("worker", row.worker),
         ("device", row.device), ("kernel", row.kernel), ("parameters", row.parameters),
         *sorted(row.extras.items()),
     ]  # fmt: skip
@@ -221,7 +221,7 @@ def _attempts(live: LiveRuns, name: str, evaluation_id: int) -> Block:
         )
         for each in browsing.attempts(live.database, name, evaluation_id=evaluation_id)
     ]  # fmt: skip
-    columns = ("attempt", "status", "worker", "host", "process", "device", "started (UTC)", "ended (UTC)", "message")
+    columns = ("attempt", "status", "worker", "host", "process", "device", "started", "ended", "message")
     return grid(
         "A worker's log is where its process writes it: its stderr, unless whoever started it keeps it.", columns, rows
     )

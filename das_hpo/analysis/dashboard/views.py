@@ -11,7 +11,7 @@ from das_hpo.analysis.report import overview
 from das_hpo.analysis.report.blocks import Block, Section, Text
 from das_hpo.analysis.report.run import PARTS, part
 from das_hpo.analysis.report.run_data import RunData
-from das_hpo.analysis.report.sentences import conclusion
+from das_hpo.analysis.report.sentences import conclusion, remark
 from das_hpo.analysis.report.status import standing
 from spaces.errors import DasHpoError, UsageError
 from storage.records import RunSummary
@@ -107,7 +107,8 @@ def of_run(live: LiveRuns, summary: RunSummary, tab: str) -> LiveView:
     ]
     if tab == "":
         now = standing(summary, data.frame)
-        said: list[Block] = [Text(conclusion(data)), overview.runs_grid([(summary, now)], ADDRESSES)]
+        words = [text for text in (conclusion(data), remark(summary.run)) if text]
+        said: list[Block] = [*map(Text, words), overview.runs_grid([(summary, now)], ADDRESSES)]
         sections.insert(0, Section("conclusion", "So far" if summary.run.active else "What came out", tuple(said)))
     elif not sections:
         sections.append(Section("nothing", title, (Text("Nothing is there to show yet."),)))

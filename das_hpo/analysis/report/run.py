@@ -15,7 +15,7 @@ from das_hpo.analysis.report.addresses import Addresses, linked
 from das_hpo.analysis.report.blocks import Block, Plot, Section, Text, drawing, grid
 from das_hpo.analysis.report.hyperparameters import hyperparameters
 from das_hpo.analysis.report.run_data import RunData
-from das_hpo.analysis.report.sentences import conclusion
+from das_hpo.analysis.report.sentences import conclusion, remark
 from das_hpo.analysis.statistics import budget_correlations, correlations, variance_split_frame
 from das_hpo.output import text_cell
 from spaces.task_registry import DEFAULT_TASK
@@ -51,7 +51,7 @@ def run_section(data: RunData, anchor: str, addresses: Addresses) -> Section:
         for name in PARTS
         if (blocks := part(name, data, addresses))
     ]
-    said = (Text(conclusion(data)),)
+    said = tuple(Text(words) for words in (conclusion(data), remark(data.summary.run)) if words)
     return Section(anchor, f"{data.summary.run.kind.capitalize()} {data.name}", said, tuple(parts))
 
 
@@ -295,7 +295,7 @@ def running(name: str, now: Sequence[PlacedAttempt], addresses: Addresses) -> Bl
         )
         for each in now
     ]  # fmt: skip
-    return grid("Computed now.", ("worker", "host", "device", "evaluation", "since (UTC)"), rows)
+    return grid("Computed now.", ("worker", "host", "device", "evaluation", "since"), rows)
 
 
 def _lost(data: RunData, placed: PlacedAttempt, addresses: Addresses) -> tuple[object, ...]:
