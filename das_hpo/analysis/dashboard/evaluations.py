@@ -11,9 +11,9 @@ from das_hpo.analysis.charts.curves import learning_curves
 from das_hpo.analysis.charts.hyperparameters import parallel_coordinates
 from das_hpo.analysis.charts.scores import identities, scatter
 from das_hpo.analysis.dashboard.live import LiveRuns
-from das_hpo.analysis.dashboard.views import ADDRESSES, View
+from das_hpo.analysis.dashboard.views import ADDRESSES, LiveView
 from das_hpo.analysis.report.addresses import linked
-from das_hpo.analysis.report.blocks import Block, Graph, Grid, Section, Text, drawing, grid
+from das_hpo.analysis.report.blocks import Block, Grid, Plot, Section, Text, drawing, grid
 from das_hpo.analysis.report.run import weights
 from das_hpo.analysis.report.run_data import RunData
 from spaces.errors import InvalidValueError
@@ -79,7 +79,7 @@ def _number(given: Mapping[str, str], name: str, default: float) -> float:
     return value
 
 
-def table(live: LiveRuns, summary: RunSummary, asked: Mapping[str, str]) -> View:
+def table(live: LiveRuns, summary: RunSummary, asked: Mapping[str, str]) -> LiveView:
     """A page of the evaluations that the address asks for, and charts of all of them where some are left out."""
     from storage import browsing
 
@@ -102,7 +102,7 @@ def table(live: LiveRuns, summary: RunSummary, asked: Mapping[str, str]) -> View
         "asked": asked, "statuses": EVALUATION_STATUSES, "orders": list(ORDERS), "order": query.order,
         "descending": query.descending, "page": query.page, "pages": pages, "bounded": list(BOUNDED),
     }  # fmt: skip
-    return View(name, tuple(sections), name, "evaluations", "evaluations", values)
+    return LiveView(name, tuple(sections), name, "evaluations", "evaluations", values)
 
 
 def _charts(data: RunData, chosen: EvaluationFilter) -> list[Block]:
@@ -111,12 +111,12 @@ def _charts(data: RunData, chosen: EvaluationFilter) -> list[Block]:
         return [Text("None of them has an end.")]
     chart, drawn = parallel_coordinates(rows, data.value, data.hyperparameters, data.metric)
     return [
-        Graph(
+        Plot(
             f"One-shot against architecture {data.metric.name}",
             "All budgets that are chosen; no line is drawn, since they may be several.",
             without_line(scatter({data.name: rows}, data.metric)),
         ),
-        Graph("Parallel coordinates", f"{drawn} of {len(rows)} evaluations; the lightest are the best.", chart),
+        Plot("Parallel coordinates", f"{drawn} of {len(rows)} evaluations; the lightest are the best.", chart),
     ]
 
 
@@ -146,7 +146,7 @@ def results_grid(run: str, rows: tuple[ResultRecord, ...], summary: RunSummary, 
     metric = summary.run.metric
     columns = (
         "evaluation", "epochs", "status", f"one-shot {metric}", f"architecture {metric}", "origin", "worker",
-        "attempts", "seconds", "finished (UTC)",
+        "attempts", "seconds", "finished",
     )  # fmt: skip
     cells = [
         (
@@ -162,7 +162,7 @@ def results_grid(run: str, rows: tuple[ResultRecord, ...], summary: RunSummary, 
 
 def one(
     live: LiveRuns, summary: RunSummary, configuration: ConfigurationId, budget: float, replicate: int
-) -> View | None:
+) -> LiveView | None:
     """Everything that is stored of one evaluation; None if the run has none such."""
     from storage import browsing, queries
 
@@ -179,7 +179,7 @@ def one(
     ]
     if points:
         curves: list[Block] = [
-            Graph(f"Learning curve: {phase}", "Solid: training batches; dashed: validation batches.", chart)
+            Plot(f"Learning curve: {phase}", "Solid: training batches; dashed: validation batches.", chart)
             for phase, chart in learning_curves({title: points}, summary.run.metric)
         ]
         sections.append(Section("curves", "Learning curves", tuple(curves)))
@@ -187,7 +187,7 @@ def one(
             mixing = weights(points, summary.run.space, summary.run.operations, title)
             sections += [Section("weights", "Weights of the operations", tuple(mixing))] if mixing else []
     siblings = _siblings(live.data(summary), summary, configuration)
-    return View(f"{name}: {title}", (*sections, *siblings), name, "evaluations")
+    return LiveView(f"{name}: {title}", (*sections, *siblings), name, "evaluations")
 
 
 def _facts(row: ResultRecord, summary: RunSummary) -> list[Block]:
@@ -195,8 +195,8 @@ def _facts(row: ResultRecord, summary: RunSummary) -> list[Block]:
     facts = [
         ("status", row.status), ("message", row.message), (f"one-shot {metric}", metric.text(row.one_shot_score)),
         (f"architecture {metric}", metric.text(row.architecture_score)), ("loss told to the optimiser", row.loss),
-        ("origin", row.origin), ("seed", row.seed), ("started (UTC)", row.started_at),
-        ("finished (UTC)", row.finished_at), ("worker's seconds", row.duration_s), ("worker", row.worker),
+        ("origin", row.origin), ("seed", row.seed), ("started", row.started_at),
+        ("finished", row.finished_at), ("worker's seconds", row.duration_s), ("worker", row.worker),
         ("device", row.device), ("kernel", row.kernel), ("parameters", row.parameters),
         *sorted(row.extras.items()),
     ]  # fmt: skip
@@ -221,7 +221,7 @@ def _attempts(live: LiveRuns, name: str, evaluation_id: int) -> Block:
         )
         for each in browsing.attempts(live.database, name, evaluation_id=evaluation_id)
     ]  # fmt: skip
-    columns = ("attempt", "status", "worker", "host", "process", "device", "started (UTC)", "ended (UTC)", "message")
+    columns = ("attempt", "status", "worker", "host", "process", "device", "started", "ended", "message")
     return grid(
         "A worker's log is where its process writes it: its stderr, unless whoever started it keeps it.", columns, rows
     )

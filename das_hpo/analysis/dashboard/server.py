@@ -20,7 +20,7 @@ import das_hpo
 from das_hpo.analysis.dashboard import evaluations, views
 from das_hpo.analysis.dashboard.access import HEADERS, Guard
 from das_hpo.analysis.dashboard.live import LiveRuns
-from das_hpo.analysis.dashboard.views import ADDRESSES, RUN_VIEWS, View
+from das_hpo.analysis.dashboard.views import ADDRESSES, RUN_VIEWS, LiveView
 from das_hpo.analysis.report.blocks import Section, Text
 from das_hpo.analysis.report.page import environment, plotly_js, static
 from spaces.errors import DasHpoError, StorageError
@@ -70,7 +70,7 @@ class Pages:
         self._made: OrderedDict[str, MadePage] = OrderedDict()
         self._lock = threading.Lock()
 
-    def answer(self, request: Request, make: Callable[[Sequence[RunSummary]], View | None]) -> Response:
+    def answer(self, request: Request, make: Callable[[Sequence[RunSummary]], LiveView | None]) -> Response:
         """The page at an address: as it is kept, if nothing happened, else made."""
         address = str(request.url.replace(scheme="", netloc=""))
         try:
@@ -107,12 +107,12 @@ class Pages:
                 self._made.popitem(last=False)
 
     def _failed(self, status: int, message: str) -> Response:
-        view = View(
+        view = LiveView(
             "Not shown", (Section("failed", "Not shown", (Text(f"{message[0].upper()}{message[1:]}.", True),)),)
         )
         return HTMLResponse(self._render(view), status, headers=HEADERS)
 
-    def _render(self, view: View) -> str:
+    def _render(self, view: LiveView) -> str:
         return (
             environment()
             .get_template("live.html.j2")

@@ -11,7 +11,7 @@ from das_hpo.analysis.report import overview
 from das_hpo.analysis.report.blocks import Block, Section, Text
 from das_hpo.analysis.report.run import PARTS, part
 from das_hpo.analysis.report.run_data import RunData
-from das_hpo.analysis.report.sentences import conclusion
+from das_hpo.analysis.report.sentences import conclusion, remark
 from das_hpo.analysis.report.status import standing
 from spaces.errors import DasHpoError, UsageError
 from storage.records import RunSummary
@@ -56,7 +56,7 @@ ADDRESSES = LiveAddresses()
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class LiveView:
     """What a page shows.
 
     Attributes:
@@ -76,11 +76,11 @@ class View:
     values: Mapping[str, object] | None = None
 
 
-def first(live: LiveRuns, summaries: Sequence[RunSummary]) -> View:
+def first(live: LiveRuns, summaries: Sequence[RunSummary]) -> LiveView:
     """All runs: how far each is, and the best so far."""
     if not summaries:
         said = Text("There is no run in this database yet: das-hpo run makes one, and it appears here.")
-        return View("Runs", (Section("runs", "Runs", (said,)),))
+        return LiveView("Runs", (Section("runs", "Runs", (said,)),))
     drawn: dict[str, RunData] = {}
     groups: dict[tuple[str, str], int] = {}
     for summary in reversed(summaries):
@@ -95,10 +95,10 @@ def first(live: LiveRuns, summaries: Sequence[RunSummary]) -> View:
     ]
     rows.sort(key=lambda row: not row[0].run.active)
     charts = overview.progress(list(reversed(drawn.values())))
-    return View("Runs", (Section("runs", "Runs", (overview.runs_grid(rows, ADDRESSES),)), *charts))
+    return LiveView("Runs", (Section("runs", "Runs", (overview.runs_grid(rows, ADDRESSES),)), *charts))
 
 
-def of_run(live: LiveRuns, summary: RunSummary, tab: str) -> View:
+def of_run(live: LiveRuns, summary: RunSummary, tab: str) -> LiveView:
     """One of the views of a run but its evaluations."""
     data = live.data(summary)
     title, names = RUN_VIEWS[tab]
@@ -107,14 +107,15 @@ def of_run(live: LiveRuns, summary: RunSummary, tab: str) -> View:
     ]
     if tab == "":
         now = standing(summary, data.frame)
-        said: list[Block] = [Text(conclusion(data)), overview.runs_grid([(summary, now)], ADDRESSES)]
+        words = [text for text in (conclusion(data), remark(summary.run)) if text]
+        said: list[Block] = [*map(Text, words), overview.runs_grid([(summary, now)], ADDRESSES)]
         sections.insert(0, Section("conclusion", "So far" if summary.run.active else "What came out", tuple(said)))
     elif not sections:
         sections.append(Section("nothing", title, (Text("Nothing is there to show yet."),)))
-    return View(summary.run.name, tuple(sections), summary.run.name, tab)
+    return LiveView(summary.run.name, tuple(sections), summary.run.name, tab)
 
 
-def compared(live: LiveRuns, summaries: Sequence[RunSummary], names: Sequence[str], margin: float | None) -> View:
+def compared(live: LiveRuns, summaries: Sequence[RunSummary], names: Sequence[str], margin: float | None) -> LiveView:
     """Runs side by side, with the verdict; the form chooses them."""
     known = {summary.run.name: summary for summary in summaries}
     chosen = [known[name] for name in dict.fromkeys(names) if name in known]
@@ -125,7 +126,7 @@ def compared(live: LiveRuns, summaries: Sequence[RunSummary], names: Sequence[st
         sections.append(Section("missing", "Not there", (Text(f"No run is named {', '.join(missing)}.", True),)))
     if len(chosen) < 2:
         said = Text("Choose two or more runs or campaigns of one task.")
-        return View(
+        return LiveView(
             "Compare", (*sections, Section("choose", "Nothing is compared yet", (said,))), "", "", "compare", values
         )
     found = [live.data(summary) for summary in chosen]
@@ -133,7 +134,7 @@ def compared(live: LiveRuns, summaries: Sequence[RunSummary], names: Sequence[st
         sections += _verdict(found, margin)
     except DasHpoError as error:
         sections.append(Section("refused", "These cannot be compared", (Text(f"{error}.", True),)))
-    return View("Compare", tuple(sections), "", "", "compare", values)
+    return LiveView("Compare", tuple(sections), "", "", "compare", values)
 
 
 def _verdict(found: Sequence[RunData], margin: float | None) -> list[Section]:

@@ -69,7 +69,7 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class Plot:
     """A chart.
 
     Attributes:
@@ -83,7 +83,7 @@ class Graph:
     caption: str
     chart: Chart
     width: str = "full"
-    kind: str = "graph"
+    kind: str = "plot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Drawing:
     kind: str = "drawing"
 
 
-Block: TypeAlias = Text | Items | Grid | Graph | Drawing
+Block: TypeAlias = Text | Items | Grid | Plot | Drawing
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from das_hpo.analysis.charts.hyperparameters import importance, parallel_coordinates
 from das_hpo.analysis.charts.style import sample
 from das_hpo.analysis.report.addresses import Addresses
-from das_hpo.analysis.report.blocks import Block, Graph, Text
+from das_hpo.analysis.report.blocks import Block, Plot, Text
 from das_hpo.analysis.report.run_data import RunData
 from das_hpo.analysis.statistics.importance import LEAST_EVALUATIONS, Importance, hyperparameter_importance
 
@@ -25,7 +25,7 @@ def hyperparameters(data: RunData, _: Addresses) -> list[Block]:
     left_out = f" {without} without a score are left out." if without else ""
     return [
         *_importance(importances(data)),
-        Graph(
+        Plot(
             "Parallel coordinates",
             f"{which}, at all budgets; the lightest are the best. Rates are on a logarithmic scale.{left_out}",
             chart,
@@ -74,5 +74,5 @@ def _importance(found: list[Importance]) -> list[Block]:
             "A random forest (scikit-learn) predicts the score of evaluations it has not seen; a bar is how much worse "
             f"it gets when that hyperparameter is shuffled, the line one standard deviation. It explains {explained}."
         )
-        blocks.append(Graph("Importance of the hyperparameters", caption, importance(shown)))
+        blocks.append(Plot("Importance of the hyperparameters", caption, importance(shown)))
     return blocks

@@ -12,7 +12,7 @@ from das_hpo.analysis.comparison.subjects import ComparedRun, run_subject
 from das_hpo.analysis.comparison.verdicts import verdicts
 from das_hpo.analysis.figures.style import label_of
 from das_hpo.analysis.report.addresses import Addresses, linked
-from das_hpo.analysis.report.blocks import Bar, Block, Graph, Grid, Items, Section, Text, grid
+from das_hpo.analysis.report.blocks import Bar, Block, Grid, Items, Plot, Section, Text, grid
 from das_hpo.analysis.report.run_data import RunData
 from das_hpo.analysis.report.sentences import conclusion
 from das_hpo.analysis.report.status import Standing, standing
@@ -93,7 +93,7 @@ def progress(runs_data: Sequence[RunData]) -> list[Section]:
         more = f" The latest {len(shown)} of {len(found)} runs." if len(shown) < len(found) else ""
         of = f" of {task}" if len({task for task, _ in groups}) > 1 else ""
         graphs += [
-            Graph(
+            Plot(
                 f"Best {objective} {shown[0].metric.name} so far over {over}{of}",
                 f"Thick: at the run's largest budget. Dotted: at any budget.{more}",
                 best_so_far({r.name: r.frame for r in shown}, SCORE_OF[objective], shown[0].metric, over=over),
@@ -135,12 +135,12 @@ def distribution_blocks(trials: Mapping[str, Values], metric: Metric) -> list[Bl
             "All evaluations at the largest budget of each run. For a campaign these are trials of one configuration; "
             "for an optimisation they are of different configurations."
         ),
-        Graph(
+        Plot(
             f"Distribution of the architecture {metric.name}",
             "Every point is a trial; box: quartiles and median.",
             distributions(shown, label),
         ),
-        Graph(
+        Plot(
             "Expected best of k trials",
             "What keeping the best of k trials is expected to give, with 95 % bands where curves are few.",
             best_of_k_curves(shown, label, larger_is_better=metric.larger_is_better),
@@ -206,7 +206,7 @@ def comparison(runs_data: Sequence[RunData], compared: SideBySide) -> list[Block
             rows,
             decibels=columns[5:] if metric == PSNR else (),
         ),
-        Graph(
+        Plot(
             f"One-shot against architecture {metric.name}",
             "Each run at its largest budget alone, with its own line of least squares. A falling line means that "
             "better searches found worse architectures.",

@@ -12,10 +12,10 @@ from das_hpo.analysis.charts.timeline import worker_use
 from das_hpo.analysis.figures.style import label_of
 from das_hpo.analysis.figures.workers import Use
 from das_hpo.analysis.report.addresses import Addresses, linked
-from das_hpo.analysis.report.blocks import Block, Graph, Section, Text, drawing, grid
+from das_hpo.analysis.report.blocks import Block, Plot, Section, Text, drawing, grid
 from das_hpo.analysis.report.hyperparameters import hyperparameters
 from das_hpo.analysis.report.run_data import RunData
-from das_hpo.analysis.report.sentences import conclusion
+from das_hpo.analysis.report.sentences import conclusion, remark
 from das_hpo.analysis.statistics import budget_correlations, correlations, variance_split_frame
 from das_hpo.output import text_cell
 from spaces.task_registry import DEFAULT_TASK
@@ -51,7 +51,7 @@ def run_section(data: RunData, anchor: str, addresses: Addresses) -> Section:
         for name in PARTS
         if (blocks := part(name, data, addresses))
     ]
-    said = (Text(conclusion(data)),)
+    said = tuple(Text(words) for words in (conclusion(data), remark(data.summary.run)) if words)
     return Section(anchor, f"{data.summary.run.kind.capitalize()} {data.name}", said, tuple(parts))
 
 
@@ -118,7 +118,7 @@ def _progress(data: RunData, _: Addresses) -> list[Block]:
     ]
     columns = ("budget (epochs)", "completed", "diverged", "failed", "open", f"best {data.metric}")
     graphs = [
-        Graph(
+        Plot(
             f"Best so far over {over}",
             "Thick: at the largest budget, where the best configuration is chosen. Dotted: at any budget.",
             best_so_far({name: data.frame}, data.value, data.metric, over=over),
@@ -143,7 +143,7 @@ def _scatter(data: RunData, _: Addresses) -> list[Block]:
     ]
     epochs = f"{trials['budget'].iloc[0]:.4g} epochs"
     return [
-        Graph(
+        Plot(
             f"One-shot against architecture {data.metric.name}",
             f"The trials at {epochs}, the largest budget; the line is least squares. A selection shows what is in it.",
             scatter({data.name: trials}, data.metric),
@@ -179,8 +179,8 @@ def _distribution(data: RunData, _: Addresses) -> list[Block]:
     column = "architecture_score" if data.trials["architecture_score"].notna().any() else "one_shot_score"
     samples, label = {data.name: data.trials[column]}, label_of(column, data.metric)
     return [
-        Graph("Distribution", "Every point is a trial; box: quartiles and median.", distributions(samples, label)),
-        Graph(
+        Plot("Distribution", "Every point is a trial; box: quartiles and median.", distributions(samples, label)),
+        Plot(
             "Expected best of k trials",
             "What keeping the best of k trials is expected to give, with its 95 % band where that covers.",
             best_of_k_curves(samples, label, larger_is_better=data.metric.larger_is_better),
@@ -190,7 +190,7 @@ def _distribution(data: RunData, _: Addresses) -> list[Block]:
 
 def _budgets(data: RunData, _: Addresses) -> list[Block]:
     blocks: list[Block] = [
-        Graph(
+        Plot(
             "Scores by budget",
             "Every point is a configuration; lines follow some of those that were promoted to a longer search.",
             rungs(data.finished, data.value, data.metric),
@@ -212,7 +212,7 @@ def _budgets(data: RunData, _: Addresses) -> list[Block]:
         "95 % intervals. Only the best are promoted, which narrows their range: among all of them it is likely higher."
     )
     pairs = [
-        Graph(f"{shorter:.4g} against {longer:.4g} epochs", "Every point is a configuration.", chart, width="half")
+        Plot(f"{shorter:.4g} against {longer:.4g} epochs", "Every point is a configuration.", chart, width="half")
         for shorter, longer, chart in budget_pairs(data.finished, data.value, data.metric)
     ]
     return [*blocks, grid(caption, columns, rows), *pairs]
@@ -223,7 +223,7 @@ def _curves(data: RunData, _: Addresses) -> list[Block]:
         return []
     run = data.summary.run
     blocks: list[Block] = [
-        Graph(
+        Plot(
             f"Learning curves: {phase}",
             "Solid: training batches; dashed: the validation batches of the steps on alpha.",
             chart,
@@ -242,7 +242,7 @@ def weights(points: Sequence[EpochRecord], space: str, operations: str, label: s
     if not charts:
         return []
     said = Text(f"How the search weighted the operations of each layer or edge (softmax of alpha): {label}.")
-    return [said, *(Graph(f"Weights of {title}", "", chart, width="small") for title, chart in charts)]
+    return [said, *(Plot(f"Weights of {title}", "", chart, width="small") for title, chart in charts)]
 
 
 def _architectures(data: RunData, _: Addresses) -> list[Block]:
@@ -273,7 +273,7 @@ def _workers(data: RunData, addresses: Addresses) -> list[Block]:
     counts, lost = data.lost
     every = sum(counts.values())
     shown = "Every bar is an attempt" if every == len(uses) else f"The latest {len(uses)} of {every} attempts"
-    blocks: list[Block] = [Graph("Attempts by worker", f"{shown}; hatched ones gave no result.", worker_use(uses))]
+    blocks: list[Block] = [Plot("Attempts by worker", f"{shown}; hatched ones gave no result.", worker_use(uses))]
     now = [placed for placed in data.attempts if placed.attempt.status == "running"]
     if now:
         blocks.insert(0, running(data.name, now, addresses))
@@ -295,7 +295,7 @@ def running(name: str, now: Sequence[PlacedAttempt], addresses: Addresses) -> Bl
         )
         for each in now
     ]  # fmt: skip
-    return grid("Computed now.", ("worker", "host", "device", "evaluation", "since (UTC)"), rows)
+    return grid("Computed now.", ("worker", "host", "device", "evaluation", "since"), rows)
 
 
 def _lost(data: RunData, placed: PlacedAttempt, addresses: Addresses) -> tuple[object, ...]:

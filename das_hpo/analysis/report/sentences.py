@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from das_hpo.analysis.report.run_data import RunData
 from das_hpo.analysis.statistics import summarise
+from storage.records import RunRecord
+
+
+def remark(run: RunRecord) -> str:
+    """What the run's user noted of it, with its tags; empty if nothing."""
+    tags = f"Tags: {', '.join(run.tags)}." if run.tags else ""
+    return " ".join(words for words in (run.note and f"Note: {run.note}", tags) if words)
 
 
 def conclusion(data: RunData) -> str:

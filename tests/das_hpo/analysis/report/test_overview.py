@@ -64,7 +64,7 @@ def test_the_conclusion_comes_first(url: str) -> None:
 def test_each_objective_has_its_own_chart_of_progress(url: str) -> None:
     """One-shot and architecture scores share no axis."""
     sections = {section.anchor: section for section in overview(read(url, ["tuned", "one-shot-only"]), NOWHERE)}
-    charts = [block for block in sections["progress"].blocks if block.kind == "graph"]
+    charts = [block for block in sections["progress"].blocks if block.kind == "plot"]
     assert [graph.title for graph in charts] == [
         "Best architecture PSNR so far over evaluations", "Best architecture PSNR so far over time",
         "Best one-shot PSNR so far over evaluations", "Best one-shot PSNR so far over time",
