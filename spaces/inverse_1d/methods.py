@@ -51,4 +51,32 @@ METHODS: dict[str, Method] = {
             )
         },
     ),
+    "gdas": replace(
+        _DARTS,
+        relaxation="workers.methods.gumbel_hard:HardGumbel",
+        hyperparameters={
+            "temperature_start": OwnHyperparameter(10.0, low=1.0, high=20.0, log=True, source="Dong, Yang 2019: 10"),
+            "temperature_end": OwnHyperparameter(0.1, low=0.05, high=1.0, log=True, source="Dong, Yang 2019: 0.1"),
+        },
+    ),
+    "snas": replace(
+        _DARTS,
+        relaxation="workers.methods.gumbel_soft:SoftGumbel",
+        update="workers.methods.single_level:SingleLevel",
+        hyperparameters={
+            "temperature_start": OwnHyperparameter(
+                1.0, low=0.5, high=10.0, log=True, source="Xie et al. 2019, code: 1"
+            ),
+            "temperature_end": OwnHyperparameter(
+                0.03, low=0.01, high=0.5, log=True, source="Xie et al. 2019, code: 0.03"
+            ),
+        },
+    ),
+    "reinmax": replace(
+        _DARTS,
+        relaxation="workers.methods.reinmax:ReinMax",
+        hyperparameters={
+            "temperature": OwnHyperparameter(1.0, low=1.0, high=2.0, source="Liu et al. 2023: 1 or more"),
+        },
+    ),
 }
