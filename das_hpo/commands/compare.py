@@ -151,7 +151,7 @@ def print_comparison(report: SideBySide, args: argparse.Namespace) -> None:
         sys.stdout.write(
             as_json(
                 {
-                    "subjects": [subject_record(subject) for subject in report.subjects],
+                    "subjects": [in_json(subject_record(subject)) for subject in report.subjects],
                     "comparisons": [
                         in_json(comparison_record(comparison, report)) for comparison in report.comparisons
                     ],
@@ -170,15 +170,15 @@ def print_comparison(report: SideBySide, args: argparse.Namespace) -> None:
 
 
 def sections(report: SideBySide, said: list[str]) -> list[str]:
-    """The comparison for people: one column a subject, then the tests, then the verdict."""
+    """The comparison for people: the verdict, then the tests, then one column a subject."""
+    paragraphs = [textwrap.fill(f"- {text}", WIDTH, subsequent_indent="  ", break_on_hyphens=False) for text in said]
+    blocks = ["verdict\n" + "\n".join(paragraphs) + "\n"]
     records = [reading_record(subject) for subject in report.subjects]
     columns = ("", *(subject.name for subject in report.subjects))
-    blocks = [as_text(Table(columns, tuple((name, *(record[name] for record in records)) for name in records[0])))]
     if report.comparisons:
-        rows = [test_row(comparison, report.subjects[0].metric) for comparison in report.comparisons]
+        rows = [test_row(comparison, report) for comparison in report.comparisons]
         blocks.append(as_text(Table.of(rows, tuple(rows[0]))))
-    paragraphs = [textwrap.fill(f"- {text}", WIDTH, subsequent_indent="  ", break_on_hyphens=False) for text in said]
-    blocks.append("verdict\n" + "\n".join(paragraphs) + "\n")
+    blocks.append(as_text(Table(columns, tuple((name, *(record[name] for record in records)) for name in records[0]))))
     return blocks
 
 
@@ -209,8 +209,11 @@ def reading_record(subject: Subject) -> dict[str, Any]:
         "diverged": summary.diverged,
         f"maximum{unit}": metric.text(summary.maximum),
         f"mean{unit}": with_interval(metric.text(summary.mean), summary.mean_interval, form),
-        f"median{unit}": with_interval(metric.text(summary.median), summary.median_interval, form),
-        f"IQR, SD{unit}": f"{metric.text(summary.iqr)}, {metric.text(summary.standard_deviation)}",
+        f"median{unit}": with_interval(quantile_text(summary.median, metric), summary.median_interval, form),
+        f"quartiles{unit}": " to ".join(
+            quantile_text(end, metric) for end in (summary.lower_quartile, summary.upper_quartile)
+        ),
+        f"SD{unit}": metric.text(summary.standard_deviation),
         "Pearson's r": with_interval(decibels(subject.correlation.coefficient), subject.correlation.interval),
         "Spearman's": with_interval(decibels(subject.rank_correlation.coefficient), subject.rank_correlation.interval),
     }
@@ -277,11 +280,16 @@ def subject_record(subject: Subject) -> dict[str, Any]:
     return {name: unknown(value) for name, value in record.items()}
 
 
-def with_interval(number: str, interval: Interval, form: str = ".2f") -> str:
-    """A number and its interval in a table; one dash where there is no number."""
+def quantile_text(value: float, metric: Metric) -> str:
+    """A median or quartile for people, which may lie at trials that diverged."""
+    return "diverged" if math.isinf(value) else metric.text(value)
+
+
+def with_interval(number: str, interval: Interval, form: str = ".2f", excluded: float | None = None) -> str:
+    """A number and its interval in a table; the number alone where there is none."""
     from das_hpo.analysis.comparison.phrases import bounds
 
-    return number if number == "-" else f"{number} {bounds(interval, form)}"
+    return number if number in ("-", "diverged") else f"{number} {bounds(interval, form, excluded)}"
 
 
 def comparison_record(comparison: Comparison, report: SideBySide) -> dict[str, Any]:
@@ -315,18 +323,21 @@ def comparison_record(comparison: Comparison, report: SideBySide) -> dict[str, A
     return {name: unknown(value) for name, value in record.items()}
 
 
-def test_row(comparison: Comparison, metric: Metric) -> dict[str, Any]:
+def test_row(comparison: Comparison, report: SideBySide) -> dict[str, Any]:
     """One test as a row of the table for people."""
+    from das_hpo.analysis.comparison.orientation import decided
     from das_hpo.analysis.comparison.phrases import difference_cell
     from das_hpo.output import decibels
 
+    metric = report.subjects[0].metric
     unit = f" ({metric.unit})" if metric.unit else ""
     return {
         "A": comparison.first,
         "B": comparison.second,
+        "A is": decided(comparison, metric, report.margin).verdict,
         "test": comparison.test + (f" ({comparison.pairs} pairs)" if comparison.pairs else ""),
         "p (Holm)": unknown(comparison.p_holm),
-        "P(A better)": with_interval(decibels(comparison.improvement), comparison.improvement_interval),
+        "P(A better)": with_interval(decibels(comparison.improvement), comparison.improvement_interval, excluded=0.5),
         f"typical A - B{unit}": difference_cell(comparison, metric),
     }
 
