@@ -109,7 +109,8 @@ def test_a_further_subject_changes_no_answer_between_two_others(url: str) -> Non
     assert more["verdict"][0] == two["verdict"][0]
     (expected,) = two["comparisons"]
     found = next(c for c in more["comparisons"] if (c["first"], c["second"]) == ("A", "B"))
-    assert {**found, "p_holm": 0, "decision": ""} == {**expected, "p_holm": 0, "decision": ""}
+    corrected = ("p_holm", "decision", "more_runs", "more_trials")
+    assert {**found, **dict.fromkeys(corrected)} == {**expected, **dict.fromkeys(corrected)}
     assert found["p_holm"] >= expected["p_holm"]
 
 
