@@ -307,6 +307,7 @@ def compare(
     from das_hpo.analysis.statistics.decisions import check_margin
     from das_hpo.analysis.statistics.samples import check_level
     from das_hpo.commands import compare as command
+    from das_hpo.commands.comparison_records import comparison_record, subject_record
 
     asked = [names] if isinstance(names, str) else list(names)
     if margin is not None:
@@ -316,8 +317,8 @@ def compare(
     subjects = load_subjects(database_url(url), asked, problem, level=check_level(level), task=of)
     compared = compare_subjects(subjects, level=level, margin=margin)
     return ComparisonResult(
-        subjects=pandas.DataFrame([command.subject_record(subject) for subject in compared.subjects]),
-        tests=pandas.DataFrame([command.comparison_record(test, compared) for test in compared.comparisons]),
+        subjects=pandas.DataFrame([subject_record(subject) for subject in compared.subjects]),
+        tests=pandas.DataFrame([comparison_record(test, compared) for test in compared.comparisons]),
         verdict=tuple(verdicts(compared)),
         compared=compared,
     )
