@@ -72,7 +72,7 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
         return f"{names}: not comparable, {without} has no architecture {metric.name} (run with --retrain always)."
     if not (a.summary.completed or b.summary.completed):
         first, second = comparison.trials
-        return f"{names}: undecided. Every trial of both diverged ({first} and {second} trials)."
+        return f"{names}: not decided. Every trial of both diverged ({first} and {second} trials)."
     numbers = f"{_typical(comparison, a, b)}, {chance(comparison)}"
     sentence = (
         f"{numbers[0].upper()}{numbers[1:]}." if numbers.startswith(("a trial", "every trial")) else f"{numbers}."
@@ -91,7 +91,7 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
     if not rejects(least, interval.level):
         first, second = comparison.trials
         return (
-            f"{names}: undecided, too few trials to tell. With these {first} and {second} trials no outcome could have "
+            f"{names}: not decided, too few trials to tell. With these {first} and {second} trials no outcome could have "
             f"been significant (the smallest possible p is {min(1.0, least):.2g}). {sentence}"
             f"{more_trials(decision, interval)}"
         )
@@ -102,7 +102,7 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
         if max(-interval.low, interval.high) < margin and not diverges_oftener(comparison):
             still += ", but not so surely that it holds for all these comparisons at once"
     return (
-        f"{names}: undecided, the data do not tell which is better; that is no proof that they are equal{still}. "
+        f"{names}: not decided, the data do not tell which is better; that is no proof that they are equal{still}. "
         f"{sentence}{more_trials(decision, interval)}"
     )
 

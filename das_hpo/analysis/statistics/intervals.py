@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from das_hpo.analysis.statistics.samples import FloatArray, Interval, check_level
+from das_hpo.analysis.statistics.samples import FloatArray, Interval, check_level, power_of_two
 from spaces.errors import InvalidValueError
 
 #: Means, Pearson's correlations and shares of variance hang on rare values: fewer than this often lack them all.
@@ -24,7 +24,7 @@ def student_interval(sample: FloatArray, *, level: float = 0.95) -> Interval:
     check_level(level)
     if len(sample) < LEAST_VALUES:
         return Interval.undefined(level)
-    scale = float(np.abs(sample).max()) or 1.0  # squares of huge scores are no numbers
+    scale = power_of_two(sample)
     half = float(stats.t.ppf((1 + level) / 2, len(sample) - 1)) * float(stats.sem(sample / scale)) * scale
     mean = float(sample.mean())
     return Interval(mean - half, mean + half, level, "student-t")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from das_hpo.analysis.statistics.intervals import quantile_interval, student_interval
-from das_hpo.analysis.statistics.samples import FloatArray, Interval, Values, as_values, check_level
+from das_hpo.analysis.statistics.samples import FloatArray, Interval, Values, as_values, check_level, power_of_two
 
 if TYPE_CHECKING:
     import pandas
@@ -87,7 +87,7 @@ def summarise(values: Values, *, level: float = 0.95, larger_is_better: bool = T
         return Summary(diverged, diverged, nan, nan, nan, worst, worst, worst, nan, none, none)
     ranked = np.sort(np.where(np.isnan(everything), -math.inf if larger_is_better else math.inf, everything))
     lower, median, upper = (_quantile(ranked, share) for share in (0.25, 0.5, 0.75))
-    scale = float(np.abs(sample).max()) or 1.0  # squares of huge scores are no numbers
+    scale = power_of_two(sample)
     deviation = float((sample / scale).std(ddof=1)) * scale if len(sample) > 1 else math.nan
     return Summary(
         trials=len(everything),

@@ -107,7 +107,7 @@ def test_as_good_alone_is_not_as_good_among_many() -> None:
     compared, said = side_by_side(*subjects)
     alone = [c for c in compared.comparisons if max(-c.difference_interval.low, c.difference_interval.high) < 0.25]
     assert alone
-    assert f"{alone[0].first} against {alone[0].second}: undecided" in said
+    assert f"{alone[0].first} against {alone[0].second}: not decided" in said
     assert "but not so surely that it holds for all these comparisons at once" in said
 
 
