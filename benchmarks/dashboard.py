@@ -29,7 +29,7 @@ from storage.engine import open_database
 from storage.statements import EVALUATIONS, RUNS
 
 #: So often is a page asked for until it shows what is new; one whose filter leaves that out never does.
-LOOKS = 30
+LOOKS = 60
 
 VIEWS = (
     "/",
@@ -104,7 +104,7 @@ def ask(address: str, pid: int, tag: str = "") -> tuple[float, int, str]:
             return processor_s(pid) - begin, len(text), answer.headers["ETag"]
     except urllib.error.HTTPError as error:
         if error.code != 304:
-            raise
+            raise RuntimeError(f"{address} was answered by {error.code}: {error.read().decode()[-1500:]}") from None
         return processor_s(pid) - begin, 0, tag
 
 

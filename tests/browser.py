@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 #: The browser's name in Debian, and elsewhere.
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -48,8 +48,13 @@ class Watched:
         page.set_default_timeout(TIMEOUT_MS)
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        page.on("requestfailed", self._failed)
         page.on("request", lambda request: self.requests.append(request.url))
+
+    def _failed(self, request: Request) -> None:
+        # What a page still asks for while the reader leaves it is given up.
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"failed: {request.url}: {request.failure}")
 
     def open(self, url: str) -> None:
         """Loads a page and draws all of its charts, also those out of sight."""
@@ -91,13 +96,11 @@ class Watched:
         width, shown = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         return found + ([f"the page is {width} pixels wide"] if width > shown else [])
 
-    def violations(self) -> list[str]:
+    def violations(self, *within: str, contrast_alone: bool = False) -> list[str]:
         """What axe-core finds: contrast, names, roles, order, and whatever else keeps readers out."""
-        found = Axe().run(
-            self.page,
-            context={"exclude": [[".chart"]]},
-            options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]},
-        )
+        rules = ["color-contrast"] if contrast_alone else ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+        context = {"include": [[part] for part in within or ("html",)], "exclude": [[".chart"]]}
+        found = Axe().run(self.page, context=context, options={"runOnly": rules})
         return [
             f"{violation['id']}: {node['html'][:200]}"
             for violation in found.response["violations"]
