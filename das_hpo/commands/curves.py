@@ -57,7 +57,7 @@ def write_curves(args: argparse.Namespace, subjects: Sequence[Subject]) -> None:
     text = render(Table.of(rows_of(found), COLUMNS), "csv")
     write_file(data, partial(Path.write_text, data=text, newline=""))
     if path != data:
-        from das_hpo.analysis.figures.anytime import anytime
+        from das_hpo.analysis.comparison.anytime import anytime
         from das_hpo.analysis.figures.style import save
 
         save(anytime(found, args.over, subjects[0].metric), path.with_suffix(""), (path.suffix[1:],))

@@ -9,7 +9,7 @@ from scipy import stats
 from das_hpo.analysis.statistics import Trials, compare, decide, planning
 from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER
 from das_hpo.analysis.statistics.differences import rounded
-from das_hpo.analysis.statistics.planning import Curve, Pilot, Question, power_curve, until_decided, verdict_of
+from das_hpo.analysis.statistics.planning import Pilot, PowerCurve, Question, power_curve, until_decided, verdict_of
 from das_hpo.analysis.statistics.samples import worst_last
 from spaces.errors import InvalidValueError
 
@@ -73,7 +73,7 @@ def test_a_pilot_has_no_difference_and_keeps_what_diverged() -> None:
 
 def test_power_between_two_sizes() -> None:
     """By the normal quantile in the root of the number; None where no size has it."""
-    curve = Curve((20, 40, 80), (0.5, 0.7, 0.9))
+    curve = PowerCurve((20, 40, 80), (0.5, 0.7, 0.9))
     assert curve.needed(0.5) == 20
     assert curve.needed(0.7) == 40
     assert 40 < (curve.needed(0.8) or 0) < 80
