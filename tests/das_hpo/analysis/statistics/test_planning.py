@@ -46,12 +46,12 @@ def test_the_number_of_trials_is_that_of_the_formula() -> None:
 
 def test_pairs_need_fewer() -> None:
     """Trials of equal seed that are correlated tell more; those of an equivalence need its interval within."""
-    pilot, question = Pilot.normal(0.3, correlation=0.8), Question(0.0, 0.25, AS_GOOD)
+    pilot, question = Pilot.normal(0.5, correlation=0.6), Question(0.0, 0.25, AS_GOOD)
     paired, unpaired = (power_curve(pilot, question, [0.8], paired=each).needed(0.8) for each in (True, False))
     assert paired is not None
     assert unpaired is not None
     # Two one-sided tests: n = 2 (sd / margin)^2 (z + z')^2 with the quantiles 1.96 and 1.28 (80 % with two sides).
-    assert unpaired == pytest.approx(2 * (0.3 / 0.25) ** 2 * (1.96 + 1.2816) ** 2 * 1.05, rel=0.25)
+    assert unpaired == pytest.approx(2 * (0.5 / 0.25) ** 2 * (1.96 + 1.2816) ** 2 * 1.05, rel=0.25)
     assert paired < unpaired
 
 
