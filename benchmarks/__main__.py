@@ -11,6 +11,7 @@ import sys
 #: What each measures; those of ``make bench`` first.
 QUICK = {
     "steps": "a DAS step and a retraining step against a plain eager supernet",
+    "methods": "a step of every method of DAS, relative to DARTS",
     "trial": "whole trials as the paper runs them, a worker's start and its memory",
     "sampler": "proposals and fits of the model against stock hpbandster",
     "service": "evaluations per second through nameserver, dispatcher and database",

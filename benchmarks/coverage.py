@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas
 
-from benchmarks.populations import CONTESTS, Contest, Draw, diverging, normal, skewed, tied, two_kinds
+from benchmarks.populations import CONTESTS, Contest, Count, Draw, diverging, normal, skewed, tied, two_kinds
+from benchmarks.replication import over_runs
 from benchmarks.stopping import stopping
 from das_hpo.analysis.reproduction import findings
 from das_hpo.analysis.reproduction.paper import DATA, OPERATIONS, Cell
@@ -78,26 +79,6 @@ CLOUDS: dict[str, DrawPairs] = {
     "y spreads more where x is far off, r = 0": _spreading,
     "5 % of trials fail": _failing,
 }
-
-
-class Count:
-    """Coverage counted: how many intervals there were, and how many held the truth."""
-
-    def __init__(self) -> None:
-        self.there = self.held = self.asked = 0
-
-    def add(self, interval: Interval, truth: float) -> None:
-        """One more interval."""
-        self.asked += 1
-        self.there += interval.defined
-        self.held += interval.defined and truth in Interval(interval.low - 1e-9, interval.high + 1e-9, 0, "")
-
-    def __str__(self) -> str:
-        """Share of the intervals shown that held the truth; how many were shown, unless all."""
-        if not self.there:
-            return "none"
-        share = f"{self.held / self.there:.1%}"
-        return share if self.there == self.asked else f"{share} ({self.there / self.asked:.0%} shown)"
 
 
 def contests(replications: int) -> Iterator[tuple[str, ...]]:
@@ -296,6 +277,7 @@ def null_findings(replications: int) -> Iterator[tuple[str, ...]]:
 SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[tuple[str, ...]]]]] = {
     "contests": ("Two samples compared (level 95 %, margin 0.25)", contests),
     "stopping": ("Trials added until it is decided (level 95 %, margin 0.25, at most 300 trials of each)", stopping),
+    "runs": ("Groups of runs compared (level 95 %, margin 0.25; trials of an incumbent differ by 0.7 dB)", over_runs),
     "samples": ("One sample", single_samples),
     "correlations": ("Correlations and regression", correlated),
     "variance": ("Variance between architectures", variance_shares),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from das_hpo.analysis.statistics.samples import FloatArray
+from das_hpo.analysis.statistics.samples import FloatArray, Interval
 
 Draw = Callable[[np.random.Generator, int], FloatArray]
 
@@ -74,3 +74,23 @@ CONTESTS: dict[str, Contest] = {
     "10 better: spread 5 to 1": Contest(normal(30, 5), normal()),
     "0.5 better, but 40 % diverge": Contest(diverging(0.4, 20.5), normal()),
 }
+
+
+class Count:
+    """Coverage counted: how many intervals there were, and how many held the truth."""
+
+    def __init__(self) -> None:
+        self.there = self.held = self.asked = 0
+
+    def add(self, interval: Interval, truth: float) -> None:
+        """One more interval."""
+        self.asked += 1
+        self.there += interval.defined
+        self.held += interval.defined and truth in Interval(interval.low - 1e-9, interval.high + 1e-9, 0, "")
+
+    def __str__(self) -> str:
+        """Share of the intervals shown that held the truth; how many were shown, unless all."""
+        if not self.there:
+            return "none"
+        share = f"{self.held / self.there:.1%}"
+        return share if self.there == self.asked else f"{share} ({self.there / self.asked:.0%} shown)"

@@ -27,7 +27,7 @@ from spaces.errors import UnknownNameError
 from spaces.task import Task
 from spaces.task_registry import DEFAULT_TASK, load_task
 from spaces.trial import TrialOutcome, TrialSpec
-from storage.entries import FINISHED_STATUSES
+from storage.entries import FINISHED_STATUSES, RUN_REQUESTS
 
 if TYPE_CHECKING:
     import pandas
@@ -44,8 +44,8 @@ class RunResult:
     Attributes:
         name: Its name.
         url: The database that it is in.
-        status: ``completed`` or ``interrupted``.
-        message: Why it was interrupted; None if it was not.
+        status: ``completed``, ``interrupted``, ``cancelled`` or ``paused``.
+        message: Why it ended early; None if it did not.
         evaluations: How many evaluations have ended, over its whole life.
         failed: How many of them failed, and say nothing of their configurations.
         best: Its best configuration, as ``das-hpo incumbent`` has it; None if there is none yet.
@@ -114,7 +114,7 @@ def run(
     from das_hpo import execution
 
     stored = execution.stored_run(asked, database, resume=resume)
-    if stored is not None and stored.status == "completed":
+    if stored is not None and stored.state in ("completed", *RUN_REQUESTS.values()):  # resume() goes on with these
         return _result(asked.name, database)
     with watched(stop, progress) as (event, tell):
         if stored is None:
@@ -307,6 +307,7 @@ def compare(
     from das_hpo.analysis.statistics.decisions import check_margin
     from das_hpo.analysis.statistics.samples import check_level
     from das_hpo.commands import compare as command
+    from das_hpo.commands.comparison_records import comparison_record, subject_record
 
     asked = [names] if isinstance(names, str) else list(names)
     if margin is not None:
@@ -316,8 +317,8 @@ def compare(
     subjects = load_subjects(database_url(url), asked, problem, level=check_level(level), task=of)
     compared = compare_subjects(subjects, level=level, margin=margin)
     return ComparisonResult(
-        subjects=pandas.DataFrame([command.subject_record(subject) for subject in compared.subjects]),
-        tests=pandas.DataFrame([command.comparison_record(test, compared) for test in compared.comparisons]),
+        subjects=pandas.DataFrame([subject_record(subject) for subject in compared.subjects]),
+        tests=pandas.DataFrame([comparison_record(test, compared) for test in compared.comparisons]),
         verdict=tuple(verdicts(compared)),
         compared=compared,
     )
@@ -368,7 +369,7 @@ def figure_names() -> tuple[str, ...]:
 
 
 def _raise_if_interrupted(ended: RunOutcome, stop: threading.Event | None) -> None:
-    if ended.signalled and stop is None:
+    if ended.signalled and ended.status == "interrupted" and stop is None:
         raise KeyboardInterrupt(f"the run {ended.run} has ended cleanly: das_hpo.resume({ended.run!r}) continues it")
 
 
@@ -382,7 +383,7 @@ def _result(name: str, url: str) -> RunResult:
     return RunResult(
         name=name,
         url=url,
-        status=summary.run.status,
+        status=summary.run.state,
         message=summary.run.message,
         evaluations=sum(summary.counts[status] for status in FINISHED_STATUSES),
         failed=summary.counts["failed"],

@@ -30,6 +30,10 @@ def _require_text(what: str, value: object) -> None:
         raise InvalidValueError(f"a {what} is text of 1 to {LONGEST_LABEL} letters, got {value!r}")
 
 
+#: Larger numbers than this are written with their exponent, and not with all their digits.
+HUGE = 1e7
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """What the scores of a task are.
@@ -63,7 +67,9 @@ class Metric:
 
     def text(self, score: float | None, sign: str = "") -> str:
         """A score for people, without its unit; a dash for none."""
-        return "-" if score is None or math.isnan(score) else f"{score:{sign}{self.digits}}"
+        if score is None or math.isnan(score):
+            return "-"
+        return f"{score:{sign}{self.digits if abs(score) < HUGE else '.4g'}}"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.unit})" if self.unit else self.name

@@ -163,7 +163,7 @@ class DasInstance:
 def problems(trials: TrialFile) -> list[DasProblem]:
     """Both objectives, with each limit."""
     return [
-        DasProblem(objective, "good", trials, Budgets(5.0, 50.0, limit, (limit / 2, limit)))
+        DasProblem(objective, "good", trials, Budgets(5.0, 50.0, limit, (limit,)))
         for objective in OBJECTIVES
         for limit in LIMITS
     ]

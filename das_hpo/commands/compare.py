@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from das_hpo.commands.command import Command, add_database, add_format, database, number, print_table
+from das_hpo.commands.comparison_records import comparison_record, equal_cost_records, in_json, subject_record, unknown
+from das_hpo.commands.curves import add_curves, check_curves, write_curves
 from das_hpo.commands.options import Group
 from das_hpo.commands.problem import add_task, add_task_settings, task_of
 from das_hpo.output import Table, as_json, as_text
 from das_hpo.task_options import TASK_OPTIONS
 from spaces.errors import InvalidValueError
-from spaces.task import PSNR, Metric, Task
+from spaces.task import Metric, Task
 
 if TYPE_CHECKING:
     from das_hpo.analysis.comparison.compare import SideBySide
@@ -38,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_problem_filter(parser)
     add_level(parser)
     add_margin(parser)
+    add_curves(parser)
     add_database(parser)
     add_format(parser)
 
@@ -133,11 +136,13 @@ def execute(args: argparse.Namespace) -> int:
     repeated = sorted({name for name in args.names if args.names.count(name) > 1})
     if repeated:
         raise InvalidValueError(f"each name may be given once, got {', '.join(repeated)} again")
+    check_curves(args)
     report = compare_subjects(
         load_subjects(database(args), args.names, problem_filter(args), level=args.level, task=task_of(args)),
         level=args.level,
         margin=args.margin,
     )
+    write_curves(args, report.subjects)
     print_comparison(report, args)
     return 0
 
@@ -151,7 +156,7 @@ def print_comparison(report: SideBySide, args: argparse.Namespace) -> None:
         sys.stdout.write(
             as_json(
                 {
-                    "subjects": [subject_record(subject) for subject in report.subjects],
+                    "subjects": [in_json(subject_record(subject)) for subject in report.subjects],
                     "comparisons": [
                         in_json(comparison_record(comparison, report)) for comparison in report.comparisons
                     ],
@@ -170,15 +175,15 @@ def print_comparison(report: SideBySide, args: argparse.Namespace) -> None:
 
 
 def sections(report: SideBySide, said: list[str]) -> list[str]:
-    """The comparison for people: one column a subject, then the tests, then the verdict."""
+    """The comparison for people: the verdict, then the tests, then one column a subject."""
+    paragraphs = [textwrap.fill(f"- {text}", WIDTH, subsequent_indent="  ", break_on_hyphens=False) for text in said]
+    blocks = ["verdict\n" + "\n".join(paragraphs) + "\n"]
     records = [reading_record(subject) for subject in report.subjects]
     columns = ("", *(subject.name for subject in report.subjects))
-    blocks = [as_text(Table(columns, tuple((name, *(record[name] for record in records)) for name in records[0])))]
     if report.comparisons:
-        rows = [test_row(comparison, report.subjects[0].metric) for comparison in report.comparisons]
+        rows = [test_row(comparison, report) for comparison in report.comparisons]
         blocks.append(as_text(Table.of(rows, tuple(rows[0]))))
-    paragraphs = [textwrap.fill(f"- {text}", WIDTH, subsequent_indent="  ", break_on_hyphens=False) for text in said]
-    blocks.append("verdict\n" + "\n".join(paragraphs) + "\n")
+    blocks.append(as_text(Table(columns, tuple((name, *(record[name] for record in records)) for name in records[0]))))
     return blocks
 
 
@@ -209,8 +214,11 @@ def reading_record(subject: Subject) -> dict[str, Any]:
         "diverged": summary.diverged,
         f"maximum{unit}": metric.text(summary.maximum),
         f"mean{unit}": with_interval(metric.text(summary.mean), summary.mean_interval, form),
-        f"median{unit}": with_interval(metric.text(summary.median), summary.median_interval, form),
-        f"IQR, SD{unit}": f"{metric.text(summary.iqr)}, {metric.text(summary.standard_deviation)}",
+        f"median{unit}": with_interval(quantile_text(summary.median, metric), summary.median_interval, form),
+        f"quartiles{unit}": " to ".join(
+            quantile_text(end, metric) for end in (summary.lower_quartile, summary.upper_quartile)
+        ),
+        f"SD{unit}": metric.text(summary.standard_deviation),
         "Pearson's r": with_interval(decibels(subject.correlation.coefficient), subject.correlation.interval),
         "Spearman's": with_interval(decibels(subject.rank_correlation.coefficient), subject.rank_correlation.interval),
     }
@@ -232,140 +240,35 @@ def used(subject: Subject) -> str:
     return f"{subject.summary.trials} {subject.source}"
 
 
-def subject_record(subject: Subject) -> dict[str, Any]:
-    """One subject as names and values, all builtin."""
-    summary, found, ranks = subject.summary, subject.correlation, subject.rank_correlation
-    word = "psnr" if subject.metric == PSNR else "score"
-    record: dict[str, Any] = {
-        "name": subject.name,
-        "kind": subject.kind,
-        "objective": subject.objective,
-        "optimizer": subject.optimizer or None,
-        "problem": subject.problem,
-        "method": subject.method,
-        "metric": str(subject.metric),
-    }
-    for objective in ("one-shot", "architecture"):
-        best = next((best for best in subject.best if best.objective == objective), None)
-        prefix = f"best_by_{objective.replace('-', '_')}"
-        record[prefix] = None if best is None else str(best.configuration)
-        record[f"{prefix}_one_shot_{word}"] = None if best is None else best.one_shot_score
-        record[f"{prefix}_architecture_{word}"] = None if best is None else best.architecture_score
-    record |= {
-        "evaluations": subject.cost.evaluations,
-        "failed": subject.cost.failed,
-        "epochs": subject.cost.epochs,
-        "worker_s": subject.cost.worker_s,
-        "wall_s": subject.cost.wall_s,
-        "tests_use": subject.source,
-        "budget": subject.budget,
-        "trials": summary.trials,
-        "diverged": summary.diverged,
-        "max": summary.maximum,
-        "mean": summary.mean,
-        **ends("mean", summary.mean_interval),
-        "median": summary.median,
-        **ends("median", summary.median_interval),
-        "iqr": summary.iqr,
-        "standard_deviation": summary.standard_deviation,
-        "pearson": found.coefficient,
-        **ends("pearson", found.interval),
-        "spearman": ranks.coefficient,
-        **ends("spearman", ranks.interval),
-        "correlation_pairs": found.pairs,
-    }
-    return {name: unknown(value) for name, value in record.items()}
+def quantile_text(value: float, metric: Metric) -> str:
+    """A median or quartile for people, which may lie at trials that diverged."""
+    return "diverged" if math.isinf(value) else metric.text(value)
 
 
-def with_interval(number: str, interval: Interval, form: str = ".2f") -> str:
-    """A number and its interval in a table; one dash where there is no number."""
+def with_interval(number: str, interval: Interval, form: str = ".2f", excluded: float | None = None) -> str:
+    """A number and its interval in a table; the number alone where there is none."""
     from das_hpo.analysis.comparison.phrases import bounds
 
-    return number if number == "-" else f"{number} {bounds(interval, form)}"
+    return number if number in ("-", "diverged") else f"{number} {bounds(interval, form, excluded)}"
 
 
-def comparison_record(comparison: Comparison, report: SideBySide) -> dict[str, Any]:
-    """One test as names and values; a difference or an end of its interval may be infinite."""
-    from das_hpo.analysis.comparison.orientation import decided
-
-    decision = decided(comparison, report.subjects[0].metric, report.margin)
-    first, second = comparison.medians
-    more = None if comparison.runs is None else 0
-    if comparison.runs and decision.verdict == "undecided":
-        more = comparison.runs.more_runs(comparison.difference, report.margin, report.level)
-    record = {
-        "first": comparison.first,
-        "second": comparison.second,
-        "test": comparison.test,
-        "pairs": comparison.pairs,
-        "statistic": comparison.statistic,
-        "p_value": comparison.p_value,
-        "p_holm": comparison.p_holm,
-        "probability_of_improvement": comparison.improvement,
-        **ends("improvement", comparison.improvement_interval),
-        "median_difference": comparison.difference,
-        **ends("difference", comparison.difference_interval),
-        "first_median": first,
-        "second_median": second,
-        "decision": decision.verdict,
-        "more_trials": decision.more_trials,
-        "of": "runs" if comparison.runs else "trials",
-        "more_runs": more,
-    }
-    return {name: unknown(value) for name, value in record.items()}
-
-
-def test_row(comparison: Comparison, metric: Metric) -> dict[str, Any]:
+def test_row(comparison: Comparison, report: SideBySide) -> dict[str, Any]:
     """One test as a row of the table for people."""
+    from das_hpo.analysis.comparison.orientation import decided
     from das_hpo.analysis.comparison.phrases import difference_cell
     from das_hpo.output import decibels
 
+    metric = report.subjects[0].metric
     unit = f" ({metric.unit})" if metric.unit else ""
     return {
         "A": comparison.first,
         "B": comparison.second,
+        "A is": decided(comparison, metric, report.margin).verdict,
         "test": comparison.test + (f" ({comparison.pairs} pairs)" if comparison.pairs else ""),
         "p (Holm)": unknown(comparison.p_holm),
-        "P(A better)": with_interval(decibels(comparison.improvement), comparison.improvement_interval),
+        "P(A better)": with_interval(decibels(comparison.improvement), comparison.improvement_interval, excluded=0.5),
         f"typical A - B{unit}": difference_cell(comparison, metric),
     }
-
-
-def equal_cost_records(report: SideBySide) -> list[dict[str, Any]]:
-    """Each pair of runs or groups at the cost of the cheapest run, by trials of the incumbents of that time."""
-    word = "psnr" if report.subjects[0].metric == PSNR else "score"
-    return [
-        {
-            "first": each.first,
-            "second": each.second,
-            "worker_s": each.worker_s,
-            "objective": each.objective,
-            **in_json({word: in_json({name: unknown(value) for name, value in each.score.items()})}),
-            "to_evaluate": each.to_evaluate,
-            "without": each.without,
-            "as_at_the_end": each.as_at_the_end,
-            "comparison": each.comparison and in_json(comparison_record(each.comparison, report)),
-        }
-        for each in report.equal_cost
-    ]
-
-
-def ends(name: str, interval: Interval) -> dict[str, float]:
-    """Both ends of an interval under their names."""
-    return {f"{name}_low": interval.low, f"{name}_high": interval.high}
-
-
-def in_json(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with infinities as the texts ``Infinity`` and ``-Infinity``, which JSON has no numbers for."""
-    return {
-        name: ("Infinity" if value > 0 else "-Infinity") if isinstance(value, float) and math.isinf(value) else value
-        for name, value in record.items()
-    }
-
-
-def unknown(value: Any) -> Any:
-    """None for NaN, which no output format knows."""
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 COMMAND = Command(
@@ -388,6 +291,7 @@ COMMAND = Command(
         "das-hpo compare H1 H2 --epochs 50 --set channels=8",
         "das-hpo compare bohb-run random-run -f json",
         "das-hpo compare bohb random tpe=tpe-1,tpe-2,tpe-3",
+        "das-hpo compare bohb random --curves anytime.svg",
     ),
     configure=configure,
     execute=execute,

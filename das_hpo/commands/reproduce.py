@@ -243,6 +243,7 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
     from das_hpo.analysis.figures.style import save
     from das_hpo.analysis.reproduction import artefacts
     from das_hpo.analysis.reproduction import plan as plans
+    from das_hpo.analysis.reproduction.mixed_trials import mixed_trials
 
     cells = plans.cells_of(asked)
     shown = _shown(args, plan, asked)
@@ -268,6 +269,8 @@ def _show(args: argparse.Namespace, plan: Plan, asked: list[str]) -> None:
         from das_hpo.analysis.reproduction.tables import LEGEND
 
         say(LEGEND)
+    for sentence in mixed_trials(frames):
+        say(sentence)
     missing = [cell.name for cell in cells if cell not in frames]
     if missing:
         say(f"{len(missing)} of {len(cells)} campaigns have no trials yet: {', '.join(missing[:3])}, ...")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,6 +14,9 @@ from typing import TYPE_CHECKING
 from das_hpo.durations import require_duration
 from spaces.errors import InvalidValueError
 from spaces.task_registry import DEFAULT_TASK, without_plugins
+
+#: An address that is nobody's (RFC 5737), in the direction of which most networks are; nothing is sent there.
+OUTSIDE = "192.0.2.1"
 
 #: A worker of an engine ends after so many seconds without work, should its run end without being able to stop it.
 ORPHAN_S = 600
@@ -230,12 +235,10 @@ def cluster_of(service: Service, stop: threading.Event | None = None) -> Iterato
     """
     from das_hpo.service.nameserver import NameServer
     from workers.transport.directory import locate
-    from workers.transport.messages import host_name
     from workers.worker.devices import check_kernel, local_devices
 
     placed = service.placement is not None
-    # Workers of an engine are elsewhere: they reach this machine by its name.
-    host = (service.host or host_name()) if placed else "127.0.0.1"
+    host = (service.host or _host_for_others()) if placed else "127.0.0.1"
     with ExitStack() as stack:
         if service.nameserver is not None:
             plan = local_devices(service.device, service.workers) if service.workers and not placed else []
@@ -251,3 +254,15 @@ def cluster_of(service: Service, stop: threading.Event | None = None) -> Iterato
             cluster = Cluster(service, nameserver.address, own=True, plan=plan)
         stack.callback(cluster.end_workers)
         yield cluster
+
+
+def _host_for_others() -> str:
+    """What other machines reach this one by: its name, or, where that means loopback here, its address outwards."""
+    from das_hpo.service.dispatcher import address_towards
+    from workers.transport.messages import host_name
+
+    try:
+        by_name = ipaddress.ip_address(socket.gethostbyname(host_name()))
+    except OSError:
+        by_name = ipaddress.ip_address("127.0.0.1")
+    return address_towards(OUTSIDE, 9) if by_name.is_loopback else host_name()

@@ -9,20 +9,24 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
+import socket
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from das_hpo.launching.engine import Placement
 from das_hpo.launching.local import LocalWorkers
-from spaces.errors import ClusterError
+from spaces.errors import ClusterError, InvalidValueError
 from workers.transport.keys import KeyFile
+from workers.transport.wire import parse_address
 
 #: The actors' namespace.
 NAMESPACE = "das-hpo"
 
 #: How many seconds Ray may take to connect, the actors to answer, and their workers to hand back and end.
-CONNECT_S = 30
+CONNECT_S = 10.0
 ANSWER_S = 10.0
 STOP_S = 30.0
 
@@ -149,22 +153,47 @@ def _connected(address: str) -> Any:
     Raises:
         ClusterError: If it is not installed, or no cluster answers.
     """
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_gcs_server_request_timeout_seconds", str(CONNECT_S))
     try:
         import ray
     except ImportError:
         raise ClusterError("Ray is not installed here: pip install 'das-hpo[ray]'") from None
     if not ray.is_initialized():
+        log.info("connecting to the Ray cluster at %s", address)
+        _require_listener(os.environ.get("RAY_ADDRESS", address) if address == "auto" else address)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            said = " ".join(str(error).split())
-            raise ClusterError(
-                f"no Ray cluster answers at {address!r}: start one with ray start --head, or name it with "
-                f"--ray-address ({said[:200]})"
-            ) from None
+            raise _absent(address, error) from None
+        if threading.current_thread() is threading.main_thread():
+            # Ray takes these signals over, on which this process would be aborted; the run's own end is an orderly one.
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     return ray
+
+
+def _require_listener(address: str) -> None:
+    """Makes sure that somebody listens at ``HOST:PORT``: Ray itself would try for minutes, in silence.
+
+    Raises:
+        ClusterError: If nobody does.
+    """
+    try:
+        host, port = parse_address(address)
+    except InvalidValueError:
+        return  # another form, which Ray knows
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_S).close()
+    except OSError as error:
+        raise _absent(address, error) from None
+
+
+def _absent(address: str, error: Exception) -> ClusterError:
+    said = " ".join(str(error).split())
+    return ClusterError(
+        f"no Ray cluster answers at {address!r}: start one with ray start --head, or name it with --ray-address "
+        f"({said[:200]})"
+    )
 
 
 def _split(options: Sequence[str]) -> tuple[str, str, list[str]]:

@@ -128,7 +128,7 @@ class Dispatcher:
         """
         directory = locate(self._address, self._keys, wait_s=self.settings.wait_s, stop=self._stop_waiting)
         try:
-            towards = _address_towards(*parse_address(resolve(self._address)))
+            towards = address_towards(*parse_address(resolve(self._address)))
             self._daemon = KeyedDaemon(self.settings.host or towards, 0, self._keys, lanes=("beat",))
             where = str(self._daemon.register(Endpoints(self._lease_manager), DISPATCHER_PREFIX + self.run_name))
             if self.settings.host in _EVERYWHERE:  # an address to listen on, but not one to call
@@ -253,7 +253,7 @@ class Dispatcher:
             log.debug("the nameserver was not told of the end: %s", error)
 
 
-def _address_towards(host: str, port: int) -> str:
+def address_towards(host: str, port: int) -> str:
     """The local address from which that host is reached; nothing is sent."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]

@@ -410,7 +410,7 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(url: str, key
         execute(settings(), url, service(keys, workers=0))
     assert not Path(url.removeprefix("sqlite:///")).exists()
     execute(settings(iterations=1, max_budget=1), url, service(keys))
-    with pytest.raises(RunExistsError, match="taken"):
+    with pytest.raises(RunExistsError, match=r"named 'run' \(completed\): choose another --name, or extend"):
         execute(settings(), url, service(keys))
     with pytest.raises(RunMissingError):
         resume("no-such-run", url, service(keys))

@@ -6,10 +6,12 @@ import io
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from das_hpo import logs
+from spaces.errors import InvalidValueError
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +53,18 @@ def test_the_level_decides_what_is_shown(
     logs.start(**options)  # type: ignore[arg-type]
     lines = [line for line in said(monkeypatch).splitlines() if "storage.engine" in line]
     assert [line.split()[3] for line in lines] == words
+
+
+def test_a_worker_logs_into_a_file_of_its_name(tmp_path: Path) -> None:
+    """Beside stderr, and after what is there; a folder that cannot be is refused."""
+    folder = tmp_path / "a" / "logs"
+    for line in ("one", "two"):
+        logs.start()
+        logs.write_to(folder, "host/x.1")
+        logging.getLogger("workers.worker").info(line)
+        logging.getLogger("workers").handlers[-1].close()
+    lines = logs.file_of(folder, "host/x.1").read_text().splitlines()
+    assert [line.split()[-2:] for line in lines] == [["INFO", "one"], ["INFO", "two"]]
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidValueError, match="no log can be written to"):
+        logs.write_to(tmp_path / "file", "w")

@@ -231,3 +231,26 @@ def test_records_outlive_the_database(filled: Database) -> None:
     replay = queries.replay(filled, queries.run(filled, "first").id)
     filled.close()
     assert asdict(replay)["run"]["name"] == "first"
+
+
+def test_the_pace_is_that_of_runs_like_it(database: Database, samples: Any) -> None:
+    """Of the same task and settings, retraining as it does; names are those of all runs, in their order."""
+    with database.begin() as session:
+        for name, changes in (
+            ("asked", {}),
+            ("like it", {}),
+            ("retrains", {"objective": "architecture"}),
+            ("other settings", {"task_settings": {"channels": 9}}),
+            ("other task", {"task": "digits"}),
+        ):
+            run_id = writes.create_run(session, samples.run(name, **changes))
+            if name != "asked":
+                for number, outcome in enumerate((samples.outcome(), samples.outcome(21.0), samples.diverged())):
+                    samples.finish(session, samples.queue(session, run_id, number), outcome)
+    assert queries.names(database) == ["asked", "like it", "retrains", "other settings", "other task"]
+    found = queries.pace(database, "asked")
+    assert found is not None
+    assert (found.evaluations, found.epochs, found.seconds) == (2, 10.0, 5.0)
+    with database.begin() as session:
+        writes.create_run(session, samples.run("nothing like it", task="paint"))
+    assert queries.pace(database, "nothing like it") is None

@@ -320,3 +320,16 @@ def test_runs_of_one_database_share_what_is_reserved(tmp_path: Path) -> None:
     assert not (directory / "reserve").exists()
     assert living.exists()
     assert not dead.exists()
+
+
+def test_what_belongs_to_a_deleted_run_is_forgotten(tmp_path: Path, samples: Any) -> None:
+    """Refused or not; the rest stays, and the directory goes with the last file."""
+    spool = Spool(tmp_path / "x.db.spool")
+    for token in ("gone", "kept"):
+        spool.put(NewOutcome(token, samples.outcome(), -20.0, 1.0))
+    (spool.directory / "refused.outcome.json.refused").touch()
+    spool.forget({"gone", "refused", "never there"})
+    assert [each.token for each in spool.pending()] == ["kept"]
+    assert len(list(spool.directory.iterdir())) == 1
+    spool.forget({"kept"})
+    assert not spool.directory.exists()

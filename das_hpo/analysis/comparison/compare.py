@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from das_hpo.analysis.comparison.equal_cost import EqualCost, equal_cost
 from das_hpo.analysis.comparison.orientation import default_margin
 from das_hpo.analysis.comparison.replicates import tested, trials_of
 from das_hpo.analysis.comparison.subjects import Subject
-from das_hpo.analysis.statistics import Comparison, holm
+from das_hpo.analysis.statistics import Comparison
 from das_hpo.analysis.statistics.decisions import check_margin
 from das_hpo.analysis.statistics.replication import Runs
 from spaces.errors import InvalidValueError
@@ -59,7 +59,8 @@ def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95, margin
         raise InvalidValueError(f"scores of different tasks cannot be compared ({found}): name runs of one task")
     metric = subjects[0].metric
     sides = [Runs(subject.name, trials_of(subject)) for subject in subjects]
-    comparisons = _compared(sides, level, metric.larger_is_better)
+    pairs = list(itertools.combinations(sides, 2))
+    comparisons = tested(pairs, level=level, larger_is_better=metric.larger_is_better)
     return SideBySide(
         subjects=tuple(subjects),
         comparisons=tuple(comparisons),
@@ -67,10 +68,3 @@ def compare_subjects(subjects: Sequence[Subject], *, level: float = 0.95, margin
         level=level,
         margin=default_margin(metric) if margin is None else margin,
     )
-
-
-def _compared(sides: Sequence[Runs], level: float, larger_is_better: bool) -> list[Comparison]:
-    """Tests between all pairs, corrected together; a side without trials is compared with nothing."""
-    found = [tested(a, b, level=level, larger_is_better=larger_is_better) for a, b in itertools.combinations(sides, 2)]
-    corrected = holm([comparison.p_value for comparison in found])
-    return [replace(comparison, p_holm=p) for comparison, p in zip(found, corrected, strict=True)]

@@ -14,7 +14,7 @@ from das_hpo.analysis.comparison.replicates import more_runs, tested
 from das_hpo.analysis.comparison.sides import Side, sides_of, trials_or_none
 from das_hpo.analysis.comparison.subjects import Subject
 from das_hpo.analysis.comparison.trajectory import at_cost
-from das_hpo.analysis.statistics import Comparison, holm
+from das_hpo.analysis.statistics import Comparison
 from das_hpo.analysis.statistics.decisions import AS_GOOD, UNDECIDED
 from das_hpo.analysis.statistics.replication import Runs, typical_score
 from das_hpo.analysis.statistics.samples import as_values
@@ -55,28 +55,28 @@ def equal_cost(subjects: Sequence[Subject], level: float) -> tuple[EqualCost, ..
         if _of_one(one.first, other.first)
         and not differing_settings({run.name: run.frame for run in (*one.runs, *other.runs)})
     ]
-    found = [_pair(one, other, level) for one, other in pairs]
-    corrected = holm([math.nan if each.comparison is None else each.comparison.p_value for each in found])
-    return tuple(
-        replace(each, comparison=each.comparison and replace(each.comparison, p_holm=p))
-        for each, p in zip(found, corrected, strict=True)
-    )
+    found = [_pair(one, other) for one, other in pairs]
+    if not found:
+        return ()
+    larger = subjects[0].metric.larger_is_better
+    tests = iter(tested([sides for _, sides in found if sides], level=level, larger_is_better=larger))
+    return tuple(replace(each, comparison=next(tests) if sides else None) for each, sides in found)
 
 
 def _of_one(one: Subject, other: Subject) -> bool:
     return (one.objective, one.problem, one.method) == (other.objective, other.problem, other.method)
 
 
-def _pair(one: Side, other: Side, level: float) -> EqualCost:
+def _pair(one: Side, other: Side) -> tuple[EqualCost, tuple[Runs, Runs] | None]:
+    """The pair without its test, and what is tested; None if trials are missing."""
     runs = (*one.runs, *other.runs)
     least = min(run.cost.worker_s for run in runs)
     larger = one.first.metric.larger_is_better
     steps = {run.name: at_cost(run.steps, least) for run in runs}
     trials = {name: None if step is None else step.trials for name, step in steps.items()}
-    sides = [Runs(side.name, trials_or_none([trials[run.name] for run in side.runs])) for side in (one, other)]
-    comparison = tested(*sides, level=level, larger_is_better=larger) if all(side.trials for side in sides) else None
+    first, second = (Runs(s.name, trials_or_none([trials[run.name] for run in s.runs])) for s in (one, other))
     sign = 1 if larger else -1
-    return EqualCost(
+    pair = EqualCost(
         first=one.name,
         second=other.name,
         worker_s=least,
@@ -92,9 +92,9 @@ def _pair(one: Side, other: Side, level: float) -> EqualCost:
             for name in side.subjects
         ),
         without=tuple(name for name, step in steps.items() if step is None),
-        as_at_the_end=all(run.steps and steps[run.name] == run.steps[-1] for run in runs),
-        comparison=comparison,
+        as_at_the_end=all(run.steps and steps[run.name] is run.steps[-1] for run in runs),
     )
+    return pair, (first, second) if first.trials and second.trials else None
 
 
 def at_equal_cost(compared: Sequence[EqualCost], metric_of: Subject, margin: float) -> list[str]:

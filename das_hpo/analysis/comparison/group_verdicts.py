@@ -6,7 +6,7 @@ import math
 
 from das_hpo.analysis.comparison.orientation import decided
 from das_hpo.analysis.comparison.phrases import difference_of, more_trials, significance, within
-from das_hpo.analysis.comparison.replicates import more_runs, spread
+from das_hpo.analysis.comparison.replicates import STOPPED, more_runs, spread
 from das_hpo.analysis.comparison.subjects import INCUMBENT_TRIALS, Subject
 from das_hpo.analysis.statistics import Comparison
 from das_hpo.analysis.statistics.decisions import AS_GOOD, UNDECIDED
@@ -39,6 +39,8 @@ def too_few(a: Subject, b: Subject) -> str:
     if few:
         return f"A group is judged by {LEAST_RUNS} runs or more, and {' and '.join(few)} (das-hpo run --seeds)."
     runs = [run for subject in (a, b) for run in (subject.members or (subject,))]
+    if any(run.sample.sequential for run in runs):
+        return f"{STOPPED[0].upper()}{STOPPED[1:]}"
     short = [run.name for run in runs if len(run.sample.values) < LEAST_TRIALS]
     if short:
         return (

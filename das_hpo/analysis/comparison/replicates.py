@@ -12,7 +12,7 @@ import numpy as np
 from das_hpo.analysis.comparison.orientation import turned
 from das_hpo.analysis.comparison.rows import Cost
 from das_hpo.analysis.comparison.subjects import EVALUATIONS, GROUP, RUNS, Subject
-from das_hpo.analysis.statistics import Comparison, Decision, Trials, compare, correlation, summarise
+from das_hpo.analysis.statistics import Comparison, Decision, Trials, compare, correlation, holm, summarise
 from das_hpo.analysis.statistics.decisions import UNDECIDED
 from das_hpo.analysis.statistics.replication import Runs, compare_runs, typical_score
 from das_hpo.analysis.statistics.samples import as_values
@@ -21,6 +21,12 @@ from das_hpo.groups import settings_alike
 from das_hpo.settings import RunSettings
 from spaces.errors import InvalidValueError, UsageError
 from storage.records import RunRecord
+
+#: Why groups with such trials are not compared.
+STOPPED = (
+    "trials of an incumbent were added until something was decided (--until-decided), which an interval over runs does "
+    "not allow for: choose the number of trials before, under another --seed."
+)
 
 
 def settings_of_run(record: RunRecord) -> dict[str, Any]:
@@ -116,16 +122,36 @@ def trials_of(subject: Subject) -> tuple[Trials, ...]:
     return tuple(member.sample for member in subject.members) or (subject.sample,)
 
 
-def tested(first: Runs, second: Runs, *, level: float, larger_is_better: bool) -> Comparison:
-    """The test of two sides; single ones by their trials, groups by their runs. Differences are of the scores."""
+def tested(pairs: Sequence[tuple[Runs, Runs]], *, level: float, larger_is_better: bool) -> list[Comparison]:
+    """The tests of pairs of sides: single ones by their trials, groups by their runs. Differences are of the scores.
+
+    Corrected for all of them: p by Holm, ``family_interval`` by Bonferroni. A side without trials is compared with
+    nothing.
+    """
     if not larger_is_better:
-        return turned(tested(_negated(first), _negated(second), level=level, larger_is_better=True))
+        mirrored = [(_negated(a), _negated(b)) for a, b in pairs]
+        return [turned(found) for found in tested(mirrored, level=level, larger_is_better=True)]
+    asked = max(1, sum(bool(_is_asked(a) and _is_asked(b)) for a, b in pairs))
+    wide = 1 - (1 - level) / asked
+    found = [_tested(a, b, level, asked) for a, b in pairs]
+    if asked > 1:
+        found = [
+            one if one.sequential else replace(one, family_interval=_tested(a, b, wide, 1).difference_interval)
+            for one, (a, b) in zip(found, pairs, strict=True)
+        ]
+    corrected = holm([one.p_value for one in found])
+    return [replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
+
+
+def _is_asked(side: Runs) -> bool:
+    return any(len(as_values(trials.values)) for trials in side.trials)
+
+
+def _tested(first: Runs, second: Runs, level: float, questions: int) -> Comparison:
     if first.trials and second.trials and max(len(first.trials), len(second.trials)) > 1:
         return compare_runs(first, second, level=level)
-    samples = (
-        replace(side.trials[0], name=side.name) if side.trials else Trials(side.name, []) for side in (first, second)
-    )
-    return compare(*samples, level=level)
+    a, b = (replace(s.trials[0], name=s.name) if s.trials else Trials(s.name, []) for s in (first, second))
+    return compare(a, b, level=level, questions=questions)
 
 
 def _negated(side: Runs) -> Runs:

@@ -254,7 +254,7 @@ def _subject(
         correlation=correlation(one_shot, psnr, level=level),
         rank_correlation=correlation(one_shot, psnr, "spearman", level=level),
         sample=Trials(words["name"], psnr, None if words["source"] == EVALUATIONS else seeds, sequential(sample)),
-        summary=summarise(psnr, level=level),
+        summary=summarise(psnr, level=level, larger_is_better=metric.larger_is_better),
         budget=budget,
         frame=frame,
     )

@@ -5,16 +5,22 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from das_hpo.analysis.comparison.agreement import differing
 from das_hpo.analysis.comparison.compare import SideBySide
 from das_hpo.analysis.comparison.orientation import decided
 from das_hpo.analysis.comparison.phrases import more_trials, significance, typical, within
-from das_hpo.analysis.comparison.replicates import differing_options, more_runs, spread, tested, to_evaluate
+from das_hpo.analysis.comparison.replicates import (
+    STOPPED,
+    differing_options,
+    more_runs,
+    spread,
+    tested,
+    to_evaluate,
+)
 from das_hpo.analysis.comparison.sides import Side, sides_of
 from das_hpo.analysis.comparison.subjects import Subject
-from das_hpo.analysis.statistics import Comparison, holm
+from das_hpo.analysis.statistics import Comparison
 from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, UNDECIDED
 from das_hpo.analysis.statistics.replication import LEAST_RUNS, LEAST_TRIALS
 
@@ -38,14 +44,11 @@ def title_question(compared: SideBySide) -> tuple[list[str], set[frozenset[str]]
     ]
     able = [pair for pair in asked if not _obstacle(*pair)]
     larger = compared.subjects[0].metric.larger_is_better
-    found = [
-        tested(one.incumbents(), other.incumbents(), level=compared.level, larger_is_better=larger)
-        for one, other in able
-    ]
-    corrected = holm([comparison.p_value for comparison in found])
+    tests = [(one.incumbents(), other.incumbents()) for one, other in able]
+    found = tested(tests, level=compared.level, larger_is_better=larger)
     said = [
-        f"{_question(one, other)} {_answer(one, other, replace(comparison, p_holm=p), compared.margin)}"
-        for (one, other), comparison, p in zip(able, found, corrected, strict=True)
+        f"{_question(one, other)} {_answer(one, other, comparison, compared.margin)}"
+        for (one, other), comparison in zip(able, found, strict=True)
     ]
     said += [f"{_question(one, other)} {obstacle}" for one, other in asked if (obstacle := _obstacle(one, other))]
     said_of = [pair for pair in asked if pair in able or to_evaluate((*pair[0].runs, *pair[1].runs))]
@@ -86,6 +89,8 @@ def _obstacle(one: Side, other: Side) -> str:
             f"Not decided: an objective is judged by {LEAST_RUNS} runs or more of each, here are {counts[0]} and "
             f"{counts[1]} (das-hpo run --seeds)."
         )
+    if max(counts) > 1 and any(run.sample.sequential for run in runs):
+        return f"Not decided: {STOPPED}"
     if max(counts) > 1 and any(len(run.sample.values) < LEAST_TRIALS for run in runs):
         return f"Not decided: the incumbents need {LEAST_TRIALS} trials or more each (das-hpo evaluate --trials 20)."
     return ""

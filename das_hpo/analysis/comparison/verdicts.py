@@ -5,18 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from das_hpo.analysis.comparison.agreement import differing_settings
+from das_hpo.analysis.comparison.agreement import differing
 from das_hpo.analysis.comparison.compare import SideBySide
 from das_hpo.analysis.comparison.equal_cost import at_equal_cost
 from das_hpo.analysis.comparison.group_verdicts import group_verdict
 from das_hpo.analysis.comparison.orientation import decided
-from das_hpo.analysis.comparison.phrases import bounds, chance, more_trials, typical, within
+from das_hpo.analysis.comparison.phrases import (
+    apart,
+    bounds,
+    chance,
+    counted,
+    diverged,
+    more_trials,
+    p_text,
+    reach,
+    typical,
+    within,
+)
 from das_hpo.analysis.comparison.replicates import to_evaluate
 from das_hpo.analysis.comparison.stopping import stopping
 from das_hpo.analysis.comparison.subjects import EVALUATIONS, Subject
 from das_hpo.analysis.comparison.title_question import title_question
-from das_hpo.analysis.statistics import Comparison, holm
-from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, WORSE
+from das_hpo.analysis.statistics import Comparison, Correlation, holm
+from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, WORSE, diverges_oftener
 from das_hpo.analysis.statistics.samples import rejects
 from das_hpo.analysis.statistics.sequential import any_time_p
 from spaces.task import Metric
@@ -37,7 +48,10 @@ def verdicts(compared: SideBySide) -> list[str]:
     if compared.comparisons:
         said.append(margin_sentence(compared.margin, compared.subjects[0].metric))
     said += stopping(compared)
-    said += [correlation_verdict(subject) for subject in compared.subjects if not subject.members]
+    single = [subject for subject in compared.subjects if not subject.members]
+    found = [judging(subject) for subject in single]
+    corrected = holm([each.p_value if each.interval.defined else math.nan for each in found])
+    said += [correlation_verdict(subject, p) for subject, p in zip(single, corrected, strict=True)]
     said += at_equal_cost(compared.equal_cost, compared.subjects[0], compared.margin)
     said += _warnings(compared.subjects)
     return said
@@ -56,13 +70,18 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
     if math.isnan(comparison.p_value):
         without = " and ".join(subject.name for subject in (a, b) if not subject.summary.trials)
         return f"{names}: not comparable, {without} has no architecture {metric.name} (run with --retrain always)."
+    if not (a.summary.completed or b.summary.completed):
+        first, second = comparison.trials
+        return f"{names}: not decided. Every trial of both diverged ({first} and {second} trials)."
     numbers = f"{_typical(comparison, a, b)}, {chance(comparison)}"
     sentence = (
         f"{numbers[0].upper()}{numbers[1:]}." if numbers.startswith(("a trial", "every trial")) else f"{numbers}."
     )
+    sentence += diverged(comparison) + unlike(a, b)
     decision = decided(comparison, metric, margin)
     if decision.verdict in (BETTER, WORSE):
-        return f"{names}: the {a.source} of {a.name} are {decision.verdict}. {sentence}"
+        far = reach(comparison, metric, margin)
+        return f"{names}: the {a.source} of {a.name} are {decision.verdict}{far}. {sentence}"
     interval = comparison.difference_interval
     if decision.verdict == AS_GOOD:
         there = "" if 0 in interval else "; a difference is there, but it is smaller"
@@ -71,17 +90,19 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
     least = holm([smallest_p(comparison), *others])[0]
     if not rejects(least, interval.level):
         first, second = comparison.trials
-        more = more_trials(decision, interval)
         return (
-            f"{names}: too few trials to tell. With these {first} and {second} trials no outcome could have been "
-            f"significant (the smallest possible p is {min(1.0, least):.2g}); {numbers}.{more}"
+            f"{names}: not decided, too few trials to tell. With these {first} and {second} trials no outcome could have "
+            f"been significant (the smallest possible p is {min(1.0, least):.2g}). {sentence}"
+            f"{more_trials(decision, interval)}"
         )
     still = ""
     if math.isfinite(interval.low) and math.isfinite(interval.high):
-        digits, unit = metric.digits, metric.of_unit
-        still = f": a difference of {interval.low:+{digits}} to {interval.high:+{digits}}{unit} agrees with them"
+        low, high = (apart(end, f"+z{metric.digits}", 0.0) for end in (interval.low, interval.high))
+        still = f": a difference of {low} to {high}{metric.of_unit} agrees with them"
+        if max(-interval.low, interval.high) < margin and not diverges_oftener(comparison):
+            still += ", but not so surely that it holds for all these comparisons at once"
     return (
-        f"{names}: the data do not tell which is better; that is no proof that they are equal{still}. "
+        f"{names}: not decided, the data do not tell which is better; that is no proof that they are equal{still}. "
         f"{sentence}{more_trials(decision, interval)}"
     )
 
@@ -89,6 +110,17 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
 def _typical(comparison: Comparison, a: Subject, b: Subject) -> str:
     gone = [subject.name for subject in (a, b) if not subject.summary.completed]
     return f"every trial of {' and of '.join(gone)} diverged" if gone else typical(comparison, a.metric)
+
+
+def unlike(a: Subject, b: Subject) -> str:
+    """What A and B differ in besides what is compared, as a sentence; empty if in nothing."""
+    found = [differing({subject.name: subject.frame.assign(budget=subject.budget) for subject in (a, b)})]
+    codes = {subject.name: sorted(set(subject.frame["fingerprint"].dropna())) for subject in (a, b)}
+    if codes[a.name] != codes[b.name]:
+        words = " or ".join(f"{', '.join(map(str, code)) or 'unknown'} ({name})" for name, code in codes.items())
+        found.append(f"the task's code {words}")
+    found = [words for words in found if words]
+    return f" They differ in {'; '.join(found)}: the difference may come from that." if found else ""
 
 
 def margin_sentence(margin: float, metric: Metric) -> str:
@@ -101,29 +133,37 @@ def margin_sentence(margin: float, metric: Metric) -> str:
     )
 
 
-def correlation_verdict(subject: Subject) -> str:
-    """Whether one-shot and architecture score are related."""
-    word = subject.metric.name
-    found = subject.correlation
+def correlation_verdict(subject: Subject, p_corrected: float | None = None) -> str:
+    """Whether one-shot and architecture score are related; p is corrected (Holm) for all subjects.
+
+    Pearson's coefficient tells, or Spearman's where pairs are too few for an interval of Pearson's.
+    """
+    word, found, ranks = subject.metric.name, subject.correlation, subject.rank_correlation
     over = f"over {found.pairs} {subject.source}"
+    if found.pairs < 2:
+        return f"{subject.name}: no correlation can be computed, {counted(found.pairs, 'trial')} with both scores."
     if math.isnan(found.coefficient):
-        return f"{subject.name}: no correlation can be computed {over} with both scores."
-    ranks = (
-        f"Spearman's is {subject.rank_correlation.coefficient:+.2f} {bounds(subject.rank_correlation.interval, '+.2f')}"
+        return f"{subject.name}: no correlation can be computed {over}: one of the scores is always the same."
+    text = (
+        f"r = {found.coefficient:+.2f} {bounds(found.interval, '+.2f', 0.0)} {over}; "
+        f"Spearman's is {ranks.coefficient:+.2f} {bounds(ranks.interval, '+.2f', 0.0)}"
     )
-    text = f"r = {found.coefficient:+.2f} {bounds(found.interval, '+.2f')} {over}; {ranks}"
-    interval = found.interval
-    if not interval.defined:
+    basis = judging(subject)
+    if not basis.interval.defined:
         return f"{subject.name}: {found.pairs} pairs of scores are too few to say whether they are related."
-    if 0 in interval:
-        return f"{subject.name}: the data do not show that one-shot and architecture {word} are related ({text})."
-    if found.coefficient < 0:
+    p_value = basis.p_value if p_corrected is None else p_corrected
+    if 0 in basis.interval or not rejects(p_value, basis.interval.level):
+        why = "" if 0 in basis.interval else f"; corrected for the number of correlations, {p_text(p_value)}"
+        return f"{subject.name}: the data do not show that one-shot and architecture {word} are related ({text}{why})."
+    if basis.coefficient < 0:
         return f"{subject.name}: a better one-shot {word} goes with a worse architecture {word} ({text})."
-    share = found.coefficient**2
-    return (
-        f"{subject.name}: a better one-shot {word} goes with a better architecture {word}, of whose variance it "
-        f"explains {share:.0%} ({text})."
-    )
+    share = f", of whose variance it explains {found.coefficient**2:.0%}" if basis is found else ""
+    return f"{subject.name}: a better one-shot {word} goes with a better architecture {word}{share} ({text})."
+
+
+def judging(subject: Subject) -> Correlation:
+    """The correlation that tells whether the scores are related: Pearson's if it has an interval, else Spearman's."""
+    return subject.correlation if subject.correlation.interval.defined else subject.rank_correlation
 
 
 def smallest_p(comparison: Comparison) -> float:
@@ -136,20 +176,6 @@ def smallest_p(comparison: Comparison) -> float:
 
 def _warnings(subjects: Sequence[Subject]) -> list[str]:
     said = []
-    word = subjects[0].metric.name
-    if len({subject.problem for subject in subjects}) > 1:
-        kinds = "; ".join(f"{subject.name}: {subject.problem}" for subject in subjects)
-        said.append(f"The problems differ ({kinds}): a difference in {word} may come from the problem.")
-    if len({subject.method for subject in subjects}) > 1:
-        kinds = "; ".join(f"{subject.name}: {subject.method}" for subject in subjects)
-        said.append(f"The methods differ ({kinds}): a difference in {word} may come from the method.")
-    budgets = {subject.name: subject.budget for subject in subjects}
-    if len(set(budgets.values())) > 1:
-        kinds = ", ".join(f"{name} {budget:g}" for name, budget in budgets.items())
-        said.append(f"The trials are of different lengths in epochs ({kinds}): longer ones are usually better.")
-    further = differing_settings({subject.name: subject.frame for subject in subjects})
-    if further:
-        said.append(f"The settings differ: {further}; a difference in {word} may come from them.")
     for subject in subjects:
         if subject.source == EVALUATIONS and not subject.members:
             said.append(
@@ -159,14 +185,14 @@ def _warnings(subjects: Sequence[Subject]) -> list[str]:
             )
         if subject.summary.diverged:
             said.append(
-                f"{subject.name}: {subject.summary.diverged} of {subject.summary.trials} trials diverged: tests, "
-                "probabilities and differences take them as worse than all others; maximum, mean, median, IQR and SD "
-                "are over the others alone."
+                f"{subject.name}: {subject.summary.diverged} of {counted(subject.summary.trials, 'trial')} diverged: "
+                "tests, probabilities, differences, median and quartiles take them as worse than all others; maximum, "
+                "mean, SD and correlations are over the others alone."
             )
         if subject.members:
             continue
         if 0 < subject.summary.trials < FEW:
-            said.append(f"{subject.name}: only {subject.summary.trials} trials, its intervals are rough.")
+            said.append(f"{subject.name}: only {counted(subject.summary.trials, 'trial')}, its intervals are rough.")
         if subject.cost.failed:
             said.append(f"{subject.name}: {subject.cost.failed} evaluations failed (lost attempts) and count nowhere.")
     return said

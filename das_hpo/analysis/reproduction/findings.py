@@ -39,6 +39,9 @@ FAILS = "does not hold"
 OPEN = "undecided"
 NO_DATA = "no trials"
 
+#: The evidence where there are trials, but too few of each case to judge by.
+TOO_FEW = "too few trials of each case for an interval"
+
 #: Confidence level of intervals and tests: some questions have two wrong answers, and together they get 5 %.
 LEVEL = 0.98
 
@@ -60,7 +63,7 @@ class Finding:
 
     Attributes:
         claim: What the paper says.
-        verdict: :data:`HOLDS`, :data:`FAILS`, :data:`OPEN` or :data:`NO_DATA`.
+        verdict: :data:`HOLDS`, :data:`FAILS`, :data:`OPEN` or :data:`NO_DATA` (none of the trials it is about).
         evidence: The numbers behind it.
     """
 
@@ -95,7 +98,7 @@ def large_variance(frames: Frames) -> Finding:
             high.append(interval.high if len(finite(frames[cell]["architecture_psnr"])) == len(values) else np.inf)
             parts.append(f"{_short(cell)} {np.std(values, ddof=1):.2f} {interval}")
     if not parts:
-        return Finding(claim, NO_DATA, "")
+        return _without_numbers(claim, [cell for cell in frames if cell.method == "das"])
     verdict = HOLDS if min(low) > LARGE_SD else FAILS if max(high) < LARGE_SD else OPEN
     return Finding(claim, verdict, "; ".join(parts))
 
@@ -131,7 +134,7 @@ def weak_correlation(frames: Frames) -> Finding:
         strong += found.interval.low > limit or found.interval.high < -limit
         parts.append(f"{_short(cell)} r = {found.coefficient:+.2f} {found.interval:+.2f}")
     if not parts:
-        return Finding(claim, NO_DATA, "")
+        return _without_numbers(claim, [cell for cell in frames if cell.method == "das"])
     verdict = HOLDS if weak > len(parts) / 2 else FAILS if strong > len(parts) / 2 else OPEN
     return Finding(claim, verdict, "; ".join(parts))
 
@@ -141,7 +144,7 @@ def signs_differ(frames: Frames) -> Finding:
     claim = "the correlation of one-shot and architecture PSNR is positive in some settings and negative in others"
     there = _correlations(frames)
     if not there:
-        return Finding(claim, NO_DATA, "")
+        return _without_numbers(claim, [cell for cell in frames if cell.method == "das"])
     corrected = holm([found.p_value for _, found in there])
     positive: list[str] = []
     negative: list[str] = []
@@ -216,7 +219,7 @@ def single_is_steadier(frames: Frames) -> Finding:
     samples = [as_values(frames[cell]["architecture_psnr"]) for cell in cells]
     completed = np.concatenate([finite(sample) for sample in samples])
     if min(len(finite(sample)) for sample in samples) < 3 or len(np.unique(completed)) < 2:
-        return Finding(claim, NO_DATA, "")
+        return _without_numbers(claim, cells)
     single, das = (_diverged_at(sample, float(completed.min())) for sample in samples)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = float(stats.levene(single, das, center="median").pvalue)
@@ -324,6 +327,11 @@ def _correlations(frames: Frames) -> list[tuple[Cell, Correlation]]:
         for cell in _das(frames)
     ]
     return [(cell, each) for cell, each in found if each.interval.defined]
+
+
+def _without_numbers(claim: str, cells: list[Cell]) -> Finding:
+    """Undecided where the cells have trials, but none has enough; no trials else."""
+    return Finding(claim, OPEN, TOO_FEW) if cells else Finding(claim, NO_DATA, "")
 
 
 def _joint(verdicts: list[str], cases: int) -> str:

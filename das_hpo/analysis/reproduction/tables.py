@@ -30,7 +30,7 @@ class Row:
     Attributes:
         published: The paper's row.
         trials: Number of our trials, including those that diverged.
-        diverged: Number of trials without a PSNR, which no other number includes.
+        diverged: Number of trials without a PSNR; they are in no maximum and no mean, and the worst in the median.
         maximum: In dB.
         mean: In dB.
         mean_interval: Of our mean.

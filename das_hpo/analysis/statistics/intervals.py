@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from das_hpo.analysis.statistics.samples import FloatArray, Interval, check_level
+from das_hpo.analysis.statistics.samples import FloatArray, Interval, check_level, power_of_two
 from spaces.errors import InvalidValueError
 
 #: Means, Pearson's correlations and shares of variance hang on rare values: fewer than this often lack them all.
@@ -24,7 +24,8 @@ def student_interval(sample: FloatArray, *, level: float = 0.95) -> Interval:
     check_level(level)
     if len(sample) < LEAST_VALUES:
         return Interval.undefined(level)
-    half = float(stats.t.ppf((1 + level) / 2, len(sample) - 1)) * float(stats.sem(sample))
+    scale = power_of_two(sample)
+    half = float(stats.t.ppf((1 + level) / 2, len(sample) - 1)) * float(stats.sem(sample / scale)) * scale
     mean = float(sample.mean())
     return Interval(mean - half, mean + half, level, "student-t")
 
@@ -33,7 +34,7 @@ def quantile_interval(sample: FloatArray, probability: float, *, level: float = 
     """The interval of a quantile between two order statistics, exact for every distribution (Thompson 1936).
 
     It covers with at least the level, more where values are tied. None where so few values cannot, for example
-    fewer than six for the median at 0.95, or where an end is minus infinity (diverged).
+    fewer than six for the median at 0.95, or where an end is infinite (diverged).
 
     Raises:
         InvalidValueError: For a level or a probability outside (0, 1).
@@ -49,7 +50,8 @@ def quantile_interval(sample: FloatArray, probability: float, *, level: float = 
     if lower < 1 or upper > count:
         return Interval.undefined(level)
     low, high = (float(end) for end in np.sort(sample)[[lower - 1, upper - 1]])
-    return Interval(low, high, level, "order-statistics") if math.isfinite(low) else Interval.undefined(level)
+    there = math.isfinite(low) and math.isfinite(high)
+    return Interval(low, high, level, "order-statistics") if there else Interval.undefined(level)
 
 
 def jackknife_interval(

@@ -123,6 +123,11 @@ def rejects(p_value: float, level: float) -> bool:
     return p_value < (1 - level) * (1 - 1e-9)
 
 
+def power_of_two(sample: FloatArray) -> float:
+    """A power of two near the largest score: squares of huge scores are no numbers, those of scaled ones are exact."""
+    return math.ldexp(1.0, math.frexp(float(np.abs(sample).max()))[1] - 1)
+
+
 def is_constant(sample: FloatArray) -> bool:
     """Whether all values are equal but for rounding, so that what varies is noise in the last bit."""
     spread = float(sample.max() - sample.min())

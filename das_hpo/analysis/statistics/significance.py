@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -33,6 +33,9 @@ ANY_TIME = "brunner-munzel, any time"
 
 #: Trials of equal seeds are taken as pairs from so many on: of fewer, no covariance can be estimated.
 LEAST_PAIRS = 10
+
+#: In the place of a corrected interval where none was made.
+NOT_CORRECTED = Interval.undefined(math.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class Comparison:
     trials: tuple[int, int] = (0, 0)
     runs: RunVariance | None = None
     diverged: tuple[int, int] = (0, 0)
-    family_interval: Interval = field(default_factory=lambda: Interval.undefined(math.nan))
+    family_interval: Interval = NOT_CORRECTED
 
     @property
     def sequential(self) -> bool:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from das_hpo.analysis.statistics.samples import FloatArray, Interval
+from das_hpo.analysis.statistics.samples import FloatArray, Interval, power_of_two
 
 #: With fewer trials than this in a sample, ranks alone decide nothing.
 FEW = 10
@@ -33,7 +33,7 @@ def welch(first: FloatArray, second: FloatArray, level: float) -> tuple[float, I
     counts = np.array([len(sample) for sample in samples], dtype=np.float64)
     if counts.max() < 2:
         return 1.0, none
-    scale = float(np.abs(completed).max()) or 1.0  # squares of huge scores are no numbers
+    scale = power_of_two(completed)
     spreads = [float(np.var(sample / scale, ddof=1)) if len(sample) > 1 else math.nan for sample in samples]
     variances = np.nan_to_num(spreads, nan=np.nanmax(spreads)) / counts
     difference = float(samples[0].mean() - samples[1].mean())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from das_hpo.analysis.statistics.intervals import quantile_interval, student_interval
-from das_hpo.analysis.statistics.samples import Interval, Values, as_values, check_level
+from das_hpo.analysis.statistics.samples import FloatArray, Interval, Values, as_values, check_level, power_of_two
 
 if TYPE_CHECKING:
     import pandas
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 class Summary:
     """What is said of a sample; numbers are NaN where too few trials are there to say them.
 
-    A diverged trial has no PSNR: it is counted in ``trials`` and ``diverged`` and is in no other number.
-    A maximum has no interval: no sample tells what lies beyond it (use the best-of-k curve).
+    A diverged trial is worse than every other: median, quartiles and their intervals are over all trials, and infinite
+    where they lie at diverged ones. It has no score, so that maximum, minimum, mean and standard deviation are over
+    the completed trials alone. A maximum has no interval: no sample tells what lies beyond it (use the best-of-k
+    curve).
 
     Attributes:
         trials: All trials, the diverged among them.
@@ -29,12 +31,13 @@ class Summary:
         maximum: Largest value.
         minimum: Smallest value.
         mean: Arithmetic mean.
-        median: Median.
-        lower_quartile: 25 % quantile, linearly interpolated.
-        upper_quartile: 75 % quantile.
+        median: Of all trials; infinite where half of them diverged.
+        lower_quartile: 25 % quantile of all trials, linearly interpolated.
+        upper_quartile: 75 % quantile of all trials.
         standard_deviation: With n - 1; needs two values.
         mean_interval: Student's interval of the mean, from 40 values on.
-        median_interval: Between two order statistics, exact for every distribution, from six values on.
+        median_interval: Between two order statistics, exact for every distribution, from six values on; none where
+            an end diverged.
     """
 
     trials: int
@@ -56,12 +59,19 @@ class Summary:
 
     @property
     def iqr(self) -> float:
-        """Interquartile range."""
+        """Interquartile range; infinite where one quartile diverged, NaN where both did."""
+        if math.isinf(self.lower_quartile) and math.isinf(self.upper_quartile):
+            return math.nan
         return self.upper_quartile - self.lower_quartile
 
 
-def summarise(values: Values, *, level: float = 0.95) -> Summary:
+def summarise(values: Values, *, level: float = 0.95, larger_is_better: bool = True) -> Summary:
     """Summarises a sample, NaN meaning a diverged trial.
+
+    Args:
+        values: One value a trial.
+        level: Confidence level of the intervals.
+        larger_is_better: Whether a diverged trial is smaller than all others, or larger.
 
     Raises:
         InvalidValueError: For what is no sample, or a level outside (0, 1).
@@ -73,8 +83,12 @@ def summarise(values: Values, *, level: float = 0.95) -> Summary:
     if len(sample) == 0:
         none = Interval.undefined(level)
         nan = math.nan
-        return Summary(len(everything), diverged, nan, nan, nan, nan, nan, nan, nan, none, none)
-    lower, median, upper = (float(quantile) for quantile in np.quantile(sample, [0.25, 0.5, 0.75]))
+        worst = nan if not diverged else -math.inf if larger_is_better else math.inf
+        return Summary(diverged, diverged, nan, nan, nan, worst, worst, worst, nan, none, none)
+    ranked = np.sort(np.where(np.isnan(everything), -math.inf if larger_is_better else math.inf, everything))
+    lower, median, upper = (_quantile(ranked, share) for share in (0.25, 0.5, 0.75))
+    scale = power_of_two(sample)
+    deviation = float((sample / scale).std(ddof=1)) * scale if len(sample) > 1 else math.nan
     return Summary(
         trials=len(everything),
         diverged=diverged,
@@ -84,10 +98,19 @@ def summarise(values: Values, *, level: float = 0.95) -> Summary:
         median=median,
         lower_quartile=lower,
         upper_quartile=upper,
-        standard_deviation=float(sample.std(ddof=1)) if len(sample) > 1 else math.nan,
+        standard_deviation=deviation,
         mean_interval=student_interval(sample, level=level),
-        median_interval=quantile_interval(sample, 0.5, level=level),
+        median_interval=quantile_interval(ranked, 0.5, level=level),
     )
+
+
+def _quantile(ranked: FloatArray, share: float) -> float:
+    """Linearly interpolated between ascending values; an infinite neighbour is the quantile."""
+    place = share * (len(ranked) - 1)
+    low, high = float(ranked[math.floor(place)]), float(ranked[math.ceil(place)])
+    if low == high or math.isinf(low):
+        return low
+    return high if math.isinf(high) else low + (high - low) * (place - math.floor(place))
 
 
 def summary_frame(

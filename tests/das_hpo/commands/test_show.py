@@ -7,6 +7,8 @@ import io
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.das_hpo.commands.lab import printed
 
 
@@ -33,3 +35,19 @@ def test_show_has_settings_rungs_and_best(folder: Path) -> None:
     for word in ("completed", "iterations", "tau", "budget", "20.12", "parameter_learning_rate"):
         assert word in table
     assert "interrupted" in printed(folder, "show", "new")
+
+
+def test_show_says_where_the_log_of_each_worker_is(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the folder of the environment, if there is one of its name; with how its attempts ended."""
+    workers = json.loads(printed(folder, "show", "lab", "-f", "json"))["workers"]
+    assert workers
+    assert {worker["log"] for worker in workers} == {None}
+    assert sum(worker["attempts"] for worker in workers) >= 6
+    name = workers[0]["worker"]
+    (tmp_path / f"{name}.log").touch()
+    monkeypatch.setenv("DAS_HPO_LOG_DIR", str(tmp_path))
+    again = json.loads(printed(folder, "show", "lab", "-f", "json"))["workers"]
+    assert again[0] == {**workers[0], "log": str(tmp_path / f"{name}.log")}
+    assert str(tmp_path / f"{name}.log") in printed(folder, "show", "lab")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from das_hpo.launching.cluster import Service, cluster_of
-from das_hpo.service.dispatcher import Dispatcher
+from das_hpo.launching.cluster import OUTSIDE, Service, cluster_of
+from das_hpo.launching.engine import Placement
+from das_hpo.service.dispatcher import Dispatcher, address_towards
 from das_hpo.service.nameserver import NameServer
 from spaces.errors import InvalidValueError, UnreachableError
 from tests.das_hpo.launching.test_local import command
@@ -90,3 +91,16 @@ def test_local_workers_run_from_the_first_need_to_the_end(keys: KeyFile, tmp_pat
     expected = f"--nameserver {cluster.address} --kernel torch --task digits --capacity 3 --device cpu 1"
     assert first == second == expected
     assert not any(Path(f"/proc/{path.name}").exists() for path in log.iterdir())
+
+
+def test_workers_of_an_engine_are_counted_and_reach_the_run(keys: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many is asked for; a name that means loopback on this machine would send them to themselves."""
+    with pytest.raises(InvalidValueError, match="--engine slurm needs --workers, 1 or more"):
+        Service(keys, placement=Placement("slurm"))
+    with cluster_of(Service(keys, workers=3, placement=Placement("slurm"), host="127.0.0.1")) as cluster:
+        assert (cluster.plan, cluster.parallel, cluster.own) == ((), None, True)
+        assert cluster.address.startswith("127.0.0.1:")
+    monkeypatch.setattr("socket.gethostbyname", lambda name: "127.0.1.1")
+    outwards = address_towards(OUTSIDE, 9)
+    with cluster_of(Service(keys, workers=3, placement=Placement("slurm"))) as cluster:
+        assert cluster.address.startswith(f"{outwards}:")

@@ -16,7 +16,7 @@ import pytest
 
 from das_hpo.launching import ray as module
 from das_hpo.launching.engine import Placement
-from tests.das_hpo.command import assert_one_line_error, das_hpo
+from tests.das_hpo.command import das_hpo
 from tests.das_hpo.launching.test_slurm import Site
 
 ROOT = Path(__file__).parents[3]
@@ -139,4 +139,6 @@ def test_a_run_goes_on_while_a_node_is_killed(cluster: subprocess.Popen[str], tm
 def test_without_a_cluster_it_says_so(tmp_path: Path) -> None:
     """Exit 1, in one line, in bounded time."""
     process = das_hpo("workers", "--engine", "ray", "--ray-address", "127.0.0.1:1", timeout_s=120)
-    assert_one_line_error(process, 1, "no Ray cluster answers at '127.0.0.1:1'")
+    assert (process.returncode, process.stdout) == (1, "")
+    assert "connecting to the Ray cluster at 127.0.0.1:1" in process.stderr
+    assert process.stderr.splitlines()[-1].startswith("das-hpo: error: no Ray cluster answers at '127.0.0.1:1': start")

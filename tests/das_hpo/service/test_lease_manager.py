@@ -354,3 +354,20 @@ def test_what_hangs_after_its_lease_was_lost_is_told_to_stop_in_time(service: Se
     lease_manager.look(now + 65.0)
     assert lease_manager.beat("w0", "s0", (token,)) == [token]
     assert lease_manager.queued == WORKERS
+
+
+def test_work_that_is_withdrawn_is_over_for_its_workers(service: Service) -> None:
+    """Each hears so at its heartbeat; attempts are handed back, which counts as no failure, and nothing is given."""
+    leases = service.lease_manager.withdraw("the run was cancelled")
+    assert (len(leases), [lease.told for lease in leases], service.lease_manager.running) == (WORKERS, [False] * 6, 0)
+    first = service.callers[0], service.held[0].token
+    assert service.lease_manager.beat(first[0].name, first[0].session, (first[1],)) == [first[1]]
+    assert [lease.told for lease in leases] == [True] + 5 * [False]
+    assert service.lease_manager.claim(first[0], 1).status == WAIT
+    attempts = queries.attempts(service.database, "run")
+    assert [(attempt.status, attempt.message) for attempt in attempts] == 6 * [("handed-back", "the run was cancelled")]
+    # An outcome that was on its way is welcome all the same.
+    assert service.report(1, outcome(service.held[1].spec)).report == RECORDED
+    assert [row.status for row in queries.results(service.database, "run") if row.status == "completed"] == [
+        "completed"
+    ]

@@ -120,3 +120,21 @@ def test_a_clock_that_is_set_back_keeps_no_run_for_its_dead_master(
             following.hold(session)
         with pytest.raises(ClusterError, match="taken over"), database.begin() as session:
             dead.hold(session)
+
+
+def test_what_the_user_asks_is_seen_with_the_lease(database: Database) -> None:
+    """With the renewal of it, from whichever process it was written."""
+    with database.begin() as session:
+        writes.create_run(session, new_run(settings(iterations=1)))
+    mine = Ownership(database, queries.run(database, "run").id, "run", renew_every_s=0.0)
+    mine.take()
+    for request in ("pause", "cancel"):
+        with database.begin() as session:
+            mine.hold(session)
+        with database.begin() as session:
+            writes.request_end(session, "run", request)
+        assert mine.request != request
+        with database.begin() as session:
+            mine.hold(session)
+        assert mine.request == request
+    mine.release()

@@ -107,7 +107,7 @@ def assert_update_is_plain(kind: type[Update]) -> None:
     torch.testing.assert_close(state.weights, weights.detach(), rtol=1e-3, atol=1e-5)
 
 
-class DoubleBatches:
+class DoubleBatches(Batches):
     """Batches in float64."""
 
     def __init__(self, batches: Batches) -> None:
@@ -163,7 +163,7 @@ def double_search(
         resolve(entry.relaxation)(),
         (weights.double(), Buffers(*(buffer.double() for buffer in buffers))),
         initial_alpha(specs, network.layout).double(),
-        lambda name: DoubleBatches(group.batches(name, network.layout)),  # type: ignore[arg-type, return-value]
+        lambda name: DoubleBatches(group.batches(name, network.layout)),
         "cpu",
     )
     state.regulariser = None if entry.regulariser is None else resolve(entry.regulariser)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -50,14 +51,18 @@ def test_term_after_usr1_hands_back(nameserver: NameServer, keys: KeyFile, worke
     assert [loss[:2] for loss in queue.losses] == [(0, "handed-back")]
 
 
-def test_one_signal_that_comes_twice_is_one(nameserver: NameServer, keys: KeyFile, workers: Workers) -> None:
+def test_one_signal_that_comes_twice_is_one(
+    nameserver: NameServer, keys: KeyFile, workers: Workers, tmp_path: Path
+) -> None:
     """A cluster signals the shell, which passes it on, and the process: the worker still hands back in order."""
     queue = ListQueue(1)
+    slowly = f"open('{tmp_path}/begun', 'w').close()\ntry: time.sleep(3600)\nfinally: time.sleep(0.6)"
     with serve(queue, nameserver, keys):
-        process = workers.start("time.sleep(3600)")
-        queue.wait_for(lambda: len(queue.attempts) == 1)
-        for _ in range(5):
-            process.send_signal(signal.SIGTERM)
+        process = workers.start(slowly)
+        queue.wait_for((tmp_path / "begun").exists)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)  # it has begun to end
+        process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert [loss[:2] for loss in queue.losses] == [(0, "handed-back")]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from das_hpo.analysis.comparison.compare import compare_subjects
-from das_hpo.analysis.comparison.verdicts import correlation_verdict, smallest_p
+from das_hpo.analysis.comparison.verdicts import correlation_verdict, smallest_p, unlike
 from das_hpo.analysis.statistics import correlation, paired_wilcoxon
 from spaces.task import Metric
 from tests.das_hpo import frames
@@ -69,9 +69,46 @@ def test_diverged_trials_problems_and_budgets_are_warned_of() -> None:
     other = frames.campaign("b", [*LOW[:11], None])
     other["data"], other["budget"] = "downsampling", 5.0
     _, said = side_by_side(campaign_of("a", LOW), subject_of(other, name="b", kind="campaign"))
-    assert "b: 1 of 12 trials diverged: tests, probabilities and differences take them as worse than all others" in said
-    assert "The problems differ (a: sequential, good, blur; b: sequential, good, downsampling)" in said
-    assert "different lengths in epochs (a 50, b 5)" in said
+    assert "b: 1 of 12 trials diverged: tests, probabilities, differences, median and quartiles take them as" in said
+    assert (
+        " 0 of 12 trials of a and 1 of 12 of b diverged. They differ in --data blur (a) or --data downsampling (b); "
+        "--epochs 50 (a) or --epochs 5 (b): the difference may come from that." in said
+    )
+
+
+def test_other_code_of_the_task_is_said() -> None:
+    """In the sentence about the two, and not where both were computed by the same code."""
+    one, other = frames.campaign("a", LOW), frames.campaign("b", HIGH)
+    one["fingerprint"], other["fingerprint"] = "old", "new"
+    subjects = [subject_of(frame, name=name, kind="campaign") for name, frame in (("a", one), ("b", other))]
+    assert "They differ in the task's code old (a) or new (b): the difference may come from that." in unlike(*subjects)
+    assert unlike(subjects[0], subjects[0]) == ""
+
+
+def test_ranks_tell_of_a_relation_where_pairs_are_too_few_for_pearsons() -> None:
+    """50 pairs; and of three subjects of which one is barely related, the correction leaves it open."""
+    x = np.linspace(18, 22, 50)
+    subject = subject_of(frames.campaign("c", (x + np.cos(np.arange(50) * 2.0)).tolist(), x.tolist()), name="c",
+                         kind="campaign")  # fmt: skip
+    said = correlation_verdict(subject)
+    assert "(no interval) over 50 trials; Spearman's is +0." in said
+    assert "goes with a better architecture PSNR (r" in said
+    assert "corrected for the number of correlations, p = 0.06" in correlation_verdict(subject, 0.06)
+
+
+def test_as_good_alone_is_not_as_good_among_many() -> None:
+    """Six campaigns of equal populations at a margin that two of them alone meet: the sentence says why it is open."""
+    rng = np.random.default_rng(17)
+    values = [rng.normal(20, 0.65, 75).tolist() for _ in range(6)]
+    subjects = [
+        campaign_of(name, value, seeds=list(range(1000 * i, 1000 * i + 75)))
+        for i, (name, value) in enumerate(zip("abcdef", values, strict=True))
+    ]
+    compared, said = side_by_side(*subjects)
+    alone = [c for c in compared.comparisons if max(-c.difference_interval.low, c.difference_interval.high) < 0.25]
+    assert alone
+    assert f"{alone[0].first} against {alone[0].second}: not decided" in said
+    assert "but not so surely that it holds for all these comparisons at once" in said
 
 
 @pytest.mark.parametrize(
@@ -153,14 +190,6 @@ def test_the_smallest_p_counts_pairs_and_trials_alone() -> None:
                                campaign_of("b", _normal(10, 12), seeds=[*range(10), 60, 61]))  # fmt: skip
     assert compared.comparisons[0].pairs == 10
     assert smallest_p(compared.comparisons[0]) == pytest.approx(2 / (2**10 * 3))
-
-
-def test_methods_that_differ_are_warned_of() -> None:
-    """A difference may come from the method."""
-    other = frames.campaign("b", HIGH)
-    other["method"] = "das-single"
-    _, said = side_by_side(campaign_of("a", LOW), subject_of(other, name="b", kind="campaign"))
-    assert "The methods differ (a: das; b: das-single): a difference in PSNR may come from the method." in said
 
 
 def test_an_accuracy_has_no_margin_unless_one_is_given() -> None:

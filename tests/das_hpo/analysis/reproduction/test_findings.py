@@ -111,12 +111,20 @@ def test_weak_correlation(noise: float, verdict: str) -> None:
 
 def test_signs() -> None:
     """One setting rises and one falls; with rising ones alone it stays open."""
-    x = _normal(20)
-    rising, falling = _frame(x + _normal(0, 0.3), x), _frame(-x + _normal(0, 0.3), x)
+    x = _normal(20, count=75)
+    rising, falling = (_frame(sign * x + _normal(0, 0.3, 75), x) for sign in (1, -1))
     one, other = Cell("sequential", "good", "blur"), Cell("sequential", "all", "blur")
     assert _verdict(findings.signs_differ, {one: rising, other: falling}) == HOLDS
     assert _verdict(findings.signs_differ, {one: rising, other: rising}) == OPEN
-    assert _verdict(findings.signs_differ, {one: _frame(x[:20], x[:20])}) == NO_DATA  # too few for an interval
+    assert _verdict(findings.signs_differ, {one: _frame(x[:20], x[:20])}) == OPEN  # too few for an interval
+
+
+def test_too_few_trials_are_not_called_none() -> None:
+    """Cells of five trials: what needs an interval is undecided, with the reason; nothing is said to have no trials."""
+    data = _cells("das", "good", _frame(_normal(20, count=5)))
+    for rule in (findings.large_variance, findings.weak_correlation, findings.signs_differ):
+        finding = rule(data)
+        assert (finding.verdict, finding.evidence) == (OPEN, findings.TOO_FEW)
 
 
 @pytest.mark.parametrize(

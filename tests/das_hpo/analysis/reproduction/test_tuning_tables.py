@@ -13,7 +13,7 @@ from spaces.hyperparameters import PRESETS
 from tests.das_hpo import frames
 
 
-def _rows(seed: int, shift: float, *, spread: float = 0.3, correlated: bool = False, count: int = 60) -> pd.DataFrame:
+def _rows(seed: int, shift: float, *, spread: float = 0.3, correlated: bool = False, count: int = 75) -> pd.DataFrame:
     """Trials of one configuration, paired by seed with those of every other call."""
     rng = np.random.default_rng(seed)
     one_shot = 20 + shift + rng.normal(0, spread, count)

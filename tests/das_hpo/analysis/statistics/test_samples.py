@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from das_hpo.analysis.statistics.samples import Interval, as_values, finite, finite_pairs, worst_last
+from das_hpo.analysis.statistics.samples import Interval, as_values, finite, finite_pairs, power_of_two, worst_last
 from spaces.errors import InvalidValueError
 
 
@@ -56,3 +56,9 @@ def test_an_interval_holds_its_ends() -> None:
     assert 2.1 not in Interval(1.0, 2.0, 0.95, "bca")
     assert 0.0 not in Interval.undefined(0.95)
     assert not Interval.undefined(0.95).defined
+
+
+def test_scores_are_scaled_by_a_power_of_two() -> None:
+    """So that scaling changes no digit, for every number that a score may be."""
+    for largest, expected in ((20.0, 16.0), (-1.0, 1.0), (0.0, 0.5), (1.7e308, 2.0**1023)):
+        assert power_of_two(np.array([0.0, largest])) == expected
