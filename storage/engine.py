@@ -24,8 +24,9 @@ from sqlalchemy.pool import NullPool, QueuePool
 from spaces.errors import DatabaseBusyError, DatabaseMissingError, DatabaseUnusableError
 from storage import schema
 from storage.failures import refuse_what_cannot_be_stored, translated
-from storage.location import Location, is_empty, locate, require_place
+from storage.location import Location, locate, require_place
 from storage.names import draft_of, further_names
+from storage.open_files import enter, identity, leave
 
 __all__ = ["Database", "Session", "connect", "open_database"]
 
@@ -55,7 +56,8 @@ class Database:
         self._read_engine = engine
         if location.path is None:
             self._read_engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        self._file = _identity(location.path)
+        self._file = identity(location.path)
+        self._closed = False
         self._busy_timeout_s = busy_timeout_s
         # SQLite polls while it waits, and is not fair; threads of one process wait for this lock instead.
         self._writing = threading.Lock() if location.path is not None else None
@@ -102,7 +104,7 @@ class Database:
 
     def _require_file(self) -> None:
         """Refuses a file that was removed or replaced: SQLite would write to it without an error, to no use."""
-        if self.location.path is not None and _identity(self.location.path) != self._file:
+        if self.location.path is not None and identity(self.location.path) != self._file:
             raise DatabaseUnusableError(
                 f"the database {self.location.name} was removed or replaced while it was open: "
                 "put it back, start again",
@@ -112,6 +114,9 @@ class Database:
     def close(self) -> None:
         """Closes all connections; SQLite's log is merged into the file if nobody else has it open."""
         self._engine.dispose()
+        if not self._closed:
+            self._closed = True
+            leave(self._file)
 
     def __enter__(self) -> Database:
         return self
@@ -146,8 +151,19 @@ def open_database(
         require_place(path)
         if create and not path.exists():
             _make_file(location, path, busy_timeout_s)
-        if is_empty(path) and not create:
+        if enter(path) and not create:
+            leave(identity(path))
             raise DatabaseUnusableError(f"{path} is empty: name the database with --db or DAS_HPO_DB")
+    try:
+        return _opened(location, create=create, read_only=read_only, busy_timeout_s=busy_timeout_s)
+    except BaseException:
+        leave(identity(path))
+        raise
+
+
+def _opened(location: Location, *, create: bool, read_only: bool, busy_timeout_s: float) -> Database:
+    """The database at a place where there is one."""
+    path = location.path
     unwritable = _why_unwritable(path, reading=not create) if path is not None else None
     if create and unwritable is not None:
         raise DatabaseUnusableError(unwritable)
@@ -296,15 +312,6 @@ def _set_wal(engine: Engine) -> None:
         cursor.close()
     finally:
         raw.close()
-
-
-def _identity(path: Path | None) -> tuple[int, int] | None:
-    """Device and number of a file, which identify it whatever its name is; None if there is none."""
-    try:
-        found = path.stat() if path is not None else None
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino) if found is not None else None
 
 
 def _why_unwritable(path: Path, *, reading: bool) -> str | None:
