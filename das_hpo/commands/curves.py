@@ -28,7 +28,7 @@ def add_curves(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write how good the incumbents of runs and groups are by what the runs have cost, from trials on fresh "
         "seeds (das-hpo evaluate --trajectory): a .csv of the data, or a .png or .svg beside which the .csv is put; "
-        "bands are intervals of the median over runs, from six runs on",
+        "bands are intervals of the median over runs, from six runs on (default: none)",
     )
     parser.add_argument(
         "--over", choices=("epochs", "seconds"), default="epochs", help="the cost of --curves: epochs, or workers' time"
