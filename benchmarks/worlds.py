@@ -23,6 +23,7 @@ import numpy as np
 from benchmarks.populations import Draw, diverging, normal, two_kinds
 from das_hpo import cli
 from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, MARGIN, UNDECIDED, WORSE
+from das_hpo.analysis.statistics.samples import FloatArray
 from spaces.hyperparameters import PRESETS
 from spaces.identity import ConfigurationId
 from spaces.inverse_1d.architecture import Architecture
@@ -50,8 +51,8 @@ class World:
     """
 
     name: str
-    scores: Sequence[float]
-    one_shot: Sequence[float] | None = None
+    scores: Sequence[float] | FloatArray
+    one_shot: Sequence[float] | FloatArray | None = None
     first_seed: int = 0
     metric: Metric = PSNR
     choices: Mapping[str, Any] = field(default_factory=dict)
