@@ -18,6 +18,7 @@ import pandas
 from benchmarks.populations import CONTESTS, Contest, Count, Draw, diverging, normal, skewed, tied, two_kinds
 from benchmarks.replication import over_runs
 from benchmarks.stopping import stopping
+from benchmarks.worlds import sentences
 from das_hpo.analysis.reproduction import findings
 from das_hpo.analysis.reproduction.paper import DATA, OPERATIONS, Cell
 from das_hpo.analysis.statistics import (
@@ -142,6 +143,7 @@ def single_samples(replications: int) -> Iterator[tuple[str, ...]]:
         everything = draw(big, MANY)
         values = everything[np.isfinite(everything)]
         ranked = np.nan_to_num(everything, nan=-np.inf)
+        median = float(np.median(ranked))
         best5 = float(np.median(ranked.reshape(-1, 5).max(axis=1)))
         threshold = float(np.quantile(values, 0.8))
         draws = 1 / float((ranked > threshold).mean())
@@ -156,7 +158,7 @@ def single_samples(replications: int) -> Iterator[tuple[str, ...]]:
                 summary = summarise(sample)
                 curve = best_of_k(sample, [k])
                 counts[0].add(summary.mean_interval, float(values.mean()))
-                counts[1].add(summary.median_interval, float(np.median(values)))
+                counts[1].add(summary.median_interval, median)
                 counts[2].add(Interval(curve.low[0], curve.high[0], 0.95, ""), expected)
                 counts[3].add(median_best(sample, 5)[1], best5)
                 counts[4].add(draws_to_beat(sample, threshold).interval, draws)
@@ -276,6 +278,7 @@ def null_findings(replications: int) -> Iterator[tuple[str, ...]]:
 
 SECTIONS: dict[str, tuple[str, Callable[[int], Iterator[tuple[str, ...]]]]] = {
     "contests": ("Two samples compared (level 95 %, margin 0.25)", contests),
+    "sentences": ("What das-hpo compare says of two campaigns in a database", sentences),
     "stopping": ("Trials added until it is decided (level 95 %, margin 0.25, at most 300 trials of each)", stopping),
     "runs": ("Groups of runs compared (level 95 %, margin 0.25; trials of an incumbent differ by 0.7 dB)", over_runs),
     "samples": ("One sample", single_samples),
@@ -301,7 +304,7 @@ def main(arguments: list[str]) -> int:
     for name in options.only or SECTIONS:
         title, rows = SECTIONS[name]
         print(f"\n### {title}\n", flush=True)
-        divisor = 4 if name == "findings" else 1  # each is a whole database
+        divisor = 4 if name in ("findings", "sentences") else 1  # each is a whole database
         for index, row in enumerate(rows(max(1, replications // divisor))):
             print(f"| {' | '.join(row)} |", flush=True)
             if index == 0:

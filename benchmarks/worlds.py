@@ -11,12 +11,18 @@ import io
 import json
 import math
 import random
-from collections.abc import Mapping, Sequence
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from benchmarks.populations import Draw, diverging, normal, two_kinds
 from das_hpo import cli
+from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER, MARGIN, UNDECIDED, WORSE
 from spaces.hyperparameters import PRESETS
 from spaces.identity import ConfigurationId
 from spaces.inverse_1d.architecture import Architecture
@@ -77,13 +83,10 @@ def fill(url: str, *worlds: World) -> None:
                 evaluation = writes.queue_evaluation(session, run_id, NewEvaluation(one, place, spec))
                 token = f"{world.name}-{place}"
                 writes.start_attempt(session, evaluation, token, worker)
-                outcome = (
-                    TrialOutcome("diverged", None, None, None, None)
-                    if math.isnan(score)
-                    else TrialOutcome(
-                        "completed", float(other), float(score), architecture, 1690, fingerprint=world.fingerprint
-                    )
-                )
+                outcome = TrialOutcome("diverged", fingerprint=world.fingerprint)
+                if not math.isnan(score):
+                    scores = float(other), float(score)
+                    outcome = TrialOutcome("completed", *scores, architecture, 1690, fingerprint=world.fingerprint)
                 loss = outcome.loss("architecture", world.metric.larger_is_better)
                 writes.record_outcome(session, NewOutcome(token, outcome, loss, 1.5))
             writes.set_run_status(session, run_id, "completed")
@@ -100,7 +103,7 @@ def printed(*arguments: str) -> str:
 
 
 def compared(folder: Path, *worlds: World, options: Sequence[str] = ()) -> dict[str, Any]:
-    """What ``das-hpo compare -f json`` says of campaigns in a database of their own, and ``text``, what it prints."""
+    """What ``das-hpo compare -f json`` says of campaigns in a database of their own, which is made in the folder."""
     url = f"sqlite:///{folder / 'worlds.db'}"
     for leftover in folder.glob("worlds.db*"):
         leftover.unlink()
@@ -108,3 +111,55 @@ def compared(folder: Path, *worlds: World, options: Sequence[str] = ()) -> dict[
     words = ("compare", *(world.name for world in worlds), "--db", url, *options)
     found: dict[str, Any] = json.loads(printed(*words, "-f", "json"))
     return found
+
+
+def said_of(found: Mapping[str, Any], first: str = "a", second: str = "b") -> str:
+    """What the sentence about two campaigns calls the first: better, as good, worse or undecided."""
+    (sentence,) = (text for text in found["verdict"] if text.startswith(f"{first} against {second}: "))
+    verdicts = rf"(?:the trials of {first} are (better|as good|worse)|not decided)"
+    word = re.match(f"{first} against {second}: {verdicts}", sentence)
+    if word is None:
+        raise ValueError(f"no verdict can be read in: {sentence}")
+    return word[1] or UNDECIDED
+
+
+#: Populations of the first and the second campaign, and the typical difference between their trials.
+CAMPAIGNS: dict[str, tuple[Draw, Draw, float]] = {
+    "equal: normal": (normal(), normal(), 0.0),
+    "equal: two kinds": (two_kinds(0.5), two_kinds(0.5), 0.0),
+    "equal: spread 5 to 1": (normal(20, 5), normal(), 0.0),
+    "equal: 30 % diverge": (diverging(0.3), diverging(0.3), 0.0),
+    "0.03 worse, surely": (normal(19.97, 0.05), normal(20, 0.05), -0.03),
+    "0.25 better, the margin": (normal(20.25, 0.3), normal(20, 0.3), 0.25),
+    "1 better": (normal(21), normal(), 1.0),
+}
+
+
+def sentences(replications: int) -> Iterator[tuple[str, ...]]:
+    """Verdicts as users read them: from the database through the command to the sentence."""
+    yield "populations", "trials", "better", "as good", "worse", "difference covers", "wrong sentence"
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (first, second, truth) in CAMPAIGNS.items():
+            for m, n in ((5, 75), (75, 75)):
+                rng = np.random.default_rng(12)
+                said = dict.fromkeys((BETTER, AS_GOOD, WORSE, UNDECIDED), 0)
+                wrong = covered = shown = 0
+                for _ in range(replications):
+                    worlds = World("a", first(rng, m)), World("b", second(rng, n), first_seed=1000)
+                    found = compared(Path(folder), *worlds)
+                    word, test = said_of(found), found["comparisons"][0]
+                    said[word] += 1
+                    wrong += is_wrong(word, truth) or word != test["decision"]
+                    if test["difference_low"] is not None:
+                        shown += 1
+                        low, high = float(test["difference_low"]), float(test["difference_high"])
+                        covered += low - 1e-9 <= truth <= high + 1e-9
+                shares = [f"{said[word] / replications:.1%}" for word in (BETTER, AS_GOOD, WORSE)]
+                yield name, f"{m}, {n}", *shares, f"{covered / max(1, shown):.1%}", f"{wrong / replications:.1%}"
+
+
+def is_wrong(word: str, truth: float) -> bool:
+    """Whether what is said of A is not so, if a trial of A is typically so much better than one of B."""
+    return (
+        (word == BETTER and truth <= 0) or (word == WORSE and truth >= 0) or (word == AS_GOOD and abs(truth) >= MARGIN)
+    )

@@ -1,4 +1,6 @@
-"""Which optimiser should be the default: a rule that was written down before the results were there.
+"""Which optimiser should be the default: a rule that was written down before most results were there.
+
+Known by then were one run of each optimiser on each benchmark, and the first real DAS runs of one seed.
 
 The default stays unless another optimiser is decided to be better:
 

@@ -28,7 +28,7 @@ def add_curves(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write how good the incumbents of runs and groups are by what the runs have cost, from trials on fresh "
         "seeds (das-hpo evaluate --trajectory): a .csv of the data, or a .png or .svg beside which the .csv is put; "
-        "bands are intervals of the median over runs, from six runs on",
+        "bands are intervals of the median over runs, from six runs on (default: none)",
     )
     parser.add_argument(
         "--over", choices=("epochs", "seconds"), default="epochs", help="the cost of --curves: epochs, or workers' time"
@@ -57,7 +57,7 @@ def write_curves(args: argparse.Namespace, subjects: Sequence[Subject]) -> None:
     text = render(Table.of(rows_of(found), COLUMNS), "csv")
     write_file(data, partial(Path.write_text, data=text, newline=""))
     if path != data:
-        from das_hpo.analysis.figures.anytime import anytime
+        from das_hpo.analysis.comparison.anytime import anytime
         from das_hpo.analysis.figures.style import save
 
         save(anytime(found, args.over, subjects[0].metric), path.with_suffix(""), (path.suffix[1:],))

@@ -36,7 +36,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "their own difference is taken out",
     )
     group = parser.add_argument_group("instead of a pilot: normal trials")
-    group.add_argument("--sd", type=checked(Number(0).read), metavar="S", help="standard deviation of the trials")
+    group.add_argument(
+        "--sd",
+        type=checked(Number(0).read),
+        metavar="S",
+        help="standard deviation of the trials (default: that of the pilots)",
+    )
     group.add_argument(
         "--diverged",
         type=checked(Number(least=0, most=0.95).read),

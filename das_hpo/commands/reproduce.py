@@ -49,7 +49,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"what to reproduce, one or several of {', '.join(TARGETS)}; variance trains found architectures again, "
         "findings holds what the paper says against the trials, all is everything but bohb",
     )
-    group = parser.add_argument_group("the trials")
+    _add_trials(parser.add_argument_group("the trials"))
+    add_service(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("reproduction"),
+        metavar="FOLDER",
+        help="where tables (CSV and text) and figures (PNG and SVG) are written",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    add_database(parser)
+    add_format(parser)
+
+
+def _add_trials(group: argparse._ArgumentGroup) -> None:
+    """Adds the options that say which trials are meant."""
     group.add_argument(
         "--trials", type=positive, metavar="N", help="trials of every cell (default: 75, as the paper; 5 with --quick)"
     )
@@ -88,18 +104,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "docs/results/trials.csv.gz has those of the shipped tables (default: the database's)",
     )
     add_task_settings(group)
-    add_service(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        default=Path("reproduction"),
-        metavar="FOLDER",
-        help="where tables (CSV and text) and figures (PNG and SVG) are written",
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
-    add_database(parser)
-    add_format(parser)
 
 
 def _prefix(text: str) -> str:

@@ -33,7 +33,9 @@ class LargestEigenvalue:
 
     def __call__(self, batch: Batch) -> Float[Tensor, " T"]:
         """The eigenvalue of the loss of that batch, with batch statistics; NaN for a trial that has diverged."""
-        vector, basis, products = self._vector, [], []
+        vector = self._vector
+        basis: list[Tensor] = []
+        products: list[Tensor] = []
         for _ in range(PRODUCTS):
             for _ in range(2):  # once leaves rounding errors
                 for before in basis:
@@ -62,4 +64,5 @@ class LargestEigenvalue:
 def _unit(vector: Float[Tensor, "T E O"]) -> Float[Tensor, "T E O"]:
     """Each trial's vector at length 1; of length 0 it stays."""
     length = vector.flatten(1).norm(dim=1).clamp_min(torch.finfo(vector.dtype).tiny)
-    return vector / length[:, None, None]
+    unit: Tensor = vector / length[:, None, None]
+    return unit

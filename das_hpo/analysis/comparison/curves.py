@@ -37,7 +37,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class AnytimeCurve:
     """The incumbents of a side.
 
     Attributes:
@@ -53,7 +53,7 @@ class Curve:
     ends: dict[str, float]
 
 
-def curves(subjects: Sequence[Subject], over: str = "epochs", *, level: float = 0.95) -> list[Curve]:
+def curves(subjects: Sequence[Subject], over: str = "epochs", *, level: float = 0.95) -> list[AnytimeCurve]:
     """The curve of each run and group among the subjects.
 
     Args:
@@ -78,7 +78,7 @@ def curves(subjects: Sequence[Subject], over: str = "epochs", *, level: float = 
     return [_curve(side, COSTS[over], level) for side in sides]
 
 
-def _curve(side: Side, cost: str, level: float) -> Curve:
+def _curve(side: Side, cost: str, level: float) -> AnytimeCurve:
     sign = 1 if side.first.metric.larger_is_better else -1
     steps = {
         run.name: [(float(getattr(step, cost)), step, _score(step, sign)) for step in run.steps] for run in side.runs
@@ -94,7 +94,7 @@ def _curve(side: Side, cost: str, level: float) -> Curve:
             points.append(Point(at, math.nan, Interval.undefined(level)))
         else:
             points.append(Point(at, found.median, found.median_interval))
-    return Curve(side, steps, points, {run.name: float(getattr(run.cost, cost)) for run in side.runs})
+    return AnytimeCurve(side, steps, points, {run.name: float(getattr(run.cost, cost)) for run in side.runs})
 
 
 def _score(step: Step, sign: int) -> float:
@@ -104,7 +104,7 @@ def _score(step: Step, sign: int) -> float:
     return math.nan if math.isinf(score) else score
 
 
-def rows_of(found: Sequence[Curve]) -> list[dict[str, object]]:
+def rows_of(found: Sequence[AnytimeCurve]) -> list[dict[str, object]]:
     """The curves as rows under :data:`COLUMNS`: each incumbent of each run, then the medians, which have no run."""
     rows: list[dict[str, object]] = []
     for curve in found:

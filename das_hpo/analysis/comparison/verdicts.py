@@ -91,8 +91,8 @@ def pair_verdict(comparison: Comparison, by_name: dict[str, Subject], others: Se
     if not rejects(least, interval.level):
         first, second = comparison.trials
         return (
-            f"{names}: not decided, too few trials to tell. With these {first} and {second} trials no outcome could have "
-            f"been significant (the smallest possible p is {min(1.0, least):.2g}). {sentence}"
+            f"{names}: not decided, too few trials to tell. With these {first} and {second} trials no outcome could "
+            f"have been significant (the smallest possible p is {min(1.0, least):.2g}). {sentence}"
             f"{more_trials(decision, interval)}"
         )
     still = ""

@@ -107,7 +107,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class PowerCurve:
     """The power at several sizes.
 
     Attributes:
@@ -188,7 +188,7 @@ def verdict_of(
 
 def power_curve(
     pilot: Pilot, question: Question, powers: Sequence[float], *, paired: bool, level: float = 0.95
-) -> Curve:
+) -> PowerCurve:
     """The power at sizes from the last that has less than the least of some powers to the first that has the most."""
     found: dict[int, float] = {}
     for trials in SIZES:
@@ -200,7 +200,7 @@ def power_curve(
             break
         found[trials] = _power(pilot, question, trials, paired, level)
     sizes = sorted(found)
-    return Curve(tuple(sizes), tuple(found[trials] for trials in sizes))
+    return PowerCurve(tuple(sizes), tuple(found[trials] for trials in sizes))
 
 
 def _power(pilot: Pilot, question: Question, trials: int, paired: bool, level: float) -> float:

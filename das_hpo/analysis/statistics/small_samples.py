@@ -47,7 +47,7 @@ def welch(first: FloatArray, second: FloatArray, level: float) -> tuple[float, I
 
 
 def agreeing_interval(ranks: Interval, means: Interval, decided: bool) -> Interval:
-    """What either test does not reject, as one interval; 0 is in it exactly if it is not decided."""
+    """What either test does not reject, as one interval; 0 is inside exactly if it is not decided."""
     if not ranks.defined:
         return ranks
     low = ranks.low if math.isinf(ranks.low) else min(ranks.low, means.low)
@@ -56,6 +56,6 @@ def agreeing_interval(ranks: Interval, means: Interval, decided: bool) -> Interv
         return Interval.undefined(ranks.level)
     if not decided:
         low, high = min(low, 0.0), max(high, 0.0)
-    elif low <= 0 <= high:  # by rounding
-        low, high = (low, -math.ulp(0)) if low + high < 0 else (math.ulp(0), high)
+    elif low <= 0 <= high:  # by rounding, or 0 is the end itself, where trials are tied
+        low, high = (low, 0.0) if low + high < 0 else (0.0, high)
     return Interval(low, high, ranks.level, ranks.method)

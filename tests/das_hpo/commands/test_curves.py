@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from storage import queries
@@ -40,6 +41,6 @@ def test_every_incumbent_is_evaluated_and_drawn(tmp_path: Path) -> None:
     drawn = das_hpo("compare", "g", "--curves", str(path), environment=environment)
     assert drawn.returncode == 0, drawn.stderr
     assert path.read_text().startswith("<?xml")
-    found = list(csv.DictReader(path.with_suffix(".csv").open()))
+    found = list(csv.DictReader(io.StringIO(path.with_suffix(".csv").read_text())))
     assert {row["run"] for row in found} == {"g-seed0", "g-seed1", ""}
     assert sum(bool(row["run"]) for row in found) == len(names)

@@ -9,7 +9,7 @@ from scipy import stats
 from das_hpo.analysis.statistics import Trials, compare, decide, planning
 from das_hpo.analysis.statistics.decisions import AS_GOOD, BETTER
 from das_hpo.analysis.statistics.differences import rounded
-from das_hpo.analysis.statistics.planning import Curve, Pilot, Question, power_curve, until_decided, verdict_of
+from das_hpo.analysis.statistics.planning import Pilot, PowerCurve, Question, power_curve, until_decided, verdict_of
 from das_hpo.analysis.statistics.samples import worst_last
 from spaces.errors import InvalidValueError
 
@@ -46,12 +46,12 @@ def test_the_number_of_trials_is_that_of_the_formula() -> None:
 
 def test_pairs_need_fewer() -> None:
     """Trials of equal seed that are correlated tell more; those of an equivalence need its interval within."""
-    pilot, question = Pilot.normal(0.3, correlation=0.8), Question(0.0, 0.25, AS_GOOD)
+    pilot, question = Pilot.normal(0.5, correlation=0.6), Question(0.0, 0.25, AS_GOOD)
     paired, unpaired = (power_curve(pilot, question, [0.8], paired=each).needed(0.8) for each in (True, False))
     assert paired is not None
     assert unpaired is not None
     # Two one-sided tests: n = 2 (sd / margin)^2 (z + z')^2 with the quantiles 1.96 and 1.28 (80 % with two sides).
-    assert unpaired == pytest.approx(2 * (0.3 / 0.25) ** 2 * (1.96 + 1.2816) ** 2 * 1.05, rel=0.25)
+    assert unpaired == pytest.approx(2 * (0.5 / 0.25) ** 2 * (1.96 + 1.2816) ** 2 * 1.05, rel=0.25)
     assert paired < unpaired
 
 
@@ -73,7 +73,7 @@ def test_a_pilot_has_no_difference_and_keeps_what_diverged() -> None:
 
 def test_power_between_two_sizes() -> None:
     """By the normal quantile in the root of the number; None where no size has it."""
-    curve = Curve((20, 40, 80), (0.5, 0.7, 0.9))
+    curve = PowerCurve((20, 40, 80), (0.5, 0.7, 0.9))
     assert curve.needed(0.5) == 20
     assert curve.needed(0.7) == 40
     assert 40 < (curve.needed(0.8) or 0) < 80

@@ -68,6 +68,8 @@ def test_diverged_trials_are_below_all_others() -> None:
     [
         ((1, 2), (0.5, 1.5), True, (0.5, 2)),
         ((1, 2), (-0.5, 1.5), False, (-0.5, 2)),
+        ((0, 2), (1e-3, 1.5), True, (0, 2)),
+        ((1, 2), (-1e-17, 1.5), True, (0, 2)),
         ((-math.inf, -1), (-3, -0.5), True, (-math.inf, -0.5)),
         ((-math.inf, 1), (-3, math.inf), False, (NAN, NAN)),
         ((NAN, NAN), (-3, -0.5), False, (NAN, NAN)),

@@ -12,13 +12,13 @@ from das_hpo.analysis.figures.style import COLOURS, label_of, new_figure, plain,
 from spaces.task import PSNR, Metric
 
 if TYPE_CHECKING:
-    from das_hpo.analysis.comparison.curves import Curve
+    from das_hpo.analysis.comparison.curves import AnytimeCurve
 
 #: What the costs are called.
 AXES = {"epochs": "epochs of each run", "seconds": "workers' seconds of each run"}
 
 
-def anytime(curves: Sequence[Curve], over: str = "epochs", metric: Metric = PSNR) -> Figure:
+def anytime(curves: Sequence[AnytimeCurve], over: str = "epochs", metric: Metric = PSNR) -> Figure:
     """Thick: the median over the runs of a side, with the band of that median. Thin: each run.
 
     Args:

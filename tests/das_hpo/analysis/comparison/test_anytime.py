@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from das_hpo.analysis.comparison.anytime import anytime
 from das_hpo.analysis.comparison.curves import curves
 from das_hpo.analysis.comparison.replicates import group_subject
-from das_hpo.analysis.figures.anytime import anytime
 from tests.das_hpo.analysis.comparison.test_curves import run_of
 
 
