@@ -5,7 +5,7 @@
 | None | ``-`` | ``null`` | empty |
 | bool | ``yes``/``no`` | ``true``/``false`` | ``true``/``false`` |
 | float | 4 digits; a PSNR 2 decimals | all digits | all digits |
-| datetime | ``2026-11-24 06:00:00 CET`` (local time) | ISO 8601 in UTC | ISO 8601 in UTC |
+| datetime | ``2026-11-24 06:00 CET`` (local time) | ISO 8601 in UTC | ISO 8601 in UTC |
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def text_cell(value: object, column: str = "") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return _utc(value).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+        return _utc(value).astimezone().strftime("%Y-%m-%d %H:%M %Z")
     if isinstance(value, float):
         return f"{value:.2f}" if column.endswith("psnr") and math.isfinite(value) else number(value)
     if isinstance(value, Mapping | list | tuple):

@@ -191,3 +191,17 @@ def test_two_masters_race_for_one_lease(sqlite_url: str, samples: Any) -> None:
         process.stdin = None
     answers = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
     assert sorted(answers) == [0] * 7 + [1]
+
+
+def test_a_second_opening_in_one_process_leaves_the_log_where_it_is(sqlite_url: str, samples: Any) -> None:
+    """Another process that closes the database meanwhile must not take the log away: later writes would be lost."""
+    count = "select count(*) from runs"
+    path = sqlite_url.removeprefix("sqlite:///")
+    reader = f"import sqlite3; c = sqlite3.connect({path!r}); print(c.execute({count!r}).fetchone()[0]); c.close()"
+    with open_database(sqlite_url, create=True) as database:
+        for number in range(3):
+            with database.begin() as session:
+                writes.create_run(session, samples.run(f"run-{number}"))
+            open_database(sqlite_url).close()
+            found = subprocess.run([sys.executable, "-c", reader], capture_output=True, text=True, check=True)
+            assert int(found.stdout) == number + 1

@@ -46,8 +46,8 @@ def test_a_cancelled_run_ends_soon_and_its_workers_are_free(tmp_path: Path) -> N
 def test_a_paused_run_finishes_what_is_computed_and_nothing_else(tmp_path: Path) -> None:
     """Then it ends; resume completes it, and no evaluation was computed twice."""
     with live_lab(tmp_path) as lab:
-        lab.worker(0.7)
-        first = lab.run("first", iterations=1)
+        slow = lab.worker(3.0)
+        first = lab.run("first")
         lab.wait_for("first", lambda run: run.counts["completed"] == 1 and run.counts["running"] == 1)
         paused = lab.das_hpo("pause", "first", "--wait", "60s")
         assert paused.returncode == 0, paused.stderr
@@ -58,6 +58,8 @@ def test_a_paused_run_finishes_what_is_computed_and_nothing_else(tmp_path: Path)
         assert found is not None
         assert (found.run.state, found.counts["running"]) == ("paused", 0)
         assert set(lab.attempts("first")) == {"completed"}
+        slow.terminate()
+        lab.worker(0.0)
         assert lab.das_hpo("resume", "first", "--nameserver", lab.nameserver.address).returncode == 0
         found = lab.show("first")
         assert found is not None
