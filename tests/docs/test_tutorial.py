@@ -25,4 +25,4 @@ def test_the_pages_name_the_language_of_every_block() -> None:
     """sh and python are executed by a test of their page; what cannot be executed here is text, or console."""
     for page in sorted(TUTORIAL.parent.rglob("*.md")):
         fences = re.findall(r"^```(.*)$", page.read_text(), re.MULTILINE)
-        assert set(fences[::2]) <= {"sh", "python", "text", "console", "yaml", "toml", "ini", ""}, page
+        assert set(fences[::2]) <= {"sh", "python", "text", "console", "yaml", "toml", "ini", "sql", ""}, page

@@ -241,7 +241,7 @@ def test_campaigns_run_on_the_same_workers_and_are_extended(tmp_path: Path) -> N
     ):
         with pytest.raises(RunExistsError, match=f"other settings: {words}"):
             execute_campaigns([other], url, service(keys))
-    with pytest.raises(RunExistsError, match="taken"):
+    with pytest.raises(RunExistsError, match="there is a run named"):
         execute(settings(name="das"), url, service(keys))
 
 

@@ -20,7 +20,7 @@ TRIALS = RESULTS / "trials.csv.gz"
 
 def test_the_shipped_tables_are_those_of_the_shipped_trials(tmp_path: Path) -> None:
     """Every number in docs/results is of the statistics of today, and of the trials beside it."""
-    done = das_hpo("reproduce", "all", "--from", str(TRIALS), "-o", "again", cwd=tmp_path, timeout_s=280)
+    done = das_hpo("reproduce", "all", "bohb", "--from", str(TRIALS), "-o", "again", cwd=tmp_path, timeout_s=280)
     assert done.returncode == 0, done.stderr
     made = {path.name: path for path in (tmp_path / "again").iterdir()}
     shipped = {path.name for path in RESULTS.iterdir() if path.is_file()} - {"README.md", TRIALS.name}
