@@ -141,7 +141,8 @@ def test_what_is_declared_of_a_setting() -> None:
 def test_every_stored_setting_is_declared(cls: Any) -> None:
     """With a valid default, and a sentence where it has an option of a verb."""
     stored = cls().to_dict() if cls is OptimizerSettings else cls(name="a", objective="architecture").to_dict()
-    assert stored.keys() == declarations(cls).keys()
+    # Of trials whose number was fixed before, nothing is stored, as before there were others.
+    assert stored.keys() == declarations(cls).keys() - {"looked_from"}
     for name, declared in declarations(cls).items():
         assert cls is OptimizerSettings or declared.help, name
 

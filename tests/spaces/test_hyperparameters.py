@@ -83,7 +83,7 @@ def test_sampled_configurations_are_points(method: str) -> None:
         point = from_configuration(configuration, method)
         for name, (low, high) in RANGES.items():
             assert low <= getattr(point, name) <= high
-        assert all(type(value) in (float, bool, str) for value in point.to_dict().values())
+        assert all(type(value) in (int, float, bool, str) for value in point.to_dict().values())
         assert to_configuration(point, method) == dict(configuration)
 
 
