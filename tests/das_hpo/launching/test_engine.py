@@ -16,8 +16,8 @@ from spaces.errors import InvalidValueError
         ({"gpus_per_worker": 2.0}, "--gpus-per-worker is from 0 to 1, .* got 2"),
         ({"gpus_per_worker": -0.5}, "--gpus-per-worker is from 0 to 1"),
         ({"cpus_per_worker": 0}, "--cpus-per-worker is 1 or more, got 0"),
-        ({"group": "a b"}, "--group is a word of letters"),
-        ({"group": ""}, "--group is a word of letters"),
+        ({"group": "a b"}, "--job-name is a word of letters"),
+        ({"group": ""}, "--job-name is a word of letters"),
         ({"walltime_s": 5.0}, "walltime is a time of 1m to 365d"),
     ],
 )
