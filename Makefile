@@ -30,7 +30,7 @@ check: $(READY)  ## lint, format, types, import directions
 	$(BIN)/lint-imports
 
 docs: $(READY)  ## the documentation site, in build/site; warnings are errors
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "open build/site/index.html"
 
 bench: $(READY)  ## benchmarks: ratios measured side by side
