@@ -25,7 +25,7 @@ def test_without_an_engine_workers_are_processes_of_this_machine() -> None:
 def test_every_option_is_taken() -> None:
     """With the defaults of a placement where nothing is said."""
     assert parsed("--engine", "slurm") == Placement("slurm")
-    words = "--engine slurm --group g --gpus-per-worker 0.25 --cpus-per-worker 2 --walltime 4h --ray-address a:1"
+    words = "--engine slurm --job-name g --gpus-per-worker 0.25 --cpus-per-worker 2 --walltime 4h --ray-address a:1"
     assert parsed(*words.split(), "--engine-option=-p", "--engine-option=gpu", "--engine-folder", "logs") == Placement(
         "slurm", "g", 0.25, 2, Path("logs"), 14400.0, ("-p", "gpu"), "a:1"
     )
