@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check docs bench chaos simulate clean help
+.PHONY: run test check docs clusters bench chaos simulate clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -38,6 +38,9 @@ bench: $(READY)  ## benchmarks: ratios measured side by side
 
 chaos: $(READY)  ## kill, freeze and part everything at random for CHAOS_MINUTES (2), on SQLite and PostgreSQL, and compare with a calm run
 	$(BIN)/python -m tests.chaos
+
+clusters: $(READY)  ## a run on a real Ray cluster while a node is killed, and on a real Slurm while jobs are preempted
+	DAS_HPO_CLUSTERS=1 $(BIN)/python -m pytest tests/das_hpo/launching
 
 simulate: $(READY)  ## simulate SEEDS (300) runs in virtual time, each with its own faults; 100,000 is the long form
 	PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/python -m tests.simulation
