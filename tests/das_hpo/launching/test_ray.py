@@ -93,6 +93,7 @@ def tell(cluster: subprocess.Popen[str], word: str) -> None:
 
 
 @needs_ray
+@pytest.mark.skipif("DAS_HPO_CLUSTERS" not in os.environ, reason="takes over two minutes: make clusters runs it")
 @pytest.mark.timeout(290)
 def test_a_run_goes_on_while_a_node_is_killed(cluster: subprocess.Popen[str], tmp_path: Path) -> None:
     """Four workers share two GPUs by halves; the lost ones come back on a new node, and nothing is computed twice."""
